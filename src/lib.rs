@@ -1,0 +1,49 @@
+//! smppolicy: a transparent SMPP 3.4 proxy that enforces a messaging provider's acceptable use policy.
+//!
+//! It stands between SMPP clients (ESMEs) and a message centre (SMSC). Each ESME connection has one SMSC connection of
+//! its own. Every PDU that carries text or a recipient towards a handset is judged; what passes goes up byte for byte,
+//! what does not is answered with the SMPP status that fits, and the clause that decided is on record.
+//!
+//! # The rooms, in the order of their dependencies
+//!
+//! | module | what it is | what it never does |
+//! |---|---|---|
+//! | [`pdu`] | SMPP on the wire: frames, borrowed views, statuses | I/O, policy |
+//! | [`config`] | TOML to a checked value, or every fault with its place | start anything |
+//! | [`text`] | what a message says: character sets, headers, normalisation; no rule reads it so far | judge, I/O |
+//! | [`policy`] | a message in, a verdict out: rules, limits, declared facts | I/O, read a clock |
+//! | [`audit`] | the record of refusals, in a thread of its own | block or drop |
+//! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
+//! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
+//! | [`admin`] | the operator's HTTP interface | touch a bind |
+//! | [`demo`] | what each clause accepts and refuses, shown over real sockets | leave anything behind |
+//! | [`cli`] | one file per command | hold logic of its own |
+//!
+//! # The way of one submit_sm
+//!
+//! 1. `relay::listener` accepts the connection under the cap, reads a PROXY header, does TLS.
+//! 2. `relay::bind` reads the bind, finds the account, binds to its SMSC, hands both connections to a session.
+//! 3. `relay::session` reads what the socket has into one buffer, in which `relay::cut` finds frames where they lie.
+//! 4. `relay::dialogue` asks [`policy::Policy::clear`] for each frame that carries text or a recipient. All rules check;
+//!    then what the message consumes is taken.
+//! 5. A [`policy::Cleared`] frame stays where it is; neighbours leave in one write of the bytes they came in.
+//! 6. A refused one is answered with a bare header; its record is in the audit's queue before the answer goes out.
+//! 7. What comes back from the SMSC passes byte for byte.
+//!
+//! # Invariants
+//!
+//! 1. Nothing with text or a recipient reaches the SMSC that `Policy::clear` has not cleared: the buffer towards the
+//!    SMSC advances by [`policy::Cleared`] only, which has no other maker for those operations.
+//! 2. What is cleared leaves unchanged and in order. Two PDUs are ever rewritten: a bind with mapped credentials, and a
+//!    submit_multi without its refused destinations.
+//! 3. No outcome is invented: an unanswered submit stays unanswered, a lost SMSC is shown as a lost link.
+//! 4. Every buffer, table, queue and wait has a bound, and all that depend on load are in the configuration.
+//! 5. Rules are pure: facts and time are handed in.
+//! 6. What cannot be decoded cannot be judged, and is not relayed.
+//! 7. No text and no subscriber's number in a log.
+//! 8. No `unsafe`; no input from the network panics.
+//!
+//! The path of a message that passes takes no lock, asks no shared map, and allocates nothing; only parts of multipart
+//! messages share a map, of their references.
+
+pub mod pdu;
