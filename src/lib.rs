@@ -46,4 +46,5 @@
 //! The path of a message that passes takes no lock, asks no shared map, and allocates nothing; only parts of multipart
 //! messages share a map, of their references.
 
+pub mod config;
 pub mod pdu;

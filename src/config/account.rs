@@ -1,0 +1,189 @@
+//! `[[account]]` and `[[account.sender]]`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::num::NonZeroU32;
+
+use super::reader::{Table, list, nearest};
+use super::{Account, AccountState, RateLimit, Sender, SenderKind, Upstream, value};
+
+/// SMPP 3.4 section 4.1: 16 octets with the NUL.
+const MAX_SYSTEM_ID: usize = 15;
+/// SMPP 3.4 section 4.1: 9 octets with the NUL.
+const MAX_PASSWORD: usize = 8;
+
+/// All accounts; `client_ca` says whether ESMEs show certificates.
+pub(super) fn accounts(root: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>, client_ca: bool) -> Vec<Account> {
+    let mut first = HashMap::new();
+    let tables = root.tables("account");
+    tables
+        .into_iter()
+        .map(|mut table| {
+            let account = account(&mut table, upstreams, client_ca);
+            unique(&table, "system_id", account.system_id.clone(), &mut first);
+            account
+        })
+        .collect()
+}
+
+/// Reports `name` under `key` if an earlier table had it; an empty one has been reported already.
+fn unique(table: &Table<'_>, key: &str, name: String, first: &mut HashMap<String, String>) {
+    if name.is_empty() {
+        return;
+    }
+    match first.get(&name) {
+        Some(earlier) => table.fault(key, format!("is that of {earlier} too ({name:?})"), "expected each only once"),
+        None => {
+            first.insert(name, table.path().to_owned());
+        }
+    }
+}
+
+fn account(table: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>, client_ca: bool) -> Account {
+    const STATES: &[(&str, AccountState)] = &[("active", AccountState::Active), ("blocked", AccountState::Blocked)];
+    let no = |table: &mut Table<'_>, key| table.or(key, false, value::boolean);
+    let name = value::octets(1..=MAX_SYSTEM_ID);
+    let account = Account {
+        system_id: table.required("system_id", "add what its binds call themselves", &name).unwrap_or_default(),
+        state: table.or("state", AccountState::Active, value::choice(STATES)),
+        upstream: upstream(table, upstreams),
+        password_hash: table.optional("password_hash", value::password_hash),
+        upstream_system_id: table.optional("upstream_system_id", &name),
+        upstream_password: table.optional("upstream_password", value::secret(0..=MAX_PASSWORD)),
+        country: table.optional("country", value::country),
+        allow_from: table.list("allow_from", value::network),
+        max_binds: table.or("max_binds", 4, value::count(1..=10_000)),
+        client_certificate: table.optional("client_certificate", value::certificate_name),
+        reason_tlv: no(table, "reason_tlv"),
+        strict_multi: no(table, "strict_multi"),
+        allow_replace: no(table, "allow_replace"),
+        allow_binary: no(table, "allow_binary"),
+        allow_empty_sender: no(table, "allow_empty_sender"),
+        allow_default_message: no(table, "allow_default_message"),
+        allow_receipt_types: no(table, "allow_receipt_types"),
+        rate: table.table("rate").map(rate_limit),
+        bind_rate: table.table("bind_rate").map(rate_limit),
+        senders: senders(table),
+    };
+    if account.client_certificate.is_some() && !client_ca {
+        let help = "add client_ca to [listen.tls], or remove it";
+        table.fault("client_certificate", "is asked for, but no ESME is asked for a certificate", help);
+    }
+    if table.has("upstream_password") && !table.has("password_hash") && !table.has("client_certificate") {
+        let message = "replaces the ESME's own password, which nobody checks then";
+        table.fault("upstream_password", message, "add password_hash or client_certificate");
+    }
+    account
+}
+
+fn upstream(table: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>) -> String {
+    let names = || upstreams.keys().map(String::as_str);
+    match table.optional("upstream", value::string) {
+        Some(name) if upstreams.contains_key(&name) => name,
+        Some(name) => {
+            let help = match nearest(&name, names()) {
+                Some(known) => format!("did you mean {known:?}?"),
+                None => format!("expected one of {}", list(names())),
+            };
+            table.dangling("upstream", format!("names no upstream ({name:?})"), help);
+            name
+        }
+        // A wrong value, or no upstream at all, has been reported already.
+        None => {
+            if upstreams.len() > 1 && !table.has("upstream") {
+                table.missing("upstream", &format!("there are several: name one of {}", list(names())));
+            }
+            names().next().unwrap_or_default().to_owned()
+        }
+    }
+}
+
+fn rate_limit(mut table: Table<'_>) -> RateLimit {
+    let per_second = table.required("per_second", "add messages a second", value::rate).unwrap_or(NonZeroU32::MIN);
+    RateLimit { per_second, burst: table.or("burst", per_second, value::rate) }
+}
+
+fn senders(account: &mut Table<'_>) -> Vec<Sender> {
+    let mut first = HashMap::new();
+    let tables = account.tables("sender");
+    tables
+        .into_iter()
+        .map(|mut table| {
+            let sender = sender(&mut table);
+            unique(&table, "id", sender.id.to_lowercase(), &mut first);
+            sender
+        })
+        .collect()
+}
+
+fn sender(table: &mut Table<'_>) -> Sender {
+    const KINDS: &[(&str, SenderKind)] = &[
+        ("alphanumeric", SenderKind::Alphanumeric),
+        ("short_code", SenderKind::ShortCode),
+        ("international", SenderKind::International),
+    ];
+    let id = table.required("id", "add the sender ID", value::string).unwrap_or_default();
+    let declared = table.optional("kind", value::choice(KINDS));
+    let kind = declared.unwrap_or_else(|| SenderKind::of(&id));
+    if let Some(why) = (!id.is_empty()).then(|| kind.misfit(&id)).flatten() {
+        table.fault("id", format!("is no {kind} sender ID ({id:?})"), why);
+    }
+    let sender = Sender {
+        id,
+        kind,
+        on_behalf_of: table.optional("on_behalf_of", value::string),
+        authorisation: table.optional("authorisation", value::string),
+        expires: table.optional("expires", value::date),
+        rate: table.table("rate").map(rate_limit),
+    };
+    if table.has("on_behalf_of") && !table.has("authorisation") {
+        let help = "add authorisation, the file or reference of the evidence";
+        table.fault("on_behalf_of", "is given without authorisation", help);
+    }
+    sender
+}
+
+/// Characters of the GSM 03.38 basic table beyond ASCII letters and digits, without its line breaks and escape.
+const GSM_BASIC: &str = " @£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ!\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
+
+impl SenderKind {
+    /// The kind of a sender ID that declares none.
+    pub fn of(id: &str) -> Self {
+        match (id.bytes().all(|b| b.is_ascii_digit()), id.len()) {
+            (true, ..=6) => Self::ShortCode,
+            (true, _) => Self::International,
+            (false, _) => Self::Alphanumeric,
+        }
+    }
+
+    /// What `id` would have to be to be of this kind, if it is not.
+    fn misfit(self, id: &str) -> Option<&'static str> {
+        let digits = id.bytes().all(|b| b.is_ascii_digit());
+        let basic = |c: char| c.is_ascii_alphanumeric() || GSM_BASIC.contains(c);
+        let (fits, expected) = match self {
+            Self::Alphanumeric if id.strip_prefix('+').is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit())) => {
+                (false, "write an international number without the +")
+            }
+            Self::Alphanumeric => (
+                id.chars().count() <= 11 && id.chars().all(basic) && id.contains(char::is_alphabetic),
+                "expected 1 to 11 characters of the GSM 03.38 basic table, a letter among them",
+            ),
+            Self::ShortCode => (digits && (3..=8).contains(&id.len()), "expected 3 to 8 digits"),
+            Self::International => (
+                digits && (7..=15).contains(&id.len()) && !id.starts_with('0'),
+                "expected 7 to 15 digits with the country code, without + and leading 0",
+            ),
+        };
+        (!fits).then_some(expected)
+    }
+}
+
+impl fmt::Display for SenderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Alphanumeric => "alphanumeric",
+            Self::ShortCode => "short code",
+            Self::International => "international",
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! The file's sections, but for the accounts: TOML in, [`Config`] or every fault out.
+//!
+//! Reads the configuration file and the certificates that it names, and nothing else.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use toml::de::DeTable;
+
+use super::fault::Faults;
+use super::reader::{Document, Table, nearest};
+use super::{
+    Account, Admin, Audit, Concatenation, Config, Listen, ListenTls, Mode, RuleName, RuleSettings, UnknownAccount,
+    Upstream, UpstreamAddress, UpstreamTls, account, pem, value,
+};
+use crate::pdu::{CommandStatus, HEADER_LEN};
+
+/// The longest configuration file, in octets.
+const MAX_FILE: u64 = 32 * 1024 * 1024;
+/// The longest PDU that can be configured, in octets.
+const MAX_FRAME: u64 = 1024 * 1024;
+/// The most that all read buffers together can be allowed, in octets.
+const MAX_READ_BUFFERS: u64 = 64 * 1024 * 1024 * 1024;
+const MIB: usize = 1024 * 1024;
+
+impl Config {
+    /// Reads and checks the file at `path`; relative paths in it start from its folder.
+    ///
+    /// # Errors
+    /// Every fault of the file at once; or that it cannot be read, is no UTF-8 or is larger than 32 MiB.
+    pub fn load(path: &Path) -> Result<Self, Faults> {
+        let file = path.display().to_string();
+        let mut contents = Vec::new();
+        std::fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut contents)).map_err(
+            |error| Faults::of_file(&file, format!("cannot be read: {error}"), "name another with --config"),
+        )?;
+        if contents.len() as u64 > MAX_FILE {
+            return Err(Faults::of_file(&file, "is larger than 32MiB".to_owned(), "expected a configuration file"));
+        }
+        let text = String::from_utf8(contents).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let line = error.as_bytes().iter().take(valid).filter(|octet| **octet == b'\n').count() + 1;
+            Faults::of_file(&file, format!("is no UTF-8 in line {line}"), "save it as UTF-8")
+        })?;
+        Self::parse(&text, &file, path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// Checks `text`; faults name it `file_name`, relative paths start from `base_dir`.
+    ///
+    /// # Errors
+    /// Every fault at once.
+    pub fn parse(text: &str, file_name: &str, base_dir: &Path) -> Result<Self, Faults> {
+        let (root, syntax) = DeTable::parse_recoverable(text);
+        let document = Document::new(base_dir);
+        let config = config(Table::root(&document, root.into_inner()), version(text));
+        match Faults::collect(file_name, text, &syntax, document) {
+            Some(faults) => Err(faults),
+            None => Ok(config),
+        }
+    }
+}
+
+/// The first eight octets of the file's SHA-256.
+fn version(text: &str) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(text).into();
+    digest.iter().take(8).fold(0, |version, octet| version << 8 | u64::from(*octet))
+}
+
+fn config(mut root: Table<'_>, version: u64) -> Config {
+    let listen = listen(root.section("listen"));
+    let upstreams = upstreams(&mut root);
+    let client_ca = listen.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    let accounts = account::accounts(&mut root, &upstreams, client_ca);
+    let unknown = unknown(root.section("accounts"), &accounts);
+    let (rules, concatenation) = policy(root.section("policy"));
+    let admin = root.table("admin").map(|table| admin(table, &listen));
+    let mut ledger = root.section("ledger");
+    let ledger_path = ledger.or("path", ledger.base().join("var/ledger"), value::path(ledger.base()));
+    let audit = audit(root.section("audit"));
+    Config { version, listen, upstreams, admin, ledger_path, audit, unknown, rules, concatenation, accounts }
+}
+
+fn listen(mut table: Table<'_>) -> Listen {
+    let seconds = Duration::from_secs;
+    let listen = Listen {
+        address: table.or("address", SocketAddr::from(([127, 0, 0, 1], 2775)), value::socket_address),
+        max_connections: table.or("max_connections", 10_000, value::count(1..=1_000_000)),
+        max_frame: table.or("max_frame", 80 * 1024, value::size(HEADER_LEN as u64..=MAX_FRAME)),
+        bind_timeout: table.or("bind_timeout", seconds(5), value::duration),
+        frame_timeout: table.or("frame_timeout", seconds(10), value::duration),
+        read_buffers_total: table.or("read_buffers_total", 256 * MIB, value::size(1..=MAX_READ_BUFFERS)),
+        enquire_link_interval: table.or("enquire_link_interval", seconds(30), value::duration),
+        write_timeout: table.or("write_timeout", seconds(10), value::duration),
+        drain_timeout: table.or("drain_timeout", seconds(10), value::duration),
+        response_timeout: table.or("response_timeout", seconds(120), value::duration),
+        window: table.or("window", 1000, value::count(1..=1_000_000)),
+        max_pending_binds: table.or("max_pending_binds", 256, value::count(1..=10_000)),
+        lockout_failures: table.or("lockout_failures", 10, value::count(1..=1_000_000)),
+        lockout_time: table.or("lockout_time", seconds(60), value::duration),
+        proxy_protocol: table.or("proxy_protocol", false, value::boolean),
+        trusted_proxies: table.list("trusted_proxies", value::network),
+        tls: table.table("tls").map(listen_tls),
+    };
+    if listen.read_buffers_total < listen.max_frame {
+        let message = format!("is less than max_frame ({})", value::shown_size(listen.max_frame as u64));
+        table.fault("read_buffers_total", message, "expected room for at least one PDU");
+    }
+    if listen.proxy_protocol && listen.trusted_proxies.is_empty() {
+        let help = "list in trusted_proxies the networks whose PROXY headers count";
+        table.fault("proxy_protocol", "is on, but nobody may send a PROXY header", help);
+    }
+    listen
+}
+
+fn listen_tls(mut table: Table<'_>) -> ListenTls {
+    let path = value::path(table.base());
+    let certificate = table.required("certificate", "add the path of a PEM certificate chain", &path);
+    let key = table.required("key", "add the path of the PEM private key", &path);
+    let client_ca = table.optional("client_ca", &path);
+    check_identity(&table, certificate.as_deref(), key.as_deref());
+    check_roots(&table, "client_ca", client_ca.as_deref());
+    ListenTls { certificate: certificate.unwrap_or_default(), key: key.unwrap_or_default(), client_ca }
+}
+
+fn check_identity(table: &Table<'_>, certificate: Option<&Path>, key: Option<&Path>) {
+    let chain = certificate.and_then(|path| table.checked("certificate", pem::chain(path)));
+    if let Some(path) = key {
+        let tls = rustls::crypto::ring::default_provider();
+        table.checked("key", pem::key(path, chain, &tls));
+    }
+}
+
+fn check_roots(table: &Table<'_>, key: &str, path: Option<&Path>) {
+    if let Some(path) = path {
+        table.checked(key, pem::roots(path));
+    }
+}
+
+fn upstreams(root: &mut Table<'_>) -> BTreeMap<String, Upstream> {
+    let help = r#"add [upstream.NAME] with address = "HOST:PORT" or "simulator""#;
+    let tables = root.section("upstream").named_tables();
+    if tables.is_empty() {
+        root.missing("upstream", help);
+    }
+    tables.into_iter().map(|(name, table)| (name, upstream(table, help))).collect()
+}
+
+fn upstream(mut table: Table<'_>, help: &str) -> Upstream {
+    let address = table.required("address", help, value::upstream_address);
+    let backup = table.list("backup", value::upstream_address);
+    let connect_timeout = table.or("connect_timeout", Duration::from_secs(3), value::duration);
+    let tls = table.table("tls").map(upstream_tls);
+    if tls.is_some() && address.iter().chain(&backup).any(|address| *address == UpstreamAddress::Simulator) {
+        table.fault("tls", "is given, but the simulator speaks no TLS", "remove the table or name an SMSC");
+    }
+    Upstream { address: address.unwrap_or(UpstreamAddress::Simulator), backup, connect_timeout, tls }
+}
+
+fn upstream_tls(mut table: Table<'_>) -> UpstreamTls {
+    let path = value::path(table.base());
+    let ca = table.required("ca", "add the path of the PEM roots that the SMSC's certificate leads to", &path);
+    let server_name = table.optional("server_name", value::server_name);
+    let certificate = table.optional("certificate", &path);
+    let key = table.optional("key", &path);
+    for (given, other) in [("certificate", "key"), ("key", "certificate")] {
+        if table.has(given) && !table.has(other) {
+            table.fault(given, format!("is given without {other}"), format!("add {other}, or remove {given}"));
+        }
+    }
+    check_roots(&table, "ca", ca.as_deref());
+    check_identity(&table, certificate.as_deref(), key.as_deref());
+    UpstreamTls { ca: ca.unwrap_or_default(), server_name, identity: certificate.zip(key) }
+}
+
+fn admin(mut table: Table<'_>, listen: &Listen) -> Admin {
+    let address = table.or("address", SocketAddr::from(([127, 0, 0, 1], 2780)), value::socket_address);
+    if address == listen.address && address.port() != 0 {
+        table.fault("address", format!("is listen.address too ({address})"), "expected an address of its own");
+    }
+    let token_file = table.or("token_file", table.base().join("var/admin-token"), value::path(table.base()));
+    Admin { address, token_file }
+}
+
+fn audit(mut table: Table<'_>) -> Audit {
+    let base = table.base();
+    // The record keeps no text so far, and does not pretend to.
+    table.or("store_text", (), value::choice(&[("never", ())]));
+    Audit {
+        path: table.or("path", base.join("var/audit"), value::path(base)),
+        queue: table.or("queue", 65_536, value::count(1..=1 << 24)),
+        sync_interval: table.or("sync_interval", Duration::from_millis(50), value::duration),
+        msisdn_key_file: table.or("msisdn_key_file", base.join("var/msisdn-key"), value::path(base)),
+    }
+}
+
+fn unknown(mut table: Table<'_>, accounts: &[Account]) -> UnknownAccount {
+    let name = table.or("unknown", "reject".to_owned(), value::string);
+    if name == "reject" {
+        return UnknownAccount::Reject;
+    }
+    if !accounts.iter().any(|account| account.system_id == name) {
+        let help = match nearest(&name, accounts.iter().map(|account| account.system_id.as_str())) {
+            Some(known) => format!("did you mean {known:?}?"),
+            None => r#"expected "reject" or the system_id of an account"#.to_owned(),
+        };
+        table.dangling("unknown", format!("names no account ({name:?})"), help);
+    }
+    UnknownAccount::TreatAs(name)
+}
+
+fn policy(mut table: Table<'_>) -> (BTreeMap<RuleName, RuleSettings>, Concatenation) {
+    let mut rate = table.section(RuleName::Rate.name());
+    let concatenation = concatenation(&mut rate);
+    let others = [RuleName::Account, RuleName::Sender].map(|name| (name, rule(&mut table.section(name.name()), name)));
+    let rules = others.into_iter().chain([(RuleName::Rate, rule(&mut rate, RuleName::Rate))]);
+    (rules.collect(), concatenation)
+}
+
+fn rule(table: &mut Table<'_>, name: RuleName) -> RuleSettings {
+    const MODES: &[(&str, Mode)] =
+        &[(Mode::Enforce.name(), Mode::Enforce), (Mode::Shadow.name(), Mode::Shadow), (Mode::Off.name(), Mode::Off)];
+    let mode = table.or("mode", Mode::Enforce, value::choice(MODES));
+    let status = table.optional("status", value::status);
+    match status {
+        Some(CommandStatus::ESME_ROK) => {
+            let message = "is ESME_ROK, which tells the ESME that a refused message was accepted";
+            table.fault("status", message, r#"expected an error such as "ESME_RSUBMITFAIL""#);
+        }
+        // Only a rate is another one a moment later.
+        Some(status) if status.is_retryable() && name != RuleName::Rate => {
+            let message = format!("is {status}, which clients answer by sending the same message again");
+            let help = r#"no retry cures what this rule refuses: expected a final error such as "ESME_RSUBMITFAIL""#;
+            table.fault("status", message, help);
+        }
+        _ => {}
+    }
+    RuleSettings { mode, status }
+}
+
+fn concatenation(table: &mut Table<'_>) -> Concatenation {
+    let references = table.or("references", 1_000_000, value::count(1..=100_000_000));
+    let per_account = table.optional("references_per_account", value::count(1..=100_000_000));
+    if per_account.is_some_and(|per_account| per_account > references) {
+        let message = format!("is more than references ({references})");
+        table.fault("references_per_account", message, "expected at most as many as all accounts together");
+    }
+    Concatenation {
+        references,
+        references_per_account: per_account.unwrap_or(references.min(100_000)),
+        window: table.or("reference_window", Duration::from_secs(300), value::duration),
+    }
+}

@@ -1,0 +1,275 @@
+//! The configuration: TOML in, one checked [`Config`] out, or every fault at once with file, line, column and key.
+//!
+//! Nothing here opens a socket or starts anything; whatever reads these types may rely on every value being in range
+//! and every reference (upstream, account, file) being resolved.
+
+mod account;
+mod fault;
+mod load;
+mod pem;
+mod reader;
+mod rule;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+pub use fault::{Fault, Faults, Position};
+pub use rule::{Mode, RuleName, RuleSettings};
+
+/// Everything that the configuration file says, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Names this configuration in records: the first eight octets of the file's SHA-256.
+    pub version: u64,
+    /// The ESMEs' side.
+    pub listen: Listen,
+    /// The SMSCs by name.
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// The operator's HTTP interface; absent: there is none.
+    pub admin: Option<Admin>,
+    /// Folder of the durable facts.
+    pub ledger_path: PathBuf,
+    /// The record of verdicts.
+    pub audit: Audit,
+    /// What happens to a system_id of no account.
+    pub unknown: UnknownAccount,
+    /// How each rule is to be applied; a rule that the file does not name has its default here.
+    pub rules: BTreeMap<RuleName, RuleSettings>,
+    /// Bounds of the memory for multipart references.
+    pub concatenation: Concatenation,
+    /// The customers.
+    pub accounts: Vec<Account>,
+}
+
+/// `[listen]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// Where ESMEs connect; port 0 is chosen by the system.
+    pub address: SocketAddr,
+    /// Connections at once, bound or not; more are closed at once.
+    pub max_connections: usize,
+    /// The longest PDU, in octets.
+    pub max_frame: usize,
+    /// From the first octet that we wait for to the SMSC's bind response, backups included; absolute.
+    pub bind_timeout: Duration,
+    /// From the first octet of a PDU to its last.
+    pub frame_timeout: Duration,
+    /// Octets that all read buffers together may hold.
+    pub read_buffers_total: usize,
+    /// Silence after which a side is asked for a sign of life; after two without an answer it is gone.
+    pub enquire_link_interval: Duration,
+    /// How long a peer may take nothing of what is ready for it.
+    pub write_timeout: Duration,
+    /// How long the end of a bind, and of the process, may take; half of it goes to outstanding answers.
+    pub drain_timeout: Duration,
+    /// After so long without an answer a request no longer counts as outstanding (its answer is still relayed).
+    pub response_timeout: Duration,
+    /// Outstanding requests per bind before reading stops.
+    pub window: usize,
+    /// Binds in progress per account that do not count against `max_binds` yet.
+    pub max_pending_binds: usize,
+    /// Failed binds of one system_id from one address before that pair is locked out.
+    pub lockout_failures: u32,
+    /// How long a lockout lasts, and how long a failure counts.
+    pub lockout_time: Duration,
+    /// Whether every connection opens with a PROXY protocol header (v1 or v2).
+    pub proxy_protocol: bool,
+    /// Who may send one.
+    pub trusted_proxies: Vec<IpNet>,
+    /// TLS instead of plain TCP.
+    pub tls: Option<ListenTls>,
+}
+
+/// `[listen.tls]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenTls {
+    /// PEM chain, leaf first.
+    pub certificate: PathBuf,
+    /// PEM private key.
+    pub key: PathBuf,
+    /// PEM roots; if given, every ESME must show a certificate that one of them signed.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// `[upstream.NAME]`
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// The SMSC.
+    pub address: UpstreamAddress,
+    /// Tried in order at bind time when the first cannot be reached.
+    pub backup: Vec<UpstreamAddress>,
+    /// Per address, within the bind's deadline.
+    pub connect_timeout: Duration,
+    /// TLS towards the SMSC.
+    pub tls: Option<UpstreamTls>,
+}
+
+/// Where an SMSC is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamAddress {
+    /// `host:port`, resolved at bind time.
+    Host(String),
+    /// The SMSC simulator within this process.
+    Simulator,
+}
+
+/// `[upstream.NAME.tls]`
+#[derive(Debug, Clone)]
+pub struct UpstreamTls {
+    /// PEM roots that the SMSC's certificate must lead to.
+    pub ca: PathBuf,
+    /// The name that its certificate must bear; default: the host part of the address.
+    pub server_name: Option<String>,
+    /// Our own certificate and key (PEM), if the SMSC asks for one.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// Where operators connect; port 0 is chosen by the system.
+    pub address: SocketAddr,
+    /// The bearer token; made at first start, mode 0600.
+    pub token_file: PathBuf,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// Folder of the daily files.
+    pub path: PathBuf,
+    /// Records that may wait for the writer; when they are so many, reading slows.
+    pub queue: usize,
+    /// The longest that a written record waits for its fsync.
+    pub sync_interval: Duration,
+    /// The key of the keyed hash that stands for a subscriber's number; made at first start, mode 0600.
+    pub msisdn_key_file: PathBuf,
+}
+
+/// `accounts.unknown`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnknownAccount {
+    /// The bind gets ESME_RINVSYSID.
+    Reject,
+    /// It is treated as the account of this system_id.
+    TreatAs(String),
+}
+
+/// Bounds of the memory for multipart references (`references`, `references_per_account`, `reference_window` of
+/// `[policy.rate]`).
+#[derive(Debug, Clone, Copy)]
+pub struct Concatenation {
+    /// References remembered over all accounts.
+    pub references: usize,
+    /// References remembered per account; a new one above that is answered with ESME_RMSGQFUL.
+    pub references_per_account: usize,
+    /// How long an unfinished one is remembered.
+    pub window: Duration,
+}
+
+/// `[[account]]`
+#[derive(Debug)]
+pub struct Account {
+    /// What its binds call themselves: 1..=15 octets.
+    pub system_id: String,
+    /// Whether it may bind and send.
+    pub state: AccountState,
+    /// Key into [`Config::upstreams`].
+    pub upstream: String,
+    /// A PHC string; absent: the SMSC decides.
+    pub password_hash: Option<SecretString>,
+    /// The system_id to show the SMSC instead.
+    pub upstream_system_id: Option<String>,
+    /// The password to show the SMSC instead.
+    pub upstream_password: Option<SecretString>,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<String>,
+    /// Where its binds may come from; empty: anywhere.
+    pub allow_from: Vec<IpNet>,
+    /// Binds at once.
+    pub max_binds: usize,
+    /// The subject (RFC 4514 string) or SHA-256 fingerprint (64 hex digits) that its binds' certificate must have.
+    pub client_certificate: Option<String>,
+    /// Whether refusals carry additional_status_info_text; breaks some clients.
+    pub reason_tlv: bool,
+    /// May replace accepted messages.
+    pub allow_replace: bool,
+    /// May send binary content.
+    pub allow_binary: bool,
+    /// May send without a source address.
+    pub allow_empty_sender: bool,
+    /// May name a canned message of the SMSC, whose text cannot be seen here.
+    pub allow_default_message: bool,
+    /// Refuse a submit_multi whole when one of its destinations is refused.
+    pub strict_multi: bool,
+    /// May submit receipts and acknowledgements.
+    pub allow_receipt_types: bool,
+    /// All binds together; absent: unlimited.
+    pub rate: Option<RateLimit>,
+    /// Each bind; absent: unlimited.
+    pub bind_rate: Option<RateLimit>,
+    /// Sender IDs it may use.
+    pub senders: Vec<Sender>,
+}
+
+/// Whether an account may bind and send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountState {
+    /// It may.
+    Active,
+    /// Binds are refused, live ones too and then unbound.
+    Blocked,
+}
+
+/// Messages (parts and destinations counted singly) a second, with what may come at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Sustained messages a second.
+    pub per_second: NonZeroU32,
+    /// Messages at once after a pause; default: `per_second`.
+    pub burst: NonZeroU32,
+}
+
+/// `[[account.sender]]`
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// As written in the file, trimmed.
+    pub id: String,
+    /// Declared or derived; always the kind that `id` has.
+    pub kind: SenderKind,
+    /// Whose it is, if not the account's own; then `authorisation` is there.
+    pub on_behalf_of: Option<String>,
+    /// File or reference of the evidence.
+    pub authorisation: Option<String>,
+    /// The last day (UTC) on which it may be used.
+    pub expires: Option<jiff::civil::Date>,
+    /// Over all binds of the account; absent: unlimited.
+    pub rate: Option<RateLimit>,
+}
+
+/// What a sender ID is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SenderKind {
+    /// 1..=11 characters of the GSM 03.38 basic table, a letter among them.
+    Alphanumeric,
+    /// 3..=8 digits as a network assigns them; has a meaning in one country only.
+    ShortCode,
+    /// 7..=15 digits with a country code, no leading 0.
+    International,
+}
+
+/// Whether `address`, an IPv4-mapped one taken as IPv4, is within any of `nets`.
+pub fn within(nets: &[IpNet], address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    nets.iter().any(|net| net.contains(&address))
+}

@@ -1,0 +1,285 @@
+//! Takes keys out of a TOML document and remembers every fault on the way; knows TOML, not what the keys mean.
+//!
+//! A faulty value is replaced by its default or left out so that reading goes on; the caller throws the result away if
+//! any fault was found. A table reports, when it is dropped, the keys that nobody took.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+use std::path::Path;
+
+use serde_spanned::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::value::{Read, Wrong};
+
+/// Faults kept of one file; more are only counted.
+pub(super) const MAX_FAULTS: usize = 10_000;
+
+/// Octets of a key beyond which it is neither shown whole nor compared with the known ones.
+const MAX_KEY: usize = 64;
+
+/// One file while it is being read.
+#[derive(Debug)]
+pub(super) struct Document<'a> {
+    /// The folder that relative paths in the file start from.
+    pub(super) base: &'a Path,
+    found: RefCell<Vec<Found>>,
+    omitted: Cell<usize>,
+}
+
+/// A fault as an offset range; its line and column are worked out when all are known.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) span: Range<usize>,
+    pub(super) key: String,
+    pub(super) message: String,
+    pub(super) help: String,
+    pub(super) nature: Nature,
+}
+
+/// What a syntax error elsewhere in the file makes of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nature {
+    /// A value is wrong: it stands on its own.
+    Value,
+    /// A key is unknown or of the wrong shape: a spoilt table header may have put it there.
+    Structure,
+    /// Something is missing: it may be in what could not be read.
+    Absence,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn new(base: &'a Path) -> Self {
+        Self { base, found: RefCell::default(), omitted: Cell::new(0) }
+    }
+
+    fn push(&self, found: Found) {
+        let mut all = self.found.borrow_mut();
+        if all.len() < MAX_FAULTS {
+            all.push(found);
+        } else {
+            self.omitted.set(self.omitted.get() + 1);
+        }
+    }
+
+    /// What was found, and how much more there was.
+    pub(super) fn into_found(self) -> (Vec<Found>, usize) {
+        (self.found.into_inner(), self.omitted.get())
+    }
+}
+
+/// A table whose keys are taken one by one.
+#[derive(Debug)]
+pub(super) struct Table<'d> {
+    document: &'d Document<'d>,
+    path: String,
+    span: Range<usize>,
+    entries: DeTable<'d>,
+    /// Every key that was asked for, and where its value is.
+    known: Vec<(&'static str, Option<Range<usize>>)>,
+}
+
+impl<'d> Table<'d> {
+    pub(super) fn root(document: &'d Document<'d>, entries: DeTable<'d>) -> Self {
+        Self { document, path: String::new(), span: 0..0, entries, known: Vec::new() }
+    }
+
+    /// The folder that relative paths start from.
+    pub(super) fn base(&self) -> &'d Path {
+        self.document.base
+    }
+
+    /// The whole key of this table.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn key(&self, key: &str) -> String {
+        let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        let key = match key.char_indices().nth(MAX_KEY) {
+            Some((end, _)) => format!("{:?}...", key.get(..end).unwrap_or_default()),
+            None if bare => key.to_owned(),
+            None => format!("{key:?}"),
+        };
+        if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'d>>> {
+        let value = self.entries.remove(key);
+        self.known.push((key, value.as_ref().map(Spanned::span)));
+        value
+    }
+
+    fn report(&self, span: Range<usize>, key: String, wrong: Wrong, nature: Nature) {
+        self.document.push(Found { span, key, message: wrong.message, help: wrong.help, nature });
+    }
+
+    /// The value of `key`, if it is there and right.
+    pub(super) fn optional<T>(&mut self, key: &'static str, read: impl Fn(&DeValue<'_>) -> Read<T>) -> Option<T> {
+        let value = self.take(key)?;
+        read(value.get_ref()).map_err(|wrong| self.report(value.span(), self.key(key), wrong, Nature::Value)).ok()
+    }
+
+    /// The value of `key`, or `default`.
+    pub(super) fn or<T>(&mut self, key: &'static str, default: T, read: impl Fn(&DeValue<'_>) -> Read<T>) -> T {
+        self.optional(key, read).unwrap_or(default)
+    }
+
+    /// The value of `key`, which must be there; `help` says what to write.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        help: &str,
+        read: impl Fn(&DeValue<'_>) -> Read<T>,
+    ) -> Option<T> {
+        if !self.entries.contains_key(key) {
+            self.missing(key, help);
+        }
+        self.optional(key, read)
+    }
+
+    /// The values of an array; absent is empty.
+    pub(super) fn list<T>(&mut self, key: &'static str, read: impl Fn(&DeValue<'_>) -> Read<T>) -> Vec<T> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        let DeValue::Array(items) = value.get_ref() else {
+            self.report(value.span(), self.key(key), Wrong::expected(value.get_ref(), "an array"), Nature::Value);
+            return Vec::new();
+        };
+        let read_item = |(index, item): (usize, &Spanned<DeValue<'_>>)| {
+            read(item.get_ref())
+                .map_err(|wrong| {
+                    self.report(item.span(), format!("{}[{index}]", self.key(key)), wrong, Nature::Value);
+                })
+                .ok()
+        };
+        items.iter().enumerate().filter_map(read_item).collect()
+    }
+
+    /// The table under `key`, if it is there.
+    pub(super) fn table(&mut self, key: &'static str) -> Option<Table<'d>> {
+        let value = self.take(key)?;
+        self.subtable(value, self.key(key))
+    }
+
+    /// The table under `key`; absent is empty.
+    pub(super) fn section(&mut self, key: &'static str) -> Table<'d> {
+        let path = self.key(key);
+        self.table(key).unwrap_or_else(|| Table {
+            document: self.document,
+            path,
+            span: self.span.clone(),
+            entries: DeTable::new(),
+            known: Vec::new(),
+        })
+    }
+
+    /// The tables of `[[key]]`, in order.
+    pub(super) fn tables(&mut self, key: &'static str) -> Vec<Table<'d>> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        let path = self.key(key);
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Array(items) => items
+                .into_iter()
+                .enumerate()
+                .filter_map(|(index, item)| self.subtable(item, format!("{path}[{index}]")))
+                .collect(),
+            other => {
+                let header: Vec<&str> = path.split('.').filter_map(|part| part.split('[').next()).collect();
+                let help = format!("an array of tables, each headed [[{}]]", header.join("."));
+                self.report(span, path, Wrong::expected(&other, &help), Nature::Structure);
+                Vec::new()
+            }
+        }
+    }
+
+    /// All tables under names of the user's choice, sorted by name.
+    pub(super) fn named_tables(mut self) -> Vec<(String, Table<'d>)> {
+        std::mem::take(&mut self.entries)
+            .into_iter()
+            .filter_map(|(name, value)| {
+                let name = name.into_inner().into_owned();
+                let path = self.key(&name);
+                self.subtable(value, path).map(|table| (name, table))
+            })
+            .collect()
+    }
+
+    fn subtable(&self, value: Spanned<DeValue<'d>>, path: String) -> Option<Table<'d>> {
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Table(entries) => Some(Table { document: self.document, path, span, entries, known: Vec::new() }),
+            other => {
+                self.report(span, path, Wrong::expected(&other, "a table"), Nature::Structure);
+                None
+            }
+        }
+    }
+
+    /// Whether `key`, which must have been asked for, is in the file.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.known.iter().any(|(name, span)| *name == key && span.is_some())
+    }
+
+    /// The outcome of a check of `key` that went beyond its value.
+    pub(super) fn checked<T>(&self, key: &str, outcome: Read<T>) -> Option<T> {
+        outcome.map_err(|wrong| self.report(self.span_of(key), self.key(key), wrong, Nature::Value)).ok()
+    }
+
+    /// A fault that takes more than one value to see: at `key` if that is there, else at the table.
+    pub(super) fn fault(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.report(self.span_of(key), self.key(key), Wrong::because(message, help), Nature::Value);
+    }
+
+    /// `key` names something that is not there.
+    pub(super) fn dangling(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.report(self.span_of(key), self.key(key), Wrong::because(message, help), Nature::Absence);
+    }
+
+    /// `key` must be there and is not.
+    pub(super) fn missing(&self, key: &str, help: &str) {
+        self.report(self.span.clone(), self.key(key), Wrong::because("is missing", help), Nature::Absence);
+    }
+
+    fn span_of(&self, key: &str) -> Range<usize> {
+        let known = self.known.iter().find(|(name, _)| *name == key);
+        known.and_then(|(_, span)| span.clone()).unwrap_or_else(|| self.span.clone())
+    }
+}
+
+impl Drop for Table<'_> {
+    fn drop(&mut self) {
+        for (key, value) in std::mem::take(&mut self.entries) {
+            let help = match nearest(key.get_ref(), self.known.iter().map(|(name, _)| *name)) {
+                Some(known) => format!("did you mean {known:?}?"),
+                None => format!("expected one of {}", list(self.known.iter().map(|(name, _)| *name))),
+            };
+            let message = match value.get_ref() {
+                DeValue::Table(_) => "unknown table",
+                _ => "unknown key",
+            };
+            let path = self.key(key.get_ref());
+            self.report(key.span(), path, Wrong::because(message, help), Nature::Structure);
+        }
+    }
+}
+
+/// The candidate that `word` may be a slip of.
+pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    if word.len() > MAX_KEY {
+        return None;
+    }
+    let word = word.to_lowercase();
+    candidates
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).clamp(1, 3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `a, b, c`
+pub(super) fn list<'c>(words: impl Iterator<Item = &'c str>) -> String {
+    let mut words: Vec<&str> = words.collect();
+    words.sort_unstable();
+    words.join(", ")
+}

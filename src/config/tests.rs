@@ -1,0 +1,461 @@
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use secrecy::ExposeSecret;
+
+use super::*;
+use crate::pdu::CommandStatus;
+
+const UPSTREAM: &str = "\n[upstream.main]\naddress = \"simulator\"\n";
+const SHIPPED: &str = include_str!("../../config.toml");
+const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b6dWRWJTmaaJObG";
+
+fn parse(text: &str) -> Result<Config, Faults> {
+    Config::parse(text, "c.toml", Path::new("/base"))
+}
+
+/// `text` with an upstream after it, so that lines and columns stay.
+fn with_upstream(text: &str) -> Result<Config, Faults> {
+    parse(&format!("{text}{UPSTREAM}"))
+}
+
+fn account(keys: &str) -> Account {
+    with_upstream(&format!("[[account]]\nsystem_id = 'a'\n{keys}")).unwrap().accounts.remove(0)
+}
+
+/// Asserts that the lines begin and go on as told: `LINE:COLUMN: KEY: ` and a fragment of what follows.
+#[track_caller]
+fn assert_faults(text: &str, faults: &Faults, expected: &[(&str, &str)]) {
+    let lines: Vec<String> = faults.to_string().lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), expected.len(), "{text}\n{faults}");
+    for (line, (start, fragment)) in lines.iter().zip(expected) {
+        let rest = line.strip_prefix(&format!("c.toml:{start}: "));
+        assert!(rest.is_some_and(|rest| rest.contains(fragment)), "{text}\n{line}\nis not {start}: ... {fragment}");
+    }
+}
+
+#[track_caller]
+fn assert_table(table: &[(&str, &str, &str)]) {
+    for (text, start, fragment) in table {
+        let faults = with_upstream(text).expect_err(text);
+        assert_faults(text, &faults, &[(start, fragment)]);
+    }
+}
+
+#[test]
+fn faults_of_syntax_and_keys() {
+    assert_table(&[
+        ("[listen]\nwindow = ", "2:10: syntax", "a value is missing, or a string is not quoted"),
+        ("[listen]\nwindow = 1\nwindow = 2", "3:1: syntax", "\"window\" is given twice"),
+        ("[listen\nwindow = 1", "1:8: syntax", "unclosed table; expected `]`"),
+        ("[listen]\nadress = 'x'", "2:1: listen.adress", "unknown key; did you mean \"address\"?"),
+        ("[listen]\nqwertyuiop = 'x'", "2:1: listen.qwertyuiop", "unknown key; expected one of address, bind_timeout"),
+        ("  [acount]\nx = 1", "1:4: acount", "unknown table; did you mean \"account\"?"),
+        ("listen = 3", "1:10: listen", "is the integer 3; expected a table"),
+        (
+            "[account]\nsystem_id = 'a'",
+            "1:1: account",
+            "is a table; expected an array of tables, each headed [[account]]",
+        ),
+        (
+            "[[account]]\nsystem_id = 'a'\n[[account]]\nsystem_id = 'b'\nsender = 'B'",
+            "5:10: account[1].sender",
+            "is \"B\"; expected an array of tables, each headed [[account.sender]]",
+        ),
+        ("account = [1]", "1:12: account[0]", "is the integer 1; expected a table"),
+        ("\"\\n\" = 1", "1:1: \"\\n\"", "unknown key"),
+        ("[policy.fraud]\nmode = 'off'", "1:9: policy.fraud", "expected one of account, rate, sender"),
+    ]);
+}
+
+#[test]
+fn faults_of_values() {
+    assert_table(&[
+        ("[listen]\nwindow = 0", "2:10: listen.window", "is the integer 0; expected an integer from 1 to 1000000"),
+        ("[listen]\nwindow = -1", "2:10: listen.window", "is the integer -1"),
+        ("[listen]\nwindow = 99999999999999999999999", "2:10: listen.window", "expected an integer"),
+        ("[listen]\nwindow = 1.5", "2:10: listen.window", "is a float; expected an integer"),
+        ("[listen]\nwindow = '5'", "2:10: listen.window", "is \"5\"; expected an integer"),
+        ("[listen]\nproxy_protocol = 'no'", "2:18: listen.proxy_protocol", "expected true or false"),
+        ("[listen]\nproxy_protocol = true", "2:18: listen.proxy_protocol", "list in trusted_proxies"),
+        ("[listen]\nbind_timeout = '5'", "2:16: listen.bind_timeout", "expected a duration"),
+        ("[listen]\nbind_timeout = 5", "2:16: listen.bind_timeout", "is the integer 5; expected a duration"),
+        ("[listen]\nbind_timeout = '0s'", "2:16: listen.bind_timeout", "expected a duration"),
+        ("[listen]\nbind_timeout = '25h'", "2:16: listen.bind_timeout", "expected a duration"),
+        ("[listen]\nbind_timeout = '99999999999999999999h'", "2:16: listen.bind_timeout", "expected a duration"),
+        ("[listen]\nbind_timeout = 'é'", "2:16: listen.bind_timeout", "is \"é\""),
+        ("[listen]\nmax_frame = '15B'", "2:13: listen.max_frame", "expected a size from \"16B\" to \"1MiB\""),
+        ("[listen]\nmax_frame = 15", "2:13: listen.max_frame", "expected a size"),
+        ("[listen]\nmax_frame = '2MiB'", "2:13: listen.max_frame", "expected a size"),
+        ("[listen]\nmax_frame = '64KB'", "2:13: listen.max_frame", "expected a size"),
+        ("[listen]\nread_buffers_total = '1KiB'", "2:22: listen.read_buffers_total", "is less than max_frame (80KiB)"),
+        ("[listen]\naddress = 'localhost:2775'", "2:11: listen.address", "expected an IP address and a port"),
+        ("[listen]\naddress = '127.0.0.1:99999'", "2:11: listen.address", "expected an IP address and a port"),
+        ("[listen]\ntrusted_proxies = ['::1', '10.0.0.0/33']", "2:27: listen.trusted_proxies[1]", "expected a network"),
+        ("[listen]\ntrusted_proxies = '10.0.0.0/8'", "2:19: listen.trusted_proxies", "expected an array"),
+        ("[audit]\nstore_text = 'all'", "2:14: audit.store_text", "expected \"never\""),
+        ("[audit]\npath = ''", "2:8: audit.path", "expected a path"),
+        ("[admin]\naddress = '127.0.0.1:2775'", "2:11: admin.address", "is listen.address too"),
+        (
+            "[accounts]\nunknown = 'nobody'",
+            "2:11: accounts.unknown",
+            "names no account (\"nobody\"); expected \"reject\"",
+        ),
+        ("[policy.sender]\nmode = 'on'", "2:8: policy.sender.mode", "expected \"enforce\" or \"shadow\" or \"off\""),
+        ("[policy.sender]\nstatus = 'ESME_ROK'", "2:10: policy.sender.status", "refused message was accepted"),
+        ("[policy.sender]\nstatus = 'ESME_RTHROTTLED'", "2:10: policy.sender.status", "no retry cures"),
+        ("[policy.account]\nstatus = 'ESME_RSYSERR'", "2:10: policy.account.status", "no retry cures"),
+        ("[policy.rate]\nstatus = 'ESME_ROK'", "2:10: policy.rate.status", "is ESME_ROK"),
+        ("[policy.rate]\nstatus = 'ESME_RTHROTTLD'", "2:10: policy.rate.status", "did you mean \"ESME_RTHROTTLED\"?"),
+        ("[policy.rate]\nstatus = 88", "2:10: policy.rate.status", "expected the name of a command_status"),
+        (
+            "[policy.rate]\nreferences = 5\nreferences_per_account = 6",
+            "3:26: policy.rate.references_per_account",
+            "is more than references (5)",
+        ),
+    ]);
+}
+
+#[test]
+fn faults_of_upstreams() {
+    for (text, start, fragment) in [
+        ("", "1:1: upstream", "is missing; add [upstream.NAME]"),
+        ("# c\n[upstream.a]\nbackup = []", "2:1: upstream.a.address", "is missing"),
+        ("[upstream.'a b']\naddress = 'x'", "2:11: upstream.\"a b\".address", "expected a host and a port"),
+        ("[upstream.a]\naddress = 'x:0'", "2:11: upstream.a.address", "expected a host and a port"),
+        ("[upstream.a]\naddress = 'x:+1'", "2:11: upstream.a.address", "expected a host and a port"),
+        ("[upstream.a]\naddress = '::1:5'", "2:11: upstream.a.address", "expected a host and a port"),
+        ("[upstream.a]\naddress = '[::g]:5'", "2:11: upstream.a.address", "expected a host and a port"),
+        ("[upstream.a]\naddress = 'x:1'\nbackup = ['y:1', 'z']", "3:18: upstream.a.backup[1]", "is \"z\""),
+        ("[upstream.a]\naddress = 'x:1'\ntls = {}", "3:7: upstream.a.tls.ca", "is missing"),
+    ] {
+        assert_faults(text, &parse(text).expect_err(text), &[(start, fragment)]);
+    }
+    let several = "[upstream.a]\naddress = 'a:1'\n[upstream.b]\naddress = 'b:1'\n[[account]]\nsystem_id = 'x'\n";
+    let faults = parse(several).unwrap_err();
+    assert_faults(several, &faults, &[("5:1: account[0].upstream", "is missing; there are several: name one of a, b")]);
+    assert_eq!(parse(&format!("{several}upstream = 'b'")).unwrap().accounts[0].upstream, "b");
+}
+
+#[test]
+fn faults_of_accounts() {
+    for (keys, start, fragment) in [
+        ("upstream = 'mian'", "3:12: account[0].upstream", "names no upstream (\"mian\"); did you mean \"main\"?"),
+        ("state = 'held'", "3:9: account[0].state", "expected \"active\" or \"blocked\""),
+        ("country = 'be'", "3:11: account[0].country", "two upper-case letters"),
+        ("max_binds = 0", "3:13: account[0].max_binds", "expected an integer from 1"),
+        ("allow_from = ['x']", "3:15: account[0].allow_from[0]", "expected a network"),
+        ("rate = 5", "3:8: account[0].rate", "expected a table"),
+        ("rate = {}", "3:8: account[0].rate.per_second", "is missing"),
+        ("rate = { per_second = 0 }", "3:23: account[0].rate.per_second", "expected an integer from 1"),
+        ("rate = { per_second = 5, burst = 0 }", "3:34: account[0].rate.burst", "expected an integer from 1"),
+        ("bind_rate = { per_second = 5, burts = 9 }", "3:31: account[0].bind_rate.burts", "did you mean \"burst\"?"),
+        ("client_certificate = 'x'", "3:22: account[0].client_certificate", "64 hex digits"),
+        ("client_certificate = 'CN=x'", "3:22: account[0].client_certificate", "add client_ca to [listen.tls]"),
+        ("password_hash = 'x'", "3:17: account[0].password_hash", "is no PHC string"),
+        ("password_hash = 5", "3:17: account[0].password_hash", "is no string"),
+        (
+            "password_hash = '$scrypt$ln=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b6dWRWJTmaaJObG'",
+            "3:17: account[0].password_hash",
+            "another function",
+        ),
+        ("password_hash = '$argon2id$v=19$m=8,t=1,p=1'", "3:17: account[0].password_hash", "without salt or hash"),
+        ("upstream_system_id = '1234567890123456'", "3:22: account[0].upstream_system_id", "has 16 octets"),
+        ("upstream_password = 'x'", "3:21: account[0].upstream_password", "which nobody checks then"),
+    ] {
+        let text = format!("[[account]]\nsystem_id = 'a'\n{keys}");
+        assert_faults(&text, &with_upstream(&text).expect_err(keys), &[(start, fragment)]);
+    }
+    assert_table(&[
+        ("[[account]]", "1:1: account[0].system_id", "is missing"),
+        ("[[account]]\nsystem_id = ''", "2:13: account[0].system_id", "has 0 octets"),
+        ("[[account]]\nsystem_id = 'ééééééééé'", "2:13: account[0].system_id", "has 18 octets; expected 1 to 15"),
+        ("[[account]]\nsystem_id = 'é'", "2:13: account[0].system_id", "printable ASCII"),
+        (
+            "[[account]]\nsystem_id = 'a'\n[[account]]\nsystem_id = 'a'",
+            "4:13: account[1].system_id",
+            "is that of account[0] too (\"a\")",
+        ),
+    ]);
+}
+
+#[test]
+fn faults_of_senders() {
+    for (keys, start, fragment) in [
+        ("kind = 'alphanumeric'", "3:1: account[0].sender[0].id", "is missing"),
+        ("id = 'SHOP'\nkind = 'text'", "5:8: account[0].sender[0].kind", "expected \"alphanumeric\" or"),
+        ("id = 'SHOP'\nkind = 'short_code'", "4:6: account[0].sender[0].id", "expected 3 to 8 digits"),
+        ("id = '1234'\nkind = 'alphanumeric'", "4:6: account[0].sender[0].id", "a letter among them"),
+        ("id = 'TwelveLetter'", "4:6: account[0].sender[0].id", "expected 1 to 11 characters"),
+        ("id = 'Caf\u{ea}'", "4:6: account[0].sender[0].id", "GSM 03.38 basic table"),
+        ("id = '+32470000001'", "4:6: account[0].sender[0].id", "without the +"),
+        ("id = '12'", "4:6: account[0].sender[0].id", "expected 3 to 8 digits"),
+        ("id = '123456789'\nkind = 'short_code'", "4:6: account[0].sender[0].id", "expected 3 to 8 digits"),
+        ("id = '0470000001'", "4:6: account[0].sender[0].id", "7 to 15 digits"),
+        ("id = '1234567890123456'", "4:6: account[0].sender[0].id", "7 to 15 digits"),
+        ("id = 'A'\non_behalf_of = 'B'", "5:16: account[0].sender[0].on_behalf_of", "given without authorisation"),
+        ("id = 'A'\nexpires = '2027-01-01'", "5:11: account[0].sender[0].expires", "expected a date without quotes"),
+        ("id = 'A'\nexpires = 2027-01-01T00:00:00Z", "5:11: account[0].sender[0].expires", "expected a date"),
+        (
+            "id = 'Shop'\n[[account.sender]]\nid = ' SHOP '",
+            "6:6: account[0].sender[1].id",
+            "is that of account[0].sender[0] too",
+        ),
+    ] {
+        let text = format!("[[account]]\nsystem_id = 'a'\n[[account.sender]]\n{keys}");
+        assert_faults(&text, &with_upstream(&text).expect_err(keys), &[(start, fragment)]);
+    }
+}
+
+#[test]
+fn faults_of_tls_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let other_key = rcgen::KeyPair::generate().unwrap();
+    for (name, content) in [
+        ("cert.pem", cert.pem()),
+        ("key.pem", signing_key.serialize_pem()),
+        ("other.pem", other_key.serialize_pem()),
+        ("empty.pem", String::new()),
+        ("garbage.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned()),
+        ("badkey.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_owned()),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let listen = |certificate: &str, key: &str, ca: &str| {
+        let text = format!("[listen.tls]\ncertificate = '{certificate}'\nkey = '{key}'\nclient_ca = '{ca}'{UPSTREAM}");
+        Config::parse(&text, "c.toml", folder.path())
+    };
+    let tls = listen("cert.pem", "key.pem", "cert.pem").unwrap().listen.tls.unwrap();
+    assert_eq!(tls.key, folder.path().join("key.pem"));
+    for (certificate, key, ca, start, fragment) in [
+        ("none.pem", "key.pem", "cert.pem", "2:15: listen.tls.certificate", "cannot be read"),
+        ("empty.pem", "key.pem", "cert.pem", "2:15: listen.tls.certificate", "holds no certificate"),
+        ("key.pem", "key.pem", "cert.pem", "2:15: listen.tls.certificate", "holds no certificate"),
+        ("garbage.pem", "key.pem", "cert.pem", "2:15: listen.tls.certificate", "no usable certificate"),
+        ("cert.pem", "none.pem", "cert.pem", "3:7: listen.tls.key", "cannot be read"),
+        ("cert.pem", "cert.pem", "cert.pem", "3:7: listen.tls.key", "holds no private key"),
+        ("cert.pem", "badkey.pem", "cert.pem", "3:7: listen.tls.key", "TLS cannot use"),
+        ("cert.pem", "other.pem", "cert.pem", "3:7: listen.tls.key", "not the key of the certificate"),
+        ("cert.pem", "key.pem", "garbage.pem", "4:13: listen.tls.client_ca", "unusable certificate"),
+        ("cert.pem", "key.pem", "empty.pem", "4:13: listen.tls.client_ca", "holds no certificate"),
+    ] {
+        assert_faults(fragment, &listen(certificate, key, ca).unwrap_err(), &[(start, fragment)]);
+    }
+    let upstream = |address: &str, keys: &str| {
+        let text = format!("[upstream.a]\naddress = '{address}'\n[upstream.a.tls]\nca = 'cert.pem'\n{keys}");
+        Config::parse(&text, "c.toml", folder.path())
+    };
+    let config = upstream("smsc:2776", "certificate = 'cert.pem'\nkey = 'key.pem'\nserver_name = 'localhost'").unwrap();
+    assert!(config.upstreams["a"].tls.as_ref().unwrap().identity.is_some());
+    for (address, keys, start, fragment) in [
+        ("simulator", "", "3:1: upstream.a.tls", "the simulator speaks no TLS"),
+        ("smsc:2776", "key = 'key.pem'", "5:7: upstream.a.tls.key", "is given without certificate"),
+        ("smsc:2776", "certificate = 'cert.pem'", "5:15: upstream.a.tls.certificate", "is given without key"),
+        ("smsc:2776", "server_name = ' '", "5:15: upstream.a.tls.server_name", "expected a host name"),
+    ] {
+        assert_faults(keys, &upstream(address, keys).unwrap_err(), &[(start, fragment)]);
+    }
+}
+
+#[test]
+fn all_faults_at_once_in_the_order_of_the_file() {
+    let text = "[[account]]\nsystem_id = 'a'\nupstream = 'x'\n[[account.sender]]\nid = '1'\n[listen]\nwindow = 0\n\
+                frame_timeout = oops\nport = 1\n[policy.rate]\nmode = 1\n";
+    let faults = parse(text).unwrap_err();
+    assert_eq!(faults.iter().len(), 7);
+    assert_faults(
+        text,
+        &faults,
+        &[
+            ("1:1: upstream", "is missing"),
+            ("3:12: account[0].upstream", "names no upstream"),
+            ("5:6: account[0].sender[0].id", "expected 3 to 8 digits"),
+            ("7:10: listen.window", "is the integer 0"),
+            ("8:17: syntax", "a value is missing, or a string is not quoted"),
+            ("9:1: listen.port", "unknown key"),
+            ("11:8: policy.rate.mode", "is the integer 1"),
+        ],
+    );
+}
+
+#[test]
+fn a_spoilt_header_does_not_bring_faults_that_are_none() {
+    let text =
+        "[listen]\nwindow = 0\n[[account]\nsystem_id = 'a'\n[upstream.main]\nbackup = ['x']\n[audit]\nqueue = 0\n";
+    let expected = [
+        ("2:10: listen.window", "is the integer 0"),
+        ("3:11: syntax", "unclosed array table"),
+        ("8:9: audit.queue", "is the integer 0"),
+    ];
+    assert_faults(text, &parse(text).unwrap_err(), &expected);
+}
+
+#[test]
+fn secrets_stay_secret() {
+    let text =
+        "[[account]]\nsystem_id = 'a'\nupstream_password = 'geheim-und-lang' # x\npassword_hash = '$geheim'\nx = 1\n";
+    let faults = with_upstream(text).unwrap_err();
+    for shown in [faults.to_string(), format!("{faults:?}"), faults.snippets()] {
+        assert!(shown.contains("account[0].upstream_password"), "{shown}");
+        assert!(!shown.contains("geheim"), "{shown}");
+    }
+    let text = format!("password_hash = '{HASH}'\nupstream_password = 'geheim'");
+    assert!(!format!("{:?}", account(&text)).contains("geheim"));
+}
+
+#[test]
+fn snippets_show_the_line() {
+    let snippets = with_upstream("[listen]\nwindow = 0 # mine").unwrap_err().snippets();
+    for part in ["listen.window: is the integer 0", "c.toml:2:10", "window = 0 # mine", "expected an integer from 1"] {
+        assert!(snippets.contains(part), "{part} is not in\n{snippets}");
+    }
+}
+
+#[test]
+fn faults_beyond_the_bound_are_counted() {
+    let text: String = (0..10_050).map(|n| format!("k{n} = 1\n")).collect();
+    let faults = with_upstream(&text).unwrap_err();
+    assert_eq!(faults.iter().len(), 10_000);
+    assert!(faults.to_string().ends_with("c.toml: 50 more faults are not shown"));
+    assert_eq!(faults.snippets(), faults.to_string());
+}
+
+#[test]
+fn the_least_configuration_has_the_defaults() {
+    let config = with_upstream("").unwrap();
+    let listen = &config.listen;
+    assert_eq!(listen.address.to_string(), "127.0.0.1:2775");
+    assert_eq!((listen.max_connections, listen.max_frame, listen.window), (10_000, 80 * 1024, 1000));
+    assert_eq!((listen.max_pending_binds, listen.lockout_failures), (256, 10));
+    assert_eq!(listen.read_buffers_total, 256 * 1024 * 1024);
+    assert_eq!(listen.response_timeout, Duration::from_secs(120));
+    assert!(config.admin.is_none() && listen.tls.is_none() && config.accounts.is_empty());
+    assert_eq!(config.ledger_path, Path::new("/base/var/ledger"));
+    assert_eq!(config.audit.path, Path::new("/base/var/audit"));
+    assert_eq!(config.audit.sync_interval, Duration::from_millis(50));
+    assert_eq!(config.unknown, UnknownAccount::Reject);
+    assert_eq!(config.rules.len(), 3);
+    assert!(config.rules.values().all(|rule| *rule == RuleSettings { mode: Mode::Enforce, status: None }));
+    assert_eq!(config.concatenation.references_per_account, 100_000);
+    assert_eq!(config.concatenation.window, Duration::from_secs(300));
+}
+
+#[test]
+fn values_are_what_the_file_says() {
+    let config = with_upstream(
+        "[listen]\nbind_timeout = '250ms'\nframe_timeout = '2m'\nmax_frame = 4096\nread_buffers_total = '1GiB'\n\
+         [audit]\npath = '/abs'\nmsisdn_key_file = 'k'\n[admin]\n[accounts]\nunknown = 'a'\n[policy.rate]\nmode = 'off'\n\
+         status = 'ESME_RMSGQFUL'\nreferences = 10\n[[account]]\nsystem_id = 'a'\n[[account]]\nsystem_id = 'A'\n",
+    )
+    .unwrap();
+    assert_eq!(config.listen.bind_timeout, Duration::from_millis(250));
+    assert_eq!(config.listen.frame_timeout, Duration::from_secs(120));
+    assert_eq!((config.listen.max_frame, config.listen.read_buffers_total), (4096, 1 << 30));
+    assert_eq!(config.audit.path, Path::new("/abs"));
+    assert_eq!(config.audit.msisdn_key_file, Path::new("/base/k"));
+    assert_eq!(config.admin.unwrap().token_file, Path::new("/base/var/admin-token"));
+    assert_eq!(config.unknown, UnknownAccount::TreatAs("a".to_owned()));
+    let rate = RuleSettings { mode: Mode::Off, status: Some(CommandStatus::ESME_RMSGQFUL) };
+    assert_eq!(config.rules[&RuleName::Rate], rate);
+    assert_eq!(config.concatenation.references_per_account, 10);
+    assert_eq!(config.accounts.len(), 2, "system_ids differ in case");
+}
+
+#[test]
+fn values_of_accounts_are_what_the_file_says() {
+    let account = account(&format!(
+        "password_hash = '{HASH}'\nupstream_password = 'x'\nallow_from = ['127.0.0.1', '10.0.0.0/8']\n\
+         rate = {{ per_second = 7 }}\n\
+         [[account.sender]]\nid = ' Kauf & Co '\n[[account.sender]]\nid = '12345678'\nkind = 'short_code'\n\
+         [[account.sender]]\nid = '123456'\n[[account.sender]]\nid = '1234567'\nexpires = 2027-01-31"
+    ));
+    assert_eq!(account.password_hash.unwrap().expose_secret(), HASH);
+    assert_eq!(account.upstream, "main");
+    assert!(within(&account.allow_from, "::ffff:10.1.2.3".parse().unwrap()));
+    assert!(!within(&account.allow_from, "127.0.0.2".parse().unwrap()));
+    assert_eq!(account.rate.map(|rate| (rate.per_second.get(), rate.burst.get())), Some((7, 7)));
+    let senders: Vec<_> = account.senders.iter().map(|sender| (sender.id.as_str(), sender.kind)).collect();
+    let expected = [
+        ("Kauf & Co", SenderKind::Alphanumeric),
+        ("12345678", SenderKind::ShortCode),
+        ("123456", SenderKind::ShortCode),
+        ("1234567", SenderKind::International),
+    ];
+    assert_eq!(senders, expected);
+    assert_eq!(account.senders[3].expires, Some(jiff::civil::date(2027, 1, 31)));
+}
+
+#[test]
+fn the_shipped_file_is_in_order_and_shows_every_key() {
+    let config = parse(SHIPPED).unwrap();
+    assert_eq!(config.upstreams["main"].address, UpstreamAddress::Simulator);
+    assert_eq!(config.accounts.len(), 3);
+    // What it shows commented out is known too: only what it names may be missing.
+    let uncommented: String = SHIPPED
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest)
+                if rest.starts_with('[') || rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) =>
+            {
+                rest
+            }
+            _ => line,
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let faults = parse(&uncommented).unwrap_err();
+    assert!(faults.iter().len() >= 7, "{faults}");
+    for fault in faults.iter() {
+        assert!(!fault.message.starts_with("unknown") && fault.key != "syntax", "{fault}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_fault_without_a_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    let name = path.display();
+    let faults = Config::load(&path).unwrap_err().to_string();
+    assert!(faults.starts_with(&format!("{name}: cannot be read: ")), "{faults}");
+    std::fs::write(&path, b"[listen]\nx = \"\xff\"").unwrap();
+    let faults = Config::load(&path).unwrap_err();
+    assert_eq!(faults.to_string(), format!("{name}: is no UTF-8 in line 2; save it as UTF-8"));
+    assert!(faults.snippets().contains("is no UTF-8 in line 2"));
+}
+
+/// Every fault lies within the text, and its line can be found by grep.
+fn assert_sane(text: &str) {
+    if let Err(faults) = parse(text) {
+        assert!(faults.iter().len() > 0);
+        for fault in faults.iter() {
+            let position = fault.position.unwrap();
+            assert!(position.line <= text.split('\n').count() && position.column > 0, "{fault:?}");
+        }
+        assert_eq!(faults.to_string().lines().count(), faults.iter().len(), "{faults}");
+        assert!(!faults.snippets().is_empty());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn no_text_panics(text in any::<String>()) {
+        assert_sane(&text);
+    }
+
+    #[test]
+    fn no_toml_like_text_panics(text in "([a-z_.]{1,9} ?= ?|\\[\\[?[a-z.]{1,9}\\]\\]?|['\"]{1,3}|[0-9.:TZ-]{1,12}|[{},\n# \\\\éa-z0-9]){0,40}") {
+        assert_sane(&text);
+    }
+
+    #[test]
+    fn no_edit_of_a_good_file_panics(at in 0..SHIPPED.len(), cut in 0..40usize, with in "[\\PC\n]{0,6}") {
+        let mut text = SHIPPED.to_owned();
+        text.replace_range(at..(at + cut).min(SHIPPED.len()), &with);
+        assert_sane(&text);
+    }
+}
