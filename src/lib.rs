@@ -48,3 +48,4 @@
 
 pub mod config;
 pub mod pdu;
+pub mod policy;

@@ -1,0 +1,246 @@
+//! What all rules may see of one message, whichever operation carries it.
+
+use crate::pdu::{
+    Address, CommandId, DataCoding, DataSm, Destinations, EsmClass, Frame, Malformed, ReplaceSm, SequenceNumber,
+    SubmitMulti, SubmitSm, TlvTag, Tlvs, udh::UserDataHeader,
+};
+
+/// One submit_sm, submit_multi, data_sm or replace_sm, as the rules see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Submission<'a> {
+    /// The operation.
+    pub operation: CommandId,
+    /// Its sequence number.
+    pub sequence_number: SequenceNumber,
+    /// The sender.
+    pub source: Address<'a>,
+    /// To whom.
+    pub recipients: Recipients<'a>,
+    /// Mode, type and features; 0 where the operation has none.
+    pub esm_class: EsmClass,
+    /// The coding of the text; none for replace_sm, whose text has the coding of the message that it replaces.
+    pub data_coding: Option<DataCoding>,
+    /// A canned message of the SMSC, whose text cannot be seen here; 0: none.
+    pub sm_default_msg_id: u8,
+    /// Which part of a multipart message this is, if it says so.
+    pub part: Option<Part>,
+    /// The text field of the fixed part.
+    pub short_message: &'a [u8],
+    /// The optional parameters.
+    pub tlvs: Tlvs<'a>,
+}
+
+/// The recipients of one message.
+#[derive(Debug, Clone, Copy)]
+pub enum Recipients<'a> {
+    /// replace_sm names a message, not a recipient.
+    None,
+    /// One.
+    One(Address<'a>),
+    /// Those of a submit_multi.
+    Many(Destinations<'a>),
+}
+
+impl Recipients<'_> {
+    /// How many, a distribution list counted as one. Without a recipient the message counts as one all the same.
+    pub fn len(&self) -> u32 {
+        match self {
+            Self::None | Self::One(_) => 1,
+            Self::Many(destinations) => destinations.len() as u32,
+        }
+    }
+
+    /// Never: every message counts.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A part of a multipart message (3GPP TS 23.040, 9.2.3.24.1 and .8; SMPP 3.4, 5.3.2.22 to .24).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Part {
+    /// Where the reference stands: two parts belong together only if they say it in the same way.
+    pub scheme: Scheme,
+    /// What the parts of one message have in common.
+    pub reference: u16,
+    /// How many parts there are: 1..=255.
+    pub total: u8,
+    /// Which this is: 1..=total.
+    pub number: u8,
+}
+
+/// How a part says which message it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// User data header, element 0x00.
+    Reference8,
+    /// User data header, element 0x08.
+    Reference16,
+    /// The sar_* parameters.
+    Sar,
+}
+
+impl<'a> Submission<'a> {
+    /// Reads whichever of the four operations the frame is.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the body cannot be read; any other operation is one whose body cannot be read here.
+    #[inline]
+    pub fn decode(frame: Frame<'a>) -> Result<Self, Malformed> {
+        match frame.command_id() {
+            CommandId::SUBMIT_SM => Self::submit_sm(frame),
+            CommandId::DATA_SM => Self::data_sm(frame),
+            CommandId::SUBMIT_MULTI => Self::submit_multi(frame),
+            _ => Self::replace_sm(frame),
+        }
+    }
+
+    fn submit_sm(frame: Frame<'a>) -> Result<Self, Malformed> {
+        let pdu = SubmitSm::decode(frame)?;
+        Ok(Self {
+            operation: frame.command_id(),
+            sequence_number: frame.sequence_number(),
+            source: pdu.source,
+            recipients: Recipients::One(pdu.destination),
+            esm_class: pdu.esm_class,
+            data_coding: Some(pdu.data_coding),
+            sm_default_msg_id: pdu.sm_default_msg_id,
+            part: part(pdu.esm_class, pdu.short_message, pdu.tlvs),
+            short_message: pdu.short_message,
+            tlvs: pdu.tlvs,
+        })
+    }
+
+    fn submit_multi(frame: Frame<'a>) -> Result<Self, Malformed> {
+        let pdu = SubmitMulti::decode(frame)?;
+        Ok(Self {
+            operation: frame.command_id(),
+            sequence_number: frame.sequence_number(),
+            source: pdu.source,
+            recipients: Recipients::Many(pdu.destinations),
+            esm_class: pdu.esm_class,
+            data_coding: Some(pdu.data_coding),
+            sm_default_msg_id: pdu.sm_default_msg_id,
+            part: part(pdu.esm_class, pdu.short_message, pdu.tlvs),
+            short_message: pdu.short_message,
+            tlvs: pdu.tlvs,
+        })
+    }
+
+    fn data_sm(frame: Frame<'a>) -> Result<Self, Malformed> {
+        let pdu = DataSm::decode(frame)?;
+        Ok(Self {
+            operation: frame.command_id(),
+            sequence_number: frame.sequence_number(),
+            source: pdu.source,
+            recipients: Recipients::One(pdu.destination),
+            esm_class: pdu.esm_class,
+            data_coding: Some(pdu.data_coding),
+            sm_default_msg_id: 0,
+            part: part(pdu.esm_class, &[], pdu.tlvs),
+            short_message: &[],
+            tlvs: pdu.tlvs,
+        })
+    }
+
+    fn replace_sm(frame: Frame<'a>) -> Result<Self, Malformed> {
+        let pdu = ReplaceSm::decode(frame)?;
+        Ok(Self {
+            operation: frame.command_id(),
+            sequence_number: frame.sequence_number(),
+            source: pdu.source,
+            recipients: Recipients::None,
+            esm_class: EsmClass(0),
+            data_coding: None,
+            sm_default_msg_id: pdu.sm_default_msg_id,
+            part: None,
+            short_message: pdu.short_message,
+            tlvs: pdu.tlvs,
+        })
+    }
+
+    /// Octets by which a part that comes again is told from another part under a reused reference.
+    pub fn content(&self) -> impl Iterator<Item = &'a [u8]> {
+        std::iter::once(self.short_message).chain(self.tlvs.all(TlvTag::MESSAGE_PAYLOAD))
+    }
+}
+
+/// The part that a message says it is. A user data header that says so wins over sar_* parameters.
+#[inline]
+fn part(esm_class: EsmClass, short_message: &[u8], tlvs: Tlvs<'_>) -> Option<Part> {
+    if esm_class.udhi() {
+        let user_data = if short_message.is_empty() {
+            tlvs.get(TlvTag::MESSAGE_PAYLOAD).unwrap_or_default()
+        } else {
+            short_message
+        };
+        if let Some(concatenation) = UserDataHeader::parse(user_data).ok().and_then(|header| header.concatenation()) {
+            let scheme = if concatenation.wide { Scheme::Reference16 } else { Scheme::Reference8 };
+            let (reference, total, number) = (concatenation.reference, concatenation.total, concatenation.part);
+            return Some(Part { scheme, reference, total, number });
+        }
+    }
+    if tlvs.is_empty() {
+        return None;
+    }
+    let total = *tlvs.get(TlvTag::SAR_TOTAL_SEGMENTS)?.first()?;
+    let number = *tlvs.get(TlvTag::SAR_SEGMENT_SEQNUM)?.first()?;
+    let reference = u16::from_be_bytes(tlvs.get(TlvTag::SAR_MSG_REF_NUM)?.try_into().ok()?);
+    (number >= 1 && number <= total).then_some(Part { scheme: Scheme::Sar, reference, total, number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{message, submit};
+    use super::*;
+
+    fn part_of(udhi: bool, text: &[u8], tlvs: &[(TlvTag, &[u8])]) -> Option<Part> {
+        let esm_class = EsmClass(if udhi { EsmClass::UDHI } else { 0 });
+        let pdu = submit(SubmitSm { esm_class, short_message: text, ..message() }, tlvs);
+        Submission::decode(Frame::from_bytes(&pdu).unwrap()).unwrap().part
+    }
+
+    #[test]
+    fn parts_by_user_data_header() {
+        let part = |scheme, reference, total, number| Some(Part { scheme, reference, total, number });
+        for (udhi, text, expected) in [
+            (true, &b"\x05\0\x03\x2A\x03\x02hi"[..], part(Scheme::Reference8, 0x2A, 3, 2)),
+            (true, b"\x06\x08\x04\x01\x2A\x03\x03hi", part(Scheme::Reference16, 0x12A, 3, 3)),
+            // Behind ports; the last of two counts, as in a handset.
+            (true, b"\x0B\x05\x04\x0B\x84\0\0\0\x03\x01\x02\x01hi", part(Scheme::Reference8, 1, 2, 1)),
+            (true, b"\x0A\0\x03\x01\x02\x01\0\x03\x07\x02\x02hi", part(Scheme::Reference8, 7, 2, 2)),
+            (true, b"\x05\0\x03\0\x01\x01hi", part(Scheme::Reference8, 0, 1, 1)),
+            // Number 0, a number above the total, a total of 0, a header that does not fit, no header.
+            (true, b"\x05\0\x03\x2A\x03\0hi", None),
+            (true, b"\x05\0\x03\x2A\x03\x04hi", None),
+            (true, b"\x05\0\x03\x2A\0\0hi", None),
+            (true, b"\x7F\0\x03\x2A\x03\x02hi", None),
+            (false, b"\x05\0\x03\x2A\x03\x02hi", None),
+            (true, b"", None),
+        ] {
+            assert_eq!(part_of(udhi, text, &[]), expected, "{}", text.escape_ascii());
+        }
+        let payload: (TlvTag, &[u8]) = (TlvTag::MESSAGE_PAYLOAD, b"\x05\0\x03\x2A\x03\x02hi");
+        assert_eq!(part_of(true, b"", &[payload]), part(Scheme::Reference8, 0x2A, 3, 2));
+    }
+
+    #[test]
+    fn parts_by_sar_parameters() {
+        let (reference, total, number) =
+            (TlvTag::SAR_MSG_REF_NUM, TlvTag::SAR_TOTAL_SEGMENTS, TlvTag::SAR_SEGMENT_SEQNUM);
+        let whole: [(TlvTag, &[u8]); 3] = [(number, &[2]), (reference, &[1, 0x2A]), (total, &[3])];
+        let expected = Some(Part { scheme: Scheme::Sar, reference: 0x12A, total: 3, number: 2 });
+        assert_eq!(part_of(false, b"hi", &whole), expected);
+        assert_eq!(part_of(true, b"\x03\x70\x01\0hi", &whole), expected, "a header that says nothing of parts");
+        let header = part_of(true, b"\x05\0\x03\x2A\x03\x01hi", &whole).unwrap();
+        assert_eq!((header.scheme, header.number), (Scheme::Reference8, 1), "a header that does wins");
+        for missing in 0..3 {
+            let tlvs: Vec<_> = whole.iter().enumerate().filter(|(at, _)| *at != missing).map(|(_, tlv)| *tlv).collect();
+            assert_eq!(part_of(false, b"hi", &tlvs), None);
+        }
+        for (tag, value) in [(number, &[0][..]), (number, &[4]), (reference, &[1]), (total, &[])] {
+            let tlvs = whole.map(|(other, before)| (other, if other == tag { value } else { before }));
+            assert_eq!(part_of(false, b"hi", &tlvs), None, "{tag} {value:?}");
+        }
+    }
+}

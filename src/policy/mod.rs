@@ -1,0 +1,264 @@
+//! A message in, a verdict out: synchronous, no I/O, no clock of its own. Facts and time are handed in, so the live
+//! path, `explain`, `replay` and the tests give the same verdict.
+//!
+//! [`Policy::clear`] is the only maker of [`Cleared`] for an operation that carries text or a recipient, and the only
+//! thing that the writer towards the SMSC accepts is `Cleared`: what was not judged cannot get there.
+
+pub mod clauses;
+mod cleared;
+mod limiter;
+mod message;
+mod references;
+mod rules;
+mod snapshot;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+pub use cleared::{Cleared, Rewritten};
+pub use limiter::Limiter;
+pub use message::{Part, Recipients, Submission};
+pub use references::References;
+pub use snapshot::{AccountFacts, SenderFacts, SenderKey, Snapshot};
+pub use verdict::{Clause, Evidence, Refusal, Rejection, Verdict};
+
+use crate::config::{Mode, RuleName};
+use crate::pdu::{Address, CommandStatus, Destination, Frame, Malformed};
+
+/// The time of one read burst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Nanoseconds on a clock that never steps back; only differences mean something.
+    pub monotonic_nanos: u64,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub unix_millis: i64,
+}
+
+/// What a bind has resolved once, so that judging a message looks nothing up in a shared map.
+#[derive(Debug)]
+pub struct Standing {
+    /// The facts in force.
+    pub snapshot: std::sync::Arc<Snapshot>,
+    /// The account that the bind belongs to.
+    pub account: std::sync::Arc<AccountFacts>,
+    /// The bind's own limit.
+    pub limiter: Option<Limiter>,
+}
+
+/// Everything that a rule may see of one message.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The message.
+    pub message: &'a Submission<'a>,
+    /// Who sends it.
+    pub account: &'a AccountFacts,
+    /// The declared sender ID that its source address is, if the account has it.
+    pub sender: Option<&'a SenderFacts>,
+    /// The bind's own limit.
+    pub bind_limiter: Option<&'a Limiter>,
+    /// Memory of multipart references.
+    pub references: &'a References,
+    /// Recipients that no rule has refused.
+    pub recipients: u32,
+    /// When.
+    pub now: Now,
+}
+
+/// One rule: what it checks of a message, of each recipient, and what it consumes when all others have passed.
+trait Rule: std::fmt::Debug + Send + Sync {
+    /// Judges the message as a whole. Changes nothing.
+    fn check(&self, _context: &Context<'_>) -> Verdict {
+        Verdict::Pass
+    }
+
+    /// Judges one recipient. Changes nothing.
+    fn check_recipient(&self, _context: &Context<'_>, _recipient: &Destination<'_>) -> Verdict {
+        Verdict::Pass
+    }
+
+    /// Takes what the message consumes, or refuses and takes nothing. Runs when every rule's checks have passed. Only
+    /// the last rule takes anything, so nothing that was taken must ever be given back by another rule.
+    fn take(&self, _context: &Context<'_>) -> Verdict {
+        Verdict::Pass
+    }
+}
+
+/// A rule as the configuration has it.
+#[derive(Debug)]
+struct Entry {
+    name: RuleName,
+    rule: Box<dyn Rule>,
+    enforce: bool,
+    status: Option<CommandStatus>,
+}
+
+impl Entry {
+    fn rejection(&self, refusal: Refusal) -> Rejection {
+        Rejection {
+            rule: self.name,
+            mode: if self.enforce { Mode::Enforce } else { Mode::Shadow },
+            clause: refusal.clause,
+            // An override never makes a client come back for ever with what no retry cures.
+            status: self
+                .status
+                .filter(|status| refusal.status.is_retryable() || !status.is_retryable())
+                .unwrap_or(refusal.status),
+            evidence: refusal.evidence,
+        }
+    }
+}
+
+/// The ordered table of the rules that run. Rules that are off are not in it and cost nothing.
+#[derive(Debug)]
+pub struct Policy {
+    entries: Vec<Entry>,
+}
+
+/// What became of one frame.
+#[derive(Debug)]
+pub enum Outcome<'b> {
+    /// It may go up as it is.
+    Cleared(Cleared<'b>),
+    /// A submit_multi may go up without some of its destinations.
+    Reduced {
+        /// The PDU without them, never longer than the original.
+        rewritten: Rewritten,
+        /// The destinations that were taken out, each with its refusal.
+        refused: Vec<(Address<'b>, Rejection)>,
+    },
+    /// It is refused.
+    Rejected(Rejection),
+    /// Its body cannot be read, so it cannot be judged, so it is not relayed.
+    Malformed(Malformed),
+}
+
+impl Policy {
+    /// The table for these settings.
+    pub fn new(settings: &std::collections::BTreeMap<RuleName, crate::config::RuleSettings>) -> Self {
+        let mut entries = Vec::new();
+        for name in RuleName::ORDER {
+            let Some(settings) = settings.get(&name) else { continue };
+            if settings.mode == Mode::Off {
+                continue;
+            }
+            entries.push(Entry {
+                name,
+                rule: rules::build(name),
+                enforce: settings.mode == Mode::Enforce,
+                status: settings.status,
+            });
+        }
+        Self { entries }
+    }
+
+    /// Judges one frame of a bind. What shadow rules would have refused is appended to `shadowed`.
+    ///
+    /// All rules check; only then is what the message consumes taken, so a refused message leaves no trace.
+    pub fn clear<'b>(
+        &self,
+        frame: Frame<'b>,
+        standing: &Standing,
+        now: Now,
+        shadowed: &mut Vec<Rejection>,
+    ) -> Outcome<'b> {
+        let message = match Submission::decode(frame) {
+            Ok(message) => message,
+            Err(malformed) => return Outcome::Malformed(malformed),
+        };
+        let account = &*standing.account;
+        let mut context = Context {
+            message: &message,
+            account,
+            sender: account.sender(&message.source),
+            bind_limiter: standing.limiter.as_ref(),
+            references: standing.snapshot.references(),
+            recipients: message.recipients.len(),
+            now,
+        };
+        match self.judge(&mut context, shadowed) {
+            Err(rejection) => Outcome::Rejected(rejection),
+            Ok(refused) if refused.is_empty() => Outcome::Cleared(Cleared::judged(frame)),
+            Ok(refused) => reduce(frame, &message, refused),
+        }
+    }
+
+    /// The checks, then the takes. The recipients that are refused while others pass come back with their index.
+    fn judge(
+        &self,
+        context: &mut Context<'_>,
+        shadowed: &mut Vec<Rejection>,
+    ) -> Result<Vec<(usize, Rejection)>, Rejection> {
+        for entry in &self.entries {
+            entry.settle(entry.rule.check(context), shadowed)?;
+        }
+        let mut refused = Vec::new();
+        match context.message.recipients {
+            Recipients::None => {}
+            Recipients::One(address) => self.check_recipient(context, &Destination::Sme(address), shadowed)?,
+            Recipients::Many(destinations) => {
+                for (index, destination) in destinations.iter().enumerate() {
+                    if let Err(rejection) = self.check_recipient(context, &destination, shadowed) {
+                        refused.push((index, rejection));
+                    }
+                }
+                if refused.len() == destinations.len() || (context.account.strict_multi() && !refused.is_empty()) {
+                    return Err(refused.swap_remove(0).1);
+                }
+                context.recipients = (destinations.len() - refused.len()) as u32;
+            }
+        }
+        self.take(context, shadowed)?;
+        Ok(refused)
+    }
+
+    fn check_recipient(
+        &self,
+        context: &Context<'_>,
+        recipient: &Destination<'_>,
+        shadowed: &mut Vec<Rejection>,
+    ) -> Result<(), Rejection> {
+        self.entries.iter().try_for_each(|entry| entry.settle(entry.rule.check_recipient(context, recipient), shadowed))
+    }
+
+    fn take(&self, context: &Context<'_>, shadowed: &mut Vec<Rejection>) -> Result<(), Rejection> {
+        self.entries.iter().try_for_each(|entry| entry.settle(entry.rule.take(context), shadowed))
+    }
+}
+
+impl Entry {
+    #[inline]
+    fn settle(&self, verdict: Verdict, shadowed: &mut Vec<Rejection>) -> Result<(), Rejection> {
+        match verdict {
+            Verdict::Pass => Ok(()),
+            Verdict::Refuse(refusal) if self.enforce => Err(self.rejection(refusal)),
+            Verdict::Refuse(refusal) => {
+                shadowed.push(self.rejection(refusal));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The submit_multi without its refused destinations. One that cannot be written without them is refused whole.
+fn reduce<'b>(frame: Frame<'b>, message: &Submission<'b>, refused: Vec<(usize, Rejection)>) -> Outcome<'b> {
+    let is_refused = |index| refused.binary_search_by_key(&index, |(refused, _)| *refused);
+    let rewritten = Rewritten::submit_multi(frame, |index, _| is_refused(index).is_err());
+    match (rewritten, message.recipients) {
+        (Some(rewritten), Recipients::Many(destinations)) => {
+            let addresses = destinations.iter().enumerate().filter(|(index, _)| is_refused(*index).is_ok());
+            let addresses: Vec<_> = addresses.map(|(_, destination)| address(&destination)).collect();
+            let refused = addresses.into_iter().zip(refused.into_iter().map(|(_, rejection)| rejection)).collect();
+            Outcome::Reduced { rewritten, refused }
+        }
+        _ => Outcome::Rejected(refused.into_iter().next().map_or_else(Rejection::unwritable, |(_, first)| first)),
+    }
+}
+
+/// A destination as unsuccess_sme can name it: a distribution list's name takes the address's place.
+fn address<'a>(destination: &Destination<'a>) -> Address<'a> {
+    match destination {
+        Destination::Sme(address) => *address,
+        Destination::List(name) => Address { digits: name, ..Address::default() },
+    }
+}

@@ -1,0 +1,284 @@
+//! The declared facts as one immutable value: what a reload swaps whole.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use foldhash::fast::RandomState;
+
+use super::{Limiter, Policy, References};
+use crate::config::{self, AccountState, Config, SenderKind, UnknownAccount};
+use crate::pdu::Address;
+
+/// Accounts, senders, limits and the table of rules, as one version of the configuration declares them.
+#[derive(Debug)]
+pub struct Snapshot {
+    version: u64,
+    policy: Policy,
+    accounts: HashMap<String, Arc<AccountFacts>, RandomState>,
+    unknown: Option<Arc<AccountFacts>>,
+    references: Arc<References>,
+}
+
+impl Snapshot {
+    /// The facts of `config`. Limits that stay as they were in `previous` keep what was taken from them.
+    pub fn new(config: Config, previous: Option<&Self>) -> Self {
+        let policy = Policy::new(&config.rules);
+        let accounts: HashMap<_, _, RandomState> = config
+            .accounts
+            .into_iter()
+            .map(|declared| {
+                let before = previous.and_then(|snapshot| snapshot.accounts.get(&declared.system_id));
+                (declared.system_id.clone(), Arc::new(AccountFacts::new(declared, before.map(|before| &**before))))
+            })
+            .collect();
+        let unknown = match &config.unknown {
+            UnknownAccount::Reject => None,
+            UnknownAccount::TreatAs(system_id) => accounts.get(system_id).cloned(),
+        };
+        let references = match previous {
+            Some(previous) => previous.references.clone(),
+            None => Arc::new(References::new(config.concatenation)),
+        };
+        Self { version: config.version, policy, accounts, unknown, references }
+    }
+
+    /// Names the configuration that these facts come from.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The table of rules.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The account whose binds call themselves so.
+    pub fn account(&self, system_id: &[u8]) -> Option<&Arc<AccountFacts>> {
+        let known = std::str::from_utf8(system_id).ok().and_then(|system_id| self.accounts.get(system_id));
+        known.or(self.unknown.as_ref())
+    }
+
+    /// Memory of multipart references; it outlives a reload.
+    pub fn references(&self) -> &References {
+        &self.references
+    }
+}
+
+/// One account as declared, with what a message needs found ahead.
+#[derive(Debug)]
+pub struct AccountFacts {
+    declared: config::Account,
+    senders: HashMap<SenderKey, SenderFacts, RandomState>,
+    limiter: Option<Limiter>,
+    references: Arc<AtomicU32>,
+}
+
+impl AccountFacts {
+    fn new(mut declared: config::Account, previous: Option<&Self>) -> Self {
+        let senders = std::mem::take(&mut declared.senders)
+            .into_iter()
+            .filter_map(|sender| {
+                let key = SenderKey::declared(&sender)?;
+                let before = previous.and_then(|account| account.senders.get(&key)?.limiter.as_ref());
+                Some((key, SenderFacts::new(&sender, before)))
+            })
+            .collect();
+        let before = previous.and_then(|account| account.limiter.as_ref());
+        let limiter = declared.rate.map(|limit| Limiter::reuse_or_new(before, limit));
+        let references = previous.map(|account| account.references.clone()).unwrap_or_default();
+        Self { declared, senders, limiter, references }
+    }
+
+    /// What its binds call themselves.
+    pub fn system_id(&self) -> &str {
+        &self.declared.system_id
+    }
+
+    /// Whether it may bind and send.
+    pub fn is_active(&self) -> bool {
+        self.declared.state == AccountState::Active
+    }
+
+    /// What the configuration declares, without the senders.
+    pub fn declared(&self) -> &config::Account {
+        &self.declared
+    }
+
+    /// Whether a submit_multi is refused whole when one of its destinations is.
+    pub fn strict_multi(&self) -> bool {
+        self.declared.strict_multi
+    }
+
+    /// The declared sender ID that this source address is.
+    #[inline]
+    pub fn sender(&self, source: &Address<'_>) -> Option<&SenderFacts> {
+        self.senders.get(&SenderKey::presented(source)?)
+    }
+
+    /// The limit over all its binds.
+    pub fn limiter(&self) -> Option<&Limiter> {
+        self.limiter.as_ref()
+    }
+
+    /// Multipart references that are remembered for it.
+    pub(super) fn references_counter(&self) -> &Arc<AtomicU32> {
+        &self.references
+    }
+}
+
+/// One sender ID that an account may use.
+#[derive(Debug)]
+pub struct SenderFacts {
+    on_behalf: bool,
+    /// The first millisecond (since 1970-01-01T00:00:00Z) at which it may no longer be used, and its last day.
+    expiry: Option<(i64, i32)>,
+    limiter: Option<Limiter>,
+}
+
+impl SenderFacts {
+    fn new(declared: &config::Sender, previous: Option<&Limiter>) -> Self {
+        Self {
+            on_behalf: declared.on_behalf_of.is_some(),
+            expiry: declared.expires.map(|last_day| {
+                let days = days_since_epoch(last_day);
+                ((i64::from(days) + 1) * 86_400_000, days)
+            }),
+            limiter: declared.rate.map(|limit| Limiter::reuse_or_new(previous, limit)),
+        }
+    }
+
+    /// Whether it belongs to somebody else than the account.
+    pub fn on_behalf(&self) -> bool {
+        self.on_behalf
+    }
+
+    /// The last day (days since 1970-01-01, UTC) of its use, if that is over.
+    pub fn expired(&self, unix_millis: i64) -> Option<i32> {
+        self.expiry.filter(|(end, _)| unix_millis >= *end).map(|(_, last_day)| last_day)
+    }
+
+    /// Its limit over all binds of the account.
+    pub fn limiter(&self) -> Option<&Limiter> {
+        self.limiter.as_ref()
+    }
+}
+
+fn days_since_epoch(date: jiff::civil::Date) -> i32 {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    date.since((jiff::Unit::Day, epoch)).map_or(i32::MAX, |span| span.get_days())
+}
+
+/// A sender ID in the form in which two that are the same to a reader compare equal: letters case-folded, spaces around
+/// it removed, a number in international form without `+` or `00`.
+///
+/// What it is follows from its characters, not from the TON beside it: an ESME may send any TON with any address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SenderKey {
+    length: u8,
+    octets: [u8; Self::MAX],
+}
+
+impl SenderKey {
+    /// source_addr has at most 20 octets (section 5.2.8).
+    const MAX: usize = 20;
+
+    /// The key of a source address; none if it is empty or longer than any declared sender ID.
+    #[inline]
+    pub fn presented(source: &Address<'_>) -> Option<Self> {
+        let trimmed = source.digits.trim_ascii();
+        Self::fold(international(trimmed).unwrap_or(trimmed))
+    }
+
+    fn declared(sender: &config::Sender) -> Option<Self> {
+        debug_assert!(sender.kind != SenderKind::International || !sender.id.starts_with('+'));
+        Self::fold(sender.id.trim().as_bytes())
+    }
+
+    fn fold(octets: &[u8]) -> Option<Self> {
+        let mut key = Self { length: u8::try_from(octets.len()).ok()?, octets: [0; Self::MAX] };
+        let slots = key.octets.get_mut(..octets.len()).filter(|slots| !slots.is_empty())?;
+        for (slot, octet) in slots.iter_mut().zip(octets) {
+            *slot = octet.to_ascii_lowercase();
+        }
+        Some(key)
+    }
+}
+
+/// The digits behind an international prefix, if that is what these octets are.
+fn international(octets: &[u8]) -> Option<&[u8]> {
+    let digits = octets.strip_prefix(b"+").or_else(|| octets.strip_prefix(b"00"))?;
+    (digits.len() >= 7 && digits.iter().all(u8::is_ascii_digit)).then_some(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{address, config};
+    use super::*;
+    use crate::pdu::Ton;
+
+    fn owns(declared: &str, source: &[u8]) -> bool {
+        let snapshot = Snapshot::new(config(&format!("sender = [{{ id = '{declared}' }}]")), None);
+        let account = snapshot.account(b"shop").unwrap();
+        let any_ton = [0, 1, 2, 5, 6, 255].map(|ton| account.sender(&Address { ton: Ton(ton), ..address(source) }));
+        assert!(any_ton.iter().all(|found| found.is_some() == any_ton[0].is_some()), "the TON decides nothing");
+        any_ton[0].is_some()
+    }
+
+    #[test]
+    fn a_sender_is_what_it_reads_as() {
+        for (declared, source, same) in [
+            ("SHOP", &b"SHOP"[..], true),
+            ("SHOP", b"shop", true),
+            ("Shop", b"sHOP", true),
+            ("SHOP", b" SHOP ", true),
+            ("SHOP", b"SH OP", false),
+            ("SHOP", b"SH0P", false),
+            ("SHOP", b"SHOP\xE9", false),
+            ("SHOP", b"SHO", false),
+            ("SHOP", b"", false),
+            ("SHOP", b" ", false),
+            ("8850", b"8850", true),
+            ("8850", b"+8850", false),
+            ("8850", b"008850", false),
+            ("32470000001", b"32470000001", true),
+            ("32470000001", b"+32470000001", true),
+            ("32470000001", b"0032470000001", true),
+            ("32470000001", b"0470000001", false),
+            ("32470000001", b"++32470000001", false),
+            ("32470000001", b"+3247000000x", false),
+            ("32470000001", b"32470000001                    ", true),
+        ] {
+            assert_eq!(owns(declared, source), same, "{declared} {}", source.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn unknown_accounts_are_treated_as_told() {
+        let known = |text: &str, system_id: &[u8]| {
+            Snapshot::new(config(text), None).account(system_id).map(|account| account.system_id().to_owned())
+        };
+        assert_eq!(known("", b"shop").as_deref(), Some("shop"));
+        assert_eq!(known("", b"SHOP"), None);
+        assert_eq!(known("", b"\xFF"), None);
+        let all = "[accounts]\nunknown = 'shop'";
+        assert_eq!(known(all, b"stranger").as_deref(), Some("shop"));
+        assert_eq!(known(all, b"\xFF").as_deref(), Some("shop"));
+    }
+
+    #[test]
+    fn a_reload_keeps_the_limits_that_did_not_change_and_the_references() {
+        let text = "rate = { per_second = 5 }\nsender = [{ id = 'SHOP', rate = { per_second = 3 } }]";
+        let first = Snapshot::new(config(text), None);
+        let same = Snapshot::new(config(text), Some(&first));
+        let other = Snapshot::new(config("rate = { per_second = 6 }\nsender = [{ id = 'SHOP' }]"), Some(&same));
+        let limits = |snapshot: &Snapshot| {
+            let account = snapshot.account(b"shop").unwrap();
+            let sender = account.sender(&address(b"SHOP")).unwrap().limiter().map(Limiter::burst);
+            (account.limiter().map(Limiter::burst), sender)
+        };
+        assert_eq!(limits(&same), (Some(5), Some(3)));
+        assert_eq!(limits(&other), (Some(6), None));
+        assert!(std::ptr::eq(first.references(), other.references()));
+    }
+}

@@ -1,0 +1,138 @@
+//! What the tests of the rules share: one account, one bind, messages made of a few fields, and a clock set by hand.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use super::*;
+use crate::config::Config;
+use crate::pdu::{DataCoding, Destinations, EsmClass, SequenceNumber, SubmitMulti, SubmitSm, Tlv, TlvTag, Tlvs};
+
+/// A bind of the account `shop`.
+pub(super) struct Scene {
+    pub(super) standing: Standing,
+    pub(super) now: Now,
+    pub(super) shadowed: Vec<Rejection>,
+}
+
+impl Scene {
+    /// With these keys and senders of the account, or more tables after them.
+    pub(super) fn new(account: &str) -> Self {
+        let snapshot = Arc::new(Snapshot::new(config(account), None));
+        let account = snapshot.account(b"shop").unwrap().clone();
+        let limiter = account.declared().bind_rate.map(Limiter::new);
+        let now = Now { monotonic_nanos: 5_000_000_000, unix_millis: 1_795_478_400_000 };
+        Self { standing: Standing { snapshot, account, limiter }, now, shadowed: Vec::new() }
+    }
+
+    /// What becomes of these octets: whether they pass, or why not.
+    pub(super) fn clear(&mut self, pdu: &[u8]) -> Result<(), Rejection> {
+        let frame = Frame::from_bytes(pdu).unwrap();
+        match self.standing.snapshot.policy().clear(frame, &self.standing, self.now, &mut self.shadowed) {
+            Outcome::Cleared(cleared) => {
+                assert_eq!(cleared.bytes(), pdu);
+                Ok(())
+            }
+            Outcome::Rejected(rejection) => Err(rejection),
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+
+    /// The same, by status.
+    pub(super) fn status(&mut self, pdu: &[u8]) -> CommandStatus {
+        self.clear(pdu).map_or_else(|rejection| rejection.status, |()| CommandStatus::ESME_ROK)
+    }
+
+    pub(super) fn later(&mut self, millis: u64) {
+        self.now.monotonic_nanos += millis * 1_000_000;
+        self.now.unix_millis += millis as i64;
+    }
+}
+
+/// A configuration with one account, `shop`, of these keys.
+pub(super) fn config(account: &str) -> Config {
+    let text = format!("[upstream.main]\naddress = 'simulator'\n[[account]]\nsystem_id = 'shop'\n{account}");
+    Config::parse(&text, "test.toml", std::path::Path::new("/")).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+/// What most messages are: from `SHOP` to one recipient.
+pub(super) fn message() -> SubmitSm<'static> {
+    let (source, destination) = (address(b"SHOP"), address(b"32470123456"));
+    SubmitSm { source, destination, short_message: b"hello", ..SubmitSm::default() }
+}
+
+pub(super) fn address(digits: &[u8]) -> Address<'_> {
+    Address { digits, ..Address::default() }
+}
+
+/// A submit_sm with these parameters.
+pub(super) fn submit(message: SubmitSm<'_>, tlvs: &[(TlvTag, &[u8])]) -> Vec<u8> {
+    let (mut list, mut pdu) = (BytesMut::new(), BytesMut::new());
+    let tlvs = Tlvs::build(tlvs.iter().map(|(tag, value)| Tlv { tag: *tag, value }), &mut list).unwrap();
+    SubmitSm { tlvs, ..message }.encode(SequenceNumber(1), &mut pdu).unwrap();
+    pdu.to_vec()
+}
+
+/// An ordinary submit_sm.
+pub(super) fn plain() -> Vec<u8> {
+    submit(message(), &[])
+}
+
+/// A submit_sm that is a part, its text told apart from others' by `content`.
+pub(super) fn part(reference: u8, total: u8, number: u8, content: u8) -> Vec<u8> {
+    let text = [5, 0, 3, reference, total, number, content];
+    submit(SubmitSm { esm_class: EsmClass(EsmClass::UDHI), short_message: &text, ..message() }, &[])
+}
+
+/// A submit_multi of `SHOP`.
+pub(super) fn multi(destinations: &[Destination<'_>]) -> Vec<u8> {
+    let (mut list, mut pdu) = (BytesMut::new(), BytesMut::new());
+    let destinations = Destinations::build(destinations.iter().copied(), &mut list).unwrap();
+    let message = SubmitMulti { source: address(b"SHOP"), destinations, ..SubmitMulti::default() };
+    message.encode(SequenceNumber(1), &mut pdu).unwrap();
+    pdu.to_vec()
+}
+
+const SHOP: &str = "sender = [{ id = 'SHOP' }]";
+
+#[test]
+fn the_first_rule_that_refuses_wins_and_shadows_go_on() {
+    let binary_of_another = submit(SubmitSm { source: address(b"Bank"), data_coding: DataCoding(4), ..message() }, &[]);
+    let both = Scene::new(SHOP).clear(&binary_of_another).unwrap_err();
+    assert_eq!((both.rule, both.mode, both.clause), (RuleName::Account, Mode::Enforce, Some(Clause(29))));
+    let mut scene = Scene::new(&format!("{SHOP}\n[policy.account]\nmode = 'shadow'"));
+    let sender = scene.clear(&binary_of_another).unwrap_err();
+    assert_eq!((sender.rule, sender.clause), (RuleName::Sender, Some(Clause(5))));
+    assert_eq!(
+        scene.shadowed.iter().map(|shadow| (shadow.rule, shadow.mode)).collect::<Vec<_>>(),
+        [(RuleName::Account, Mode::Shadow)]
+    );
+    let mut scene = Scene::new(&format!("{SHOP}\n[policy.account]\nmode = 'off'\n[policy.sender]\nmode = 'off'"));
+    assert_eq!(scene.clear(&binary_of_another), Ok(()));
+    assert_eq!(scene.shadowed, []);
+}
+
+#[test]
+fn an_override_takes_the_rules_place_but_never_makes_what_is_final_retryable() {
+    let mut scene = Scene::new(&format!("{SHOP}\n[policy.sender]\nstatus = 'ESME_RINVDSTADR'"));
+    let other = submit(SubmitSm { source: address(b"Bank"), ..message() }, &[]);
+    assert_eq!(scene.status(&other), CommandStatus::ESME_RINVDSTADR);
+    let rate =
+        "rate = { per_second = 1, burst = 2 }\nsender = [{ id = 'SHOP' }]\n[policy.rate]\nstatus = 'ESME_RMSGQFUL'";
+    let mut scene = Scene::new(rate);
+    // More parts than may ever come at once: no retry cures that.
+    assert_eq!(scene.status(&part(1, 3, 1, 0)), CommandStatus::ESME_RSUBMITFAIL);
+    assert_eq!(scene.status(&part(1, 2, 1, 0)), CommandStatus::ESME_ROK);
+    assert_eq!(scene.status(&plain()), CommandStatus::ESME_RMSGQFUL);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_judged() {
+    let mut cut_short = plain();
+    cut_short.truncate(30);
+    cut_short[3] = 30;
+    let mut scene = Scene::new(SHOP);
+    let frame = Frame::from_bytes(&cut_short).unwrap();
+    let outcome = scene.standing.snapshot.policy().clear(frame, &scene.standing, scene.now, &mut scene.shadowed);
+    assert!(matches!(outcome, Outcome::Malformed(_)), "{outcome:?}");
+}
