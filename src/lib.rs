@@ -46,6 +46,7 @@
 //! The path of a message that passes takes no lock, asks no shared map, and allocates nothing; only parts of multipart
 //! messages share a map, of their references.
 
+pub mod audit;
 pub mod config;
 pub mod pdu;
 pub mod policy;

@@ -1,0 +1,168 @@
+//! The key behind the hashes that stand for subscribers' numbers.
+//!
+//! There are so few numbers that an unkeyed hash could be undone by trying all; whoever has this key can do so. It is
+//! made once, never printed, and never replaced by itself: under another key old records no longer answer a search.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::AuditFault;
+use super::file::{make_folder, sync_folder};
+
+const SECRET: usize = 32;
+
+/// What turns a number into its [`NumberHash`].
+#[derive(Clone)]
+pub struct NumberKey(Hmac<Sha256>);
+
+/// HMAC-SHA-256 of a number, its first 128 bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NumberHash([u8; 16]);
+
+impl fmt::Debug for NumberKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NumberKey")
+    }
+}
+
+impl fmt::Display for NumberHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+impl fmt::Debug for NumberHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for NumberHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl NumberKey {
+    /// Reads the key from `path` (64 hex digits), or makes one there, for its owner alone, if there is no file.
+    ///
+    /// # Errors
+    /// [`AuditFault::File`] when the file system refuses, [`AuditFault::Key`] when the file holds something else.
+    pub fn load_or_create(path: &Path) -> Result<Self, AuditFault> {
+        match read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            text => return Self::from_text(path, text.map_err(AuditFault::file(path))?),
+        }
+        let mut secret = [0; SECRET];
+        getrandom::fill(&mut secret).map_err(AuditFault::Random)?;
+        let text: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
+        create(path, &text).map_err(AuditFault::file(path))?;
+        // read back: another process may have been faster
+        Self::from_text(path, read(path).map_err(AuditFault::file(path))?)
+    }
+
+    fn from_text(path: &Path, text: String) -> Result<Self, AuditFault> {
+        let digits = text.trim_end().as_bytes();
+        let octets = digits.chunks(2).map(|pair| match pair {
+            [high, low] => Some((char::from(*high).to_digit(16)? << 4 | char::from(*low).to_digit(16)?) as u8),
+            _ => None,
+        });
+        let secret = octets.collect::<Option<Vec<u8>>>().and_then(|octets| octets.try_into().ok());
+        secret.map(Self::new).ok_or_else(|| AuditFault::Key { path: path.to_owned() })
+    }
+
+    fn new(secret: [u8; SECRET]) -> Self {
+        let mut block = [0; 64]; // a shorter key is the same as one filled up with zeros (RFC 2104)
+        block.iter_mut().zip(secret).for_each(|(slot, octet)| *slot = octet);
+        Self(Hmac::new(&block.into()))
+    }
+
+    /// The hash of `number`, which must be in its one canonical form.
+    pub fn hash(&self, number: &[u8]) -> NumberHash {
+        let code = self.0.clone().chain_update(number).finalize().into_bytes();
+        let mut hash = [0; 16];
+        hash.iter_mut().zip(code).for_each(|(slot, octet)| *slot = octet);
+        NumberHash(hash)
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let file = File::open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "others than its owner may read the key of the number hashes: chmod 600");
+    }
+    let mut text = String::new();
+    file.take(1024).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Writes beside `path` first, so that a crash leaves a whole key or none, and never replaces one that is there.
+fn create(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    let unfinished = path.with_extension(format!("new-{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&unfinished, path);
+    fs::remove_file(&unfinished)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked.and_then(|()| sync_folder(folder)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn padded(key: &[u8]) -> NumberKey {
+        let mut secret = [0; SECRET];
+        secret[..key.len()].copy_from_slice(key);
+        NumberKey::new(secret)
+    }
+
+    #[test]
+    fn hashes_are_those_of_rfc_4231() {
+        for (key, text, expected) in [
+            (&[0x0B; 20][..], &b"Hi There"[..], "b0344c61d8db38535ca8afceaf0bf12b"),
+            (b"Jefe", b"what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c7"),
+        ] {
+            assert_eq!(padded(key).hash(text).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_key_is_made_once_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("var/msisdn-key");
+        let made = NumberKey::load_or_create(&path).unwrap();
+        let read = NumberKey::load_or_create(&path).unwrap();
+        assert_eq!(made.hash(b"32470123456"), read.hash(b"32470123456"));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path().join("var")).unwrap().count(), 1, "nothing is left beside it");
+
+        let other = NumberKey::load_or_create(&folder.path().join("other")).unwrap();
+        assert_ne!(made.hash(b"32470123456"), other.hash(b"32470123456"));
+    }
+
+    #[test]
+    fn a_key_that_is_there_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        for text in ["", "00", &"0".repeat(63), &"0".repeat(66), &"g".repeat(64), &"é".repeat(32)] {
+            fs::write(&path, text).unwrap();
+            assert!(matches!(NumberKey::load_or_create(&path), Err(AuditFault::Key { .. })), "{text}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        fs::write(&path, "0".repeat(64)).unwrap();
+        create(&path, &"1".repeat(64)).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "0".repeat(64));
+    }
+}

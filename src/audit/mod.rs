@@ -1,0 +1,235 @@
+//! The record of refusals: one JSON object per line, one file per UTC day, `audit-YYYY-MM-DD.ndjson`.
+//!
+//! Handing over a record never waits and never loses it: when the queue is full the caller is told, stops reading, and
+//! comes back with the same record. Lines are made and files are written on one thread of their own. No line has a
+//! subscriber's number or a message's text in clear.
+//!
+//! What an end without [`Audit::close`] loses:
+//! - a killed process: the records still in the queue, and the batch that was being written. The writer
+//!   takes records as soon as they are there, so that is what came during its last write, or fsync; while the disk
+//!   fails it is all that waits. A line torn in the middle is cut away at the next start.
+//! - a loss of power: besides, what was written since the last fsync, at most `sync_interval` ago while the disk works.
+
+mod file;
+mod key;
+mod record;
+mod reference;
+mod writer;
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
+
+pub use key::{NumberHash, NumberKey};
+pub use record::{Octets, Record, Verdict};
+pub use reference::Ref;
+
+use reference::Refs;
+use writer::Writer;
+
+/// What [`Audit::close`] allows beyond its deadline for the thread to say how it ended.
+const LAST_WORD: Duration = Duration::from_millis(250);
+
+/// Where refusals are handed over. Clones share one queue and one writer; when the last one is dropped, what is in the
+/// queue is still written.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    records: mpsc::Sender<Record>,
+    refs: Refs,
+    closing: watch::Sender<Option<Instant>>,
+    state: watch::Receiver<State>,
+}
+
+/// What the writer tells.
+#[derive(Debug, Default)]
+struct State {
+    failing: Option<Failure>,
+    /// Set when the thread is done: how many records it could not make durable.
+    ended: Option<usize>,
+}
+
+/// Why the record cannot be kept at all.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditFault {
+    /// The file system refuses.
+    #[error("cannot use {} for the audit record: {source}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its reason.
+        source: io::Error,
+    },
+    /// The key file is damaged.
+    #[error(
+        "{} holds no key: expected 64 hex digits; restore it, or remove it to have a new one made, under which numbers \
+         in older records can no longer be found", path.display()
+    )]
+    Key {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two writers would spoil each other's lines.
+    #[error("another process writes the audit record in {}: stop it, or give each its own audit.path", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No randomness.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+    /// No thread.
+    #[error("cannot start the audit writer: {0}")]
+    Thread(io::Error),
+}
+
+impl AuditFault {
+    fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        |source| Self::File { path: path.to_owned(), source }
+    }
+}
+
+/// Why a record was not taken. The caller still has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// No room now: stop reading, and try again after [`Audit::room`].
+    #[error("the audit queue is full")]
+    Full,
+    /// The record is closed for good.
+    #[error("the audit record is closed")]
+    Closed,
+}
+
+/// How the writer is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Set while records cannot be written.
+    pub failing: Option<Failure>,
+    /// Records in the queue.
+    pub queued: usize,
+}
+
+/// Since when records cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// When the first attempt failed.
+    pub since: Timestamp,
+    /// What the file system said then.
+    pub reason: String,
+}
+
+/// Records that could not be made durable before the deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{records} audit records could not be written in time: look at the disk of audit.path")]
+pub struct Unwritten {
+    /// How many; some may be in the file all the same.
+    pub records: usize,
+}
+
+impl Audit {
+    /// Takes the folder for this process, repairs what a crash left, loads or makes the key, starts the thread.
+    /// Blocks while it does so.
+    ///
+    /// # Errors
+    /// [`AuditFault`]
+    pub fn open(settings: &crate::config::Audit) -> Result<Self, AuditFault> {
+        let folder = &settings.path;
+        file::make_folder(folder).map_err(AuditFault::file(folder))?;
+        let lock = lock(folder)?;
+        file::repair_all(folder).map_err(AuditFault::file(folder))?;
+        let (sender, records) = mpsc::channel(settings.queue.max(1));
+        let (closing, asked) = watch::channel(None);
+        let (told, state) = watch::channel(State::default());
+        let writer = Writer {
+            records,
+            closing: asked,
+            state: told,
+            file: file::DayFile::new(folder.clone(), writer::day(Timestamp::now())),
+            key: NumberKey::load_or_create(&settings.msisdn_key_file)?,
+            sync_interval: settings.sync_interval,
+            deadline: None,
+            lock,
+        };
+        let refs = Refs::new().map_err(AuditFault::Random)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(AuditFault::Thread)?;
+        std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || runtime.block_on(writer.run()))
+            .map_err(AuditFault::Thread)?;
+        Ok(Self { shared: Arc::new(Shared { records: sender, refs, closing, state }) })
+    }
+
+    /// A name for a record of this time, never given before.
+    pub fn reference(&self, at: Timestamp) -> Ref {
+        self.shared.refs.next(at)
+    }
+
+    /// Queues `record` if there is room. Never waits.
+    ///
+    /// # Errors
+    /// [`NotTaken`]
+    pub fn try_enqueue(&self, record: &Record) -> Result<(), NotTaken> {
+        match self.shared.records.try_reserve() {
+            Ok(slot) => {
+                slot.send(*record);
+                Ok(())
+            }
+            Err(TrySendError::Full(())) => Err(NotTaken::Full),
+            Err(TrySendError::Closed(())) => Err(NotTaken::Closed),
+        }
+    }
+
+    /// Waits until there may be room: somebody else may be faster. Returns at once when the record is closed.
+    pub async fn room(&self) {
+        let _slot_given_back = self.shared.records.reserve().await;
+    }
+
+    /// How the writer is doing.
+    pub fn health(&self) -> Health {
+        let queued = self.shared.records.max_capacity() - self.shared.records.capacity();
+        Health { failing: self.shared.state.borrow().failing.clone(), queued }
+    }
+
+    /// Takes no more records from any clone, and waits until all that were taken are durable.
+    ///
+    /// # Errors
+    /// [`Unwritten`] when that takes longer than `within`.
+    pub async fn close(self, within: Duration) -> Result<(), Unwritten> {
+        let deadline = Instant::now() + within;
+        self.shared.closing.send_replace(Some(deadline));
+        let mut state = self.shared.state.clone();
+        let ended = timeout_at(deadline + LAST_WORD, state.wait_for(|state| state.ended.is_some())).await;
+        match ended.ok().and_then(Result::ok).and_then(|state| state.ended) {
+            Some(0) => Ok(()),
+            Some(records) => Err(Unwritten { records }),
+            None => Err(Unwritten { records: self.health().queued }),
+        }
+    }
+}
+
+fn lock(folder: &Path) -> Result<std::fs::File, AuditFault> {
+    let path = folder.join("lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(AuditFault::file(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(AuditFault::InUse { path: folder.to_owned() }),
+        Err(std::fs::TryLockError::Error(error)) => Err(AuditFault::file(&path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! One refusal as a fixed-size value, and the JSON line that it becomes.
+//!
+//! A [`Record`] owns no heap memory, so that making and handing over one costs the relay a copy and nothing else. It
+//! holds the recipient's number in clear; its line never does.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::ser::Serializer;
+
+use super::{NumberHash, NumberKey, Ref};
+use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
+use crate::policy::Evidence;
+
+/// A refusal, or what would be one if its rule were enforced.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    /// Its name, from [`Audit::reference`](super::Audit::reference).
+    pub reference: Ref,
+    /// When the verdict fell; its UTC day decides in which file the record is.
+    pub at: Timestamp,
+    /// The account's system_id.
+    pub account: Octets<16>,
+    /// The bind that the PDU came over.
+    pub bind: u64,
+    /// The PDU's operation.
+    pub operation: CommandId,
+    /// The PDU's sequence number.
+    pub sequence: SequenceNumber,
+    /// The sender ID as sent.
+    pub source: Octets<64>,
+    /// The recipient's number in its one canonical form, else the same number gets two hashes; empty when the PDU names
+    /// no single recipient.
+    pub destination: Octets<64>,
+    /// Whether the refusal counted.
+    pub verdict: Verdict,
+    /// The rule's mode.
+    pub mode: &'static str,
+    /// The rule.
+    pub rule: &'static str,
+    /// The policy's clause, where the rule follows one.
+    pub clause: Option<u16>,
+    /// What the ESME was answered, or would have been.
+    pub status: CommandStatus,
+    /// What the rule saw.
+    pub evidence: Evidence,
+    /// Messages that the PDU counts as.
+    pub segments: u32,
+    /// Which configuration judged: the beginning of its file's SHA-256.
+    pub policy_version: u64,
+}
+
+/// Whether a refusal counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The ESME got the status.
+    Rejected,
+    /// The message was relayed.
+    Shadow,
+}
+
+impl Verdict {
+    /// As the record says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Shadow => "shadow",
+        }
+    }
+}
+
+/// Up to `N` octets of a C-Octet String, kept in place; `N` is at most 255.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Octets<const N: usize> {
+    octets: [u8; N],
+    length: u8,
+}
+
+impl<const N: usize> Octets<N> {
+    /// Keeps the first `N` of `octets`; no field of SMPP 3.4 that a record has is longer.
+    pub fn new(octets: &[u8]) -> Self {
+        const { assert!(N <= u8::MAX as usize) };
+        let mut kept = [0; N];
+        kept.iter_mut().zip(octets).for_each(|(slot, octet)| *slot = *octet);
+        Self { octets: kept, length: octets.len().min(N) as u8 }
+    }
+
+    /// The octets.
+    pub fn as_slice(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+/// Printable ASCII as it is, every other octet (and the backslash) as `\xNN`: no two different values look the same.
+impl<const N: usize> fmt::Display for Octets<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().iter().try_for_each(|octet| match octet {
+            b' '..=b'~' if *octet != b'\\' => fmt::Write::write_char(f, char::from(*octet)),
+            _ => write!(f, "\\x{octet:02x}"),
+        })
+    }
+}
+
+impl<const N: usize> fmt::Debug for Octets<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// The fields of a line, in their order.
+#[derive(serde::Serialize)]
+struct Line<'a> {
+    #[serde(rename = "ref", serialize_with = "shown")]
+    reference: Ref,
+    #[serde(serialize_with = "to_the_millisecond")]
+    at: Timestamp,
+    #[serde(serialize_with = "shown")]
+    account: &'a Octets<16>,
+    bind: u64,
+    #[serde(serialize_with = "shown")]
+    operation: CommandId,
+    sequence: u32,
+    #[serde(serialize_with = "shown")]
+    source: &'a Octets<64>,
+    destination: Option<NumberHash>,
+    campaign: Option<&'a str>,
+    verdict: &'a str,
+    mode: &'a str,
+    rule: &'a str,
+    clause: Option<u16>,
+    #[serde(serialize_with = "shown")]
+    status: CommandStatus,
+    evidence: Evidence,
+    text_hash: Option<&'a str>,
+    segments: u32,
+    #[serde(serialize_with = "hexadecimal")]
+    policy_version: u64,
+    data_version: &'static str,
+}
+
+fn hexadecimal<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{value:016x}"))
+}
+
+fn shown<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn to_the_millisecond<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{at:.3}"))
+}
+
+impl Record {
+    /// Appends the record's line to `out`, its line feed included.
+    pub(super) fn write_line(&self, key: &NumberKey, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let number = self.destination.as_slice();
+        let line = Line {
+            reference: self.reference,
+            at: self.at,
+            account: &self.account,
+            bind: self.bind,
+            operation: self.operation,
+            sequence: self.sequence.0,
+            source: &self.source,
+            destination: (!number.is_empty()).then(|| key.hash(number)),
+            campaign: None,
+            verdict: self.verdict.name(),
+            mode: self.mode,
+            rule: self.rule,
+            clause: self.clause,
+            status: self.status,
+            evidence: self.evidence,
+            text_hash: None,
+            segments: self.segments,
+            policy_version: self.policy_version,
+            // The data that rules judge by is part of the program, and has its version.
+            data_version: env!("CARGO_PKG_VERSION"),
+        };
+        serde_json::to_writer(&mut *out, &line)?;
+        out.push(b'\n');
+        Ok(())
+    }
+}

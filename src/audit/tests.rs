@@ -1,0 +1,304 @@
+//! The record from the outside: what is handed over, what is then in the files.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
+use crate::policy::Evidence;
+
+const NUMBER: &str = "32470123456";
+const DAY: &str = "audit-2026-11-24.ndjson";
+const SOON: Duration = Duration::from_secs(20);
+
+fn settings(folder: &TempDir) -> crate::config::Audit {
+    crate::config::Audit {
+        path: folder.path().join("audit"),
+        queue: 4,
+        sync_interval: Duration::from_secs(3600),
+        msisdn_key_file: folder.path().join("msisdn-key"),
+    }
+}
+
+/// A record of this second, told from others by its sequence number.
+fn record(audit: &Audit, at: &str, sequence: u32) -> Record {
+    let at = at.parse().unwrap();
+    Record {
+        reference: audit.reference(at),
+        at,
+        account: Octets::new(b"shop"),
+        bind: 17,
+        operation: CommandId::SUBMIT_SM,
+        sequence: SequenceNumber(sequence),
+        source: Octets::new(b"SH\"OP\xE9\\"),
+        destination: Octets::new(NUMBER.as_bytes()),
+        verdict: Verdict::Rejected,
+        mode: "enforce",
+        rule: "rate",
+        clause: Some(23),
+        status: CommandStatus::ESME_RTHROTTLED,
+        evidence: Evidence::Rate { limit: "bind", messages: 3, burst: 100 },
+        segments: 3,
+        policy_version: 0x5EED,
+    }
+}
+
+/// Hands records over, waiting for room where there is none.
+async fn enqueue(audit: &Audit, records: impl IntoIterator<Item = Record>) {
+    for record in records {
+        while let Err(refused) = audit.try_enqueue(&record) {
+            assert_eq!(refused, NotTaken::Full);
+            audit.room().await;
+        }
+    }
+}
+
+async fn failing(audit: &Audit, expected: bool) {
+    let mut state = audit.shared.state.clone();
+    let reached = state.wait_for(|state| state.failing.is_some() == expected);
+    tokio::time::timeout(SOON, reached).await.unwrap().unwrap();
+}
+
+fn lines(folder: &TempDir, file: &str) -> Vec<Value> {
+    let text = fs::read_to_string(folder.path().join("audit").join(file)).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'));
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn sequences(folder: &TempDir, file: &str) -> Vec<u64> {
+    lines(folder, file).iter().map(|line| line["sequence"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_line_has_every_field_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(&settings(&folder)).unwrap();
+    let first = record(&audit, "2026-11-24T03:22:16.0479Z", 0xFFFF_FFFF);
+    let second = Record {
+        destination: Octets::new(b""),
+        verdict: Verdict::Shadow,
+        mode: "shadow",
+        clause: None,
+        operation: CommandId(0x0102_00FF),
+        status: CommandStatus(0x0400),
+        evidence: Evidence::Permission("allow_binary"),
+        ..record(&audit, "2026-11-24T03:22:17Z", 1)
+    };
+    enqueue(&audit, [first, second]).await;
+    audit.close(SOON).await.unwrap();
+
+    let key = NumberKey::load_or_create(&folder.path().join("msisdn-key")).unwrap();
+    let text = fs::read_to_string(folder.path().join("audit").join(DAY)).unwrap();
+    let expected = format!(
+        r#"{{"ref":"{}","at":"2026-11-24T03:22:16.047Z","account":"shop","bind":17,"operation":"submit_sm","sequence":4294967295,"source":"SH\"OP\\xe9\\x5c","destination":"{}","campaign":null,"verdict":"rejected","mode":"enforce","rule":"rate","clause":23,"status":"ESME_RTHROTTLED","evidence":{{"limit":"bind","messages":3,"burst":100}},"text_hash":null,"segments":3,"policy_version":"0000000000005eed","data_version":"{}"}}"#,
+        first.reference,
+        key.hash(NUMBER.as_bytes()),
+        env!("CARGO_PKG_VERSION"),
+    );
+    assert_eq!(text.lines().next(), Some(expected.as_str()));
+
+    let second_line = &lines(&folder, DAY)[1];
+    for (field, expected) in [
+        ("ref", json!(second.reference.to_string())),
+        ("destination", Value::Null),
+        ("verdict", json!("shadow")),
+        ("clause", Value::Null),
+        ("operation", json!("0x010200FF")),
+        ("status", json!("0x00000400")),
+        ("evidence", json!({"permission": "allow_binary"})),
+    ] {
+        assert_eq!(second_line[field], expected, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn every_evidence_is_an_object() {
+    for (evidence, expected) in [
+        (Evidence::State("blocked"), json!({"state": "blocked"})),
+        (Evidence::Permission("allow_binary"), json!({"permission": "allow_binary"})),
+        (Evidence::Hidden("distribution_list"), json!({"hidden": "distribution_list"})),
+        (Evidence::Sender("not declared for the account"), json!({"sender": "not declared for the account"})),
+        (Evidence::AuthorisationExpired(20_453), json!({"authorised_until": "2025-12-31"})),
+        (
+            Evidence::Rate { limit: "account", messages: 1, burst: 2 },
+            json!({"limit": "account", "messages": 1, "burst": 2}),
+        ),
+        (Evidence::References(7), json!({"references": 7})),
+    ] {
+        assert_eq!(serde_json::to_value(evidence).unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn records_keep_their_order_through_a_small_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(&settings(&folder)).unwrap();
+    enqueue(&audit, (0..2000).map(|i| record(&audit, "2026-11-24T03:22:16Z", i))).await;
+    audit.close(SOON).await.unwrap();
+    assert_eq!(sequences(&folder, DAY), (0..2000).collect::<Vec<u64>>());
+    let refs: Vec<String> = lines(&folder, DAY).iter().map(|line| line["ref"].to_string()).collect();
+    assert!(refs.is_sorted());
+}
+
+#[tokio::test]
+async fn a_number_is_nowhere_in_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(&settings(&folder)).unwrap();
+    enqueue(&audit, (0..20).map(|i| record(&audit, "2026-11-24T03:22:16Z", i))).await;
+    audit.close(SOON).await.unwrap();
+    let mut read = 0;
+    for entry in fs::read_dir(folder.path().join("audit")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.contains(NUMBER) && !text.contains(&NUMBER[2..]));
+        read += text.len();
+    }
+    assert!(read > 20 * 100, "there was something to find it in");
+}
+
+#[tokio::test]
+async fn each_day_has_its_file_for_its_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(&settings(&folder)).unwrap();
+    for (sequence, at) in [
+        (1, "2026-11-24T23:59:59.999Z"),
+        (2, "2026-11-25T00:00:00.000Z"),
+        (3, "2026-11-24T23:59:59.998Z"),
+        (4, "2026-11-25T00:00:00.001Z"),
+        (5, "2026-11-25T23:59:59-01:00"),
+    ] {
+        enqueue(&audit, [record(&audit, at, sequence)]).await;
+    }
+    audit.close(SOON).await.unwrap();
+    assert_eq!(sequences(&folder, DAY), [1, 3]);
+    assert_eq!(sequences(&folder, "audit-2026-11-25.ndjson"), [2, 4]);
+    assert_eq!(sequences(&folder, "audit-2026-11-26.ndjson"), [5]);
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(folder.path().join("audit").join(DAY)), 0o600);
+    assert_eq!(mode(folder.path().join("audit")), 0o700);
+}
+
+/// The day's file cannot be opened, written or synced; then it can. Nothing is lost, nothing is there twice, and a full
+/// queue says so.
+async fn outlives(spoil: fn(PathBuf), mend: fn(PathBuf)) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = crate::config::Audit { sync_interval: Duration::ZERO, ..settings(&folder) };
+    let audit = Audit::open(&settings).unwrap();
+    let path = settings.path.join(DAY);
+    let record = |sequence| record(&audit, "2026-11-24T03:22:16Z", sequence);
+    spoil(path.clone());
+
+    audit.try_enqueue(&record(0)).unwrap();
+    failing(&audit, true).await;
+    let since = audit.health().failing.unwrap();
+    for sequence in 1..=4 {
+        audit.try_enqueue(&record(sequence)).unwrap();
+    }
+    let waiting = record(5);
+    assert_eq!(audit.try_enqueue(&waiting), Err(NotTaken::Full));
+    assert_eq!(audit.health(), Health { failing: Some(since), queued: 4 });
+
+    mend(path);
+    failing(&audit, false).await;
+    enqueue(&audit, [waiting, record(6)]).await;
+    audit.clone().close(SOON).await.unwrap();
+    assert_eq!(audit.health(), Health { failing: None, queued: 0 });
+    assert_eq!(audit.try_enqueue(&record(7)), Err(NotTaken::Closed));
+    audit.room().await;
+    assert_eq!(sequences(&folder, DAY), [0, 1, 2, 3, 4, 5, 6]);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_opened_is_tried_again() {
+    outlives(|path| fs::create_dir(path).unwrap(), |path| fs::remove_dir(path).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_tried_again() {
+    outlives(|path| symlink("/dev/full", path).unwrap(), |path| fs::remove_file(path).unwrap()).await;
+}
+
+#[tokio::test]
+async fn what_a_failed_fsync_may_have_lost_is_written_again() {
+    // takes every write, and has no fsync
+    outlives(|path| symlink("/dev/null", path).unwrap(), |path| fs::remove_file(path).unwrap()).await;
+}
+
+#[tokio::test]
+async fn closing_gives_up_at_its_deadline_and_says_what_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    let audit = Audit::open(&settings).unwrap();
+    symlink("/dev/full", settings.path.join(DAY)).unwrap();
+    audit.try_enqueue(&record(&audit, "2026-11-24T03:22:16Z", 0)).unwrap();
+    failing(&audit, true).await;
+    enqueue(&audit, (1..4).map(|sequence| record(&audit, "2026-11-24T03:22:16Z", sequence))).await;
+    let before = Instant::now();
+    assert_eq!(audit.close(Duration::from_millis(120)).await, Err(Unwritten { records: 4 }));
+    assert!(before.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn a_written_record_waits_for_its_fsync_no_longer_than_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = crate::config::Audit { sync_interval: Duration::from_millis(30), ..settings(&folder) };
+    let audit = Audit::open(&settings).unwrap();
+    // takes the write at once, so that what fails is the fsync that nothing but the interval asks for
+    symlink("/dev/null", settings.path.join(DAY)).unwrap();
+    audit.try_enqueue(&record(&audit, "2026-11-24T03:22:16Z", 0)).unwrap();
+    failing(&audit, true).await;
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_writes_what_is_queued() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(&settings(&folder)).unwrap();
+    let mut state = audit.shared.state.clone();
+    enqueue(&audit, (0..3).map(|sequence| record(&audit, "2026-11-24T03:22:16Z", sequence))).await;
+    drop(audit);
+    tokio::time::timeout(SOON, state.wait_for(|state| state.ended == Some(0))).await.unwrap().unwrap();
+    assert_eq!(sequences(&folder, DAY), [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_start_goes_on_where_a_crash_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    fs::create_dir(&settings.path).unwrap();
+    fs::write(settings.path.join(DAY), "{\"sequence\":7}\n{\"sequence\":8,\"sou").unwrap();
+    let audit = Audit::open(&settings).unwrap();
+    enqueue(&audit, [record(&audit, "2026-11-24T03:22:16Z", 9)]).await;
+    audit.close(SOON).await.unwrap();
+    assert_eq!(sequences(&folder, DAY), [7, 9]);
+}
+
+#[tokio::test]
+async fn a_folder_has_one_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    let audit = Audit::open(&settings).unwrap();
+    assert!(matches!(Audit::open(&settings), Err(AuditFault::InUse { path }) if path == settings.path));
+    audit.close(SOON).await.unwrap();
+    Audit::open(&settings).unwrap().close(SOON).await.unwrap();
+}
+
+#[test]
+fn a_start_says_what_it_cannot_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    fs::write(&settings.path, "a file").unwrap();
+    assert!(matches!(Audit::open(&settings), Err(AuditFault::File { path, .. }) if path == settings.path));
+    fs::remove_file(&settings.path).unwrap();
+    fs::write(&settings.msisdn_key_file, "no key").unwrap();
+    assert!(matches!(Audit::open(&settings), Err(AuditFault::Key { path }) if path == settings.msisdn_key_file));
+}
+
+#[test]
+fn octets_are_kept_in_place_and_shown_without_doubt() {
+    assert_eq!(Octets::<4>::new(b"abcdef").as_slice(), b"abcd");
+    assert_eq!(Octets::<4>::new(b"").as_slice(), b"");
+    assert_eq!(Octets::<16>::new(b"a\\x41 \x00\x7f~").to_string(), "a\\x5cx41 \\x00\\x7f~");
+    assert!(std::mem::size_of::<Record>() <= 384, "{}", std::mem::size_of::<Record>());
+}
