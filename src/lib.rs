@@ -50,3 +50,4 @@ pub mod audit;
 pub mod config;
 pub mod pdu;
 pub mod policy;
+pub mod simulator;
