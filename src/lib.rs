@@ -46,8 +46,10 @@
 //! The path of a message that passes takes no lock, asks no shared map, and allocates nothing; only parts of multipart
 //! messages share a map, of their references.
 
+pub mod admin;
 pub mod audit;
 pub mod config;
 pub mod pdu;
 pub mod policy;
+pub mod relay;
 pub mod simulator;

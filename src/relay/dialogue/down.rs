@@ -1,0 +1,126 @@
+//! What becomes of a frame from the SMSC.
+
+use tokio::time::Instant;
+
+use super::super::cut::{Down, Fate};
+use super::{Cause, Dialogue, Phase, Side};
+use crate::pdu::{CommandId, CommandStatus, Frame};
+
+impl Dialogue {
+    /// Decides on the next frame from the SMSC.
+    #[inline]
+    pub(in super::super) fn judge_down<'f>(&mut self, frame: Frame<'f>, at: Instant) -> Fate<'f, Down> {
+        if !self.to_esme.has_room() || !self.to_smsc.has_room() {
+            return Fate::Hold;
+        }
+        if frame.command_id().is_response() { self.response_down(frame) } else { self.request_down(frame, at) }
+    }
+
+    #[inline]
+    fn response_down<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Down> {
+        let id = frame.command_id();
+        match id {
+            // Every enquire_link_resp answers the proxy: an ESME's enquire_link never goes up.
+            CommandId::ENQUIRE_LINK_RESP => Fate::Drop,
+            CommandId::UNBIND_RESP => self.unbind_resp_down(frame),
+            CommandId::GENERIC_NACK => self.nack_down(frame),
+            CommandId::BIND_RECEIVER_RESP | CommandId::BIND_TRANSMITTER_RESP | CommandId::BIND_TRANSCEIVER_RESP => {
+                self.ignore_down()
+            }
+            _ if id.name().is_none() => self.ignore_down(),
+            _ => {
+                let note = self.asked_smsc.remove(frame.sequence_number()).and_then(|answered| answered.note);
+                if let Some(merged) = self.merges.merge(note, frame) {
+                    self.counts.relayed_down += 1;
+                    self.to_esme.answer_with_body(&merged);
+                    return Fate::Drop;
+                }
+                self.pass_down(frame)
+            }
+        }
+    }
+
+    fn request_down<'f>(&mut self, frame: Frame<'f>, at: Instant) -> Fate<'f, Down> {
+        let id = frame.command_id();
+        match id {
+            CommandId::ENQUIRE_LINK => self.answer_down(frame, CommandStatus::ESME_ROK),
+            CommandId::UNBIND => self.unbind_down(frame, at),
+            CommandId::DELIVER_SM | CommandId::DATA_SM | CommandId::ALERT_NOTIFICATION => {
+                self.asked_down(frame, at);
+                self.pass_down(frame)
+            }
+            CommandId::OUTBIND => self.ignore_down(),
+            // What only an ESME may ask.
+            _ if id.name().is_some() => self.answer_down(frame, CommandStatus::ESME_RINVBNDSTS),
+            _ => {
+                self.asked_down(frame, at);
+                self.pass_down(frame)
+            }
+        }
+    }
+
+    fn asked_down(&mut self, frame: Frame<'_>, at: Instant) {
+        let expects_answer = frame.command_id() != CommandId::ALERT_NOTIFICATION;
+        if expects_answer && self.asked_esme.len() < self.bounds.window {
+            let tenths = self.tenths(at);
+            self.asked_esme.insert(frame.sequence_number(), tenths, None);
+        }
+    }
+
+    #[inline]
+    fn pass_down<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Down> {
+        self.counts.relayed_down += 1;
+        Fate::Pass(frame)
+    }
+
+    fn ignore_down<'f>(&mut self) -> Fate<'f, Down> {
+        self.counts.ignored += 1;
+        Fate::Drop
+    }
+
+    fn answer_down<'f>(&mut self, frame: Frame<'_>, status: CommandStatus) -> Fate<'f, Down> {
+        self.to_smsc.answer(frame.command_id(), status, frame.sequence_number());
+        Fate::Drop
+    }
+
+    /// A nack with the number of a request of the ESME passes; one that can only answer our enquire_link does not.
+    fn nack_down<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Down> {
+        let sequence = frame.sequence_number();
+        match self.asked_smsc.remove(sequence) {
+            Some(answered) => self.merges.forget(answered.note),
+            None if self.smsc.has_enquired(sequence) => return self.ignore_down(),
+            None => {}
+        }
+        self.pass_down(frame)
+    }
+
+    fn unbind_down<'f>(&mut self, frame: Frame<'f>, at: Instant) -> Fate<'f, Down> {
+        if self.phase == Phase::Open {
+            self.phase = Phase::SmscUnbinding { by: at + self.bounds.settle_time() };
+            self.asked_esme.insert(frame.sequence_number(), self.tenths(at), None);
+            return self.pass_down(frame);
+        }
+        // Both sides want to end: the ESME's unbind, if it sent one, is answered as well.
+        if let Phase::Settling { cause: Cause::EsmeUnbinds(sequence), .. }
+        | Phase::Unbinding { cause: Cause::EsmeUnbinds(sequence), .. } = self.phase
+        {
+            self.to_esme.answer(CommandId::UNBIND, CommandStatus::ESME_ROK, sequence);
+        }
+        self.phase = Phase::Closing;
+        self.answer_down(frame, CommandStatus::ESME_ROK)
+    }
+
+    fn unbind_resp_down<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Down> {
+        match self.phase {
+            Phase::Unbinding { cause: Cause::EsmeUnbinds(_), .. } => {
+                self.phase = Phase::Closing;
+                self.pass_down(frame)
+            }
+            Phase::Unbinding { .. } => {
+                self.agreed(Side::Smsc);
+                Fate::Drop
+            }
+            _ => self.ignore_down(),
+        }
+    }
+}

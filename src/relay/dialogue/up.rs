@@ -1,0 +1,190 @@
+//! What becomes of a frame from the ESME.
+
+use tokio::time::Instant;
+
+use super::super::cut::{Fate, Up};
+use super::super::record::Subject;
+use super::{Awaited, Cause, Dialogue, Phase, Side};
+use crate::pdu::{CommandId, CommandStatus, Frame, Malformed};
+use crate::policy::{Cleared, Now, Outcome, Rejection};
+
+impl Dialogue {
+    /// Decides on the next frame from the ESME.
+    #[inline]
+    pub(in super::super) fn judge_up<'f>(&mut self, frame: Frame<'f>, at: Instant, now: Now) -> Fate<'f, Up> {
+        self.stalled = false;
+        if !self.to_esme.has_room() || !self.to_smsc.has_room() {
+            return Fate::Hold;
+        }
+        let id = frame.command_id();
+        if id.is_response() {
+            return self.response_up(frame);
+        }
+        match self.phase {
+            Phase::Open | Phase::SmscUnbinding { .. } | Phase::Settling { cause: Cause::Blocked, .. } => {
+                self.request_up(frame, at, now)
+            }
+            Phase::Settling { cause: Cause::EsmeUnbinds(_), by } => self.unbind_up(frame, at, at >= by),
+            _ if id == CommandId::ENQUIRE_LINK => self.refuse(frame, CommandStatus::ESME_ROK),
+            Phase::Settling { cause: Cause::Drain, .. } if id == CommandId::UNBIND => self.unbind_up(frame, at, false),
+            // Neither answered nor passed on: the link is closed over it, and the ESME may send it again elsewhere.
+            Phase::Settling { cause: Cause::Drain, .. } => Fate::Hold,
+            Phase::Unbinding { cause: Cause::EsmeUnbinds(_), .. } => self.refuse(frame, CommandStatus::ESME_RINVBNDSTS),
+            Phase::Unbinding { .. } if id == CommandId::UNBIND => {
+                self.agreed(Side::Esme);
+                self.refuse(frame, CommandStatus::ESME_ROK)
+            }
+            _ => self.ignore(),
+        }
+    }
+
+    fn request_up<'f>(&mut self, frame: Frame<'f>, at: Instant, now: Now) -> Fate<'f, Up> {
+        let id = frame.command_id();
+        match id {
+            _ if id.is_judged() && self.identity.state.allows(id) => self.message_up(frame, at, now),
+            CommandId::QUERY_SM | CommandId::CANCEL_SM if self.identity.state.allows(id) => {
+                if self.is_window_full() {
+                    return Fate::Hold;
+                }
+                self.relay(frame, at)
+            }
+            CommandId::ENQUIRE_LINK => self.refuse(frame, CommandStatus::ESME_ROK),
+            CommandId::UNBIND => self.unbind_up(frame, at, false),
+            _ if id.is_bind() => self.refuse(frame, CommandStatus::ESME_RALYBND),
+            CommandId::OUTBIND | CommandId::ALERT_NOTIFICATION => self.ignore(),
+            _ if id.name().is_some() => self.refuse(frame, CommandStatus::ESME_RINVBNDSTS),
+            _ => {
+                self.counts.malformed += 1;
+                self.to_esme.generic_nack(CommandStatus::ESME_RINVCMDID, frame.sequence_number());
+                Fate::Drop
+            }
+        }
+    }
+
+    #[inline]
+    fn message_up<'f>(&mut self, frame: Frame<'f>, at: Instant, now: Now) -> Fate<'f, Up> {
+        if self.is_window_full() || !self.catch_up() {
+            return Fate::Hold;
+        }
+        let outcome = self.standing.snapshot.policy().clear(frame, &self.standing, now, &mut self.shadowed);
+        let fate = match outcome {
+            Outcome::Cleared(cleared) => {
+                self.sent_up(frame, at, None);
+                Fate::Pass(cleared)
+            }
+            Outcome::Malformed(malformed) => self.malformed(frame, malformed),
+            Outcome::Rejected(rejection) if self.record(&rejection, Subject::of(frame), now) => {
+                self.reject(frame, &rejection)
+            }
+            Outcome::Rejected(_no_room_for_its_record) => {
+                self.shadowed.clear();
+                self.stalled = true;
+                return Fate::Hold;
+            }
+            Outcome::Reduced { rewritten, refused } => {
+                for (recipient, rejection) in &refused {
+                    self.record_or_keep(rejection, Subject::of(frame).to(recipient), now);
+                }
+                self.counts.refused += refused.len() as u64;
+                let note = self.merges.remember(&refused);
+                self.sent_up(frame, at, note);
+                Fate::Instead(rewritten)
+            }
+        };
+        self.record_shadowed(frame, now);
+        fate
+    }
+
+    fn record_shadowed(&mut self, frame: Frame<'_>, now: Now) {
+        let mut shadowed = std::mem::take(&mut self.shadowed);
+        for rejection in shadowed.drain(..) {
+            self.record_or_keep(&rejection, Subject::of(frame), now);
+        }
+        self.shadowed = shadowed;
+    }
+
+    fn reject<'f>(&mut self, frame: Frame<'f>, rejection: &Rejection) -> Fate<'f, Up> {
+        self.counts.refused += 1;
+        if self.standing.account.declared().reason_tlv && self.identity.takes_tlvs {
+            self.to_esme.answer_with_body(&super::super::record::refusal_with_reason(frame, rejection));
+            return Fate::Drop;
+        }
+        self.refuse(frame, rejection.status)
+    }
+
+    fn malformed<'f>(&mut self, frame: Frame<'f>, malformed: Malformed) -> Fate<'f, Up> {
+        self.counts.malformed += 1;
+        tracing::debug!(bind = self.identity.place.handle().id(), operation = %frame.command_id(), %malformed, "refused");
+        self.refuse(frame, malformed.status())
+    }
+
+    /// Answers a request with a bare header.
+    fn refuse<'f>(&mut self, frame: Frame<'_>, status: CommandStatus) -> Fate<'f, Up> {
+        self.to_esme.answer(frame.command_id(), status, frame.sequence_number());
+        Fate::Drop
+    }
+
+    fn ignore<'f>(&mut self) -> Fate<'f, Up> {
+        self.counts.ignored += 1;
+        Fate::Drop
+    }
+
+    /// The ESME's unbind waits at the head of its stream until no answer is outstanding, then goes up itself.
+    fn unbind_up<'f>(&mut self, frame: Frame<'f>, at: Instant, late: bool) -> Fate<'f, Up> {
+        let cause = Cause::EsmeUnbinds(frame.sequence_number());
+        if self.asked_smsc.len() > 0 && !late {
+            if !matches!(self.phase, Phase::Settling { cause: Cause::EsmeUnbinds(_), .. }) {
+                self.phase = Phase::Settling { cause, by: at + self.bounds.settle_time() };
+            }
+            return Fate::Hold;
+        }
+        let by = at + self.bounds.unbind_time();
+        self.phase = Phase::Unbinding { cause, by, awaited: Awaited { esme: false, smsc: true } };
+        self.pass_without_content(frame)
+    }
+
+    fn relay<'f>(&mut self, frame: Frame<'f>, at: Instant) -> Fate<'f, Up> {
+        self.sent_up(frame, at, None);
+        self.pass_without_content(frame)
+    }
+
+    fn response_up<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Up> {
+        // Every one of these answers the proxy: an SMSC's enquire_link never goes down.
+        if frame.command_id() == CommandId::ENQUIRE_LINK_RESP {
+            return Fate::Drop;
+        }
+        let asked = self.asked_esme.remove(frame.sequence_number()).is_some();
+        match (frame.command_id(), self.phase) {
+            (CommandId::UNBIND_RESP, Phase::SmscUnbinding { .. }) => {
+                self.phase = Phase::Closing;
+                self.pass_without_content(frame)
+            }
+            (CommandId::UNBIND_RESP, Phase::Unbinding { .. }) => {
+                self.agreed(Side::Esme);
+                Fate::Drop
+            }
+            (CommandId::UNBIND_RESP, _) => self.ignore(),
+            // These pass also when their request is no longer remembered.
+            (CommandId::DELIVER_SM_RESP | CommandId::DATA_SM_RESP, _) => self.pass_without_content(frame),
+            // A request that is unknown here was passed on, and so is its answer.
+            (id, _) if asked && (id == CommandId::GENERIC_NACK || id.name().is_none()) => {
+                self.pass_without_content(frame)
+            }
+            _ => self.ignore(),
+        }
+    }
+
+    fn pass_without_content<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Up> {
+        match Cleared::without_content(frame) {
+            Some(cleared) => Fate::Pass(cleared),
+            None => self.ignore(),
+        }
+    }
+
+    #[inline]
+    fn sent_up(&mut self, frame: Frame<'_>, at: Instant, note: Option<std::num::NonZeroU32>) {
+        self.counts.relayed_up += 1;
+        let tenths = self.tenths(at);
+        self.asked_smsc.insert(frame.sequence_number(), tenths, note);
+    }
+}

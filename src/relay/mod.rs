@@ -1,0 +1,248 @@
+//! Sockets: what stands between an ESME's connection and the SMSC's.
+//!
+//! Nothing here decides about a message; that is the policy's. The way of a connection:
+//! `listener` accepts it, `bind` finds its account and binds upstream, `session` relays until `dialogue` says it is over.
+
+mod bind;
+mod bind_state;
+mod buffers;
+pub mod certificate;
+mod clock;
+mod cut;
+mod dialogue;
+mod lane;
+mod listener;
+mod outstanding;
+mod own;
+mod peer;
+pub mod proxy_protocol;
+mod record;
+mod registry;
+mod session;
+mod stream;
+pub mod tls;
+mod upstream;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::audit::{Audit, AuditFault};
+use crate::config::{self, Config, UpstreamAddress};
+use crate::policy::Snapshot;
+use crate::simulator::smsc::{Smsc, SmscOptions};
+use buffers::Buffers;
+use clock::Clock;
+use registry::{Lockout, Order, Registry};
+use tls::{Acceptor, TlsFault};
+use upstream::Upstream;
+
+pub use stream::Stream;
+
+/// How often clocks are compared and what has lapsed is forgotten.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// At every how many of those the memory of multipart references is looked through.
+const PRUNE_EVERY: u64 = 30;
+
+/// How long binds that are cut off may take to see it.
+const LAST_WORD: Duration = Duration::from_millis(250);
+
+/// The running proxy.
+pub struct Relay {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    simulator: Option<Smsc>,
+}
+
+/// What all binds have in common.
+#[derive(Debug)]
+struct Shared {
+    /// As it was at the start; a reload does not change it.
+    listen: config::Listen,
+    facts: Arc<ArcSwap<Snapshot>>,
+    upstreams: ArcSwap<HashMap<String, Arc<Upstream>>>,
+    acceptor: Option<Acceptor>,
+    registry: Arc<Registry>,
+    buffers: Buffers,
+    password_checks: Arc<Semaphore>,
+    audit: Audit,
+    clock: Clock,
+}
+
+/// Why the proxy cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// The port is taken, or the address is not this machine's.
+    #[error("cannot listen on {address}: {source}; choose another listen.address or end what holds it")]
+    Listen {
+        /// As configured.
+        address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The simulator cannot listen.
+    #[error("cannot start the built-in SMSC simulator: {0}")]
+    Simulator(std::io::Error),
+    /// A certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
+    /// The record cannot be kept.
+    #[error(transparent)]
+    Audit(#[from] AuditFault),
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were still there when the time was up.
+    pub cut_off: usize,
+    /// Audit records that could not be written.
+    pub unwritten: usize,
+}
+
+impl Relay {
+    /// Starts listening. Within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartFault`]; nothing is left running then.
+    pub async fn start(config: Config) -> Result<Self, StartFault> {
+        let listen = config.listen.clone();
+        let acceptor = listen.tls.as_ref().map(Acceptor::new).transpose()?;
+        let simulator = start_simulator(&config)?;
+        let upstreams = upstreams(&config, simulator.as_ref())?;
+        let listener =
+            listener::open(listen.address).map_err(|source| StartFault::Listen { address: listen.address, source })?;
+        let address = listener.local_addr().map_err(|source| StartFault::Listen { address: listen.address, source })?;
+        let audit = Audit::open(&config.audit)?;
+        let shared = Arc::new(Shared {
+            buffers: Buffers::new(listen.read_buffers_total),
+            listen,
+            facts: Arc::new(ArcSwap::from_pointee(Snapshot::new(config, None))),
+            upstreams: ArcSwap::from_pointee(upstreams),
+            acceptor,
+            registry: Arc::default(),
+            password_checks: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
+            audit,
+            clock: Clock::new(),
+        });
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tokio::spawn(listener::accept(listener, shared.clone(), stop.clone(), tasks.clone()));
+        tokio::spawn(housekeeping(shared.clone(), stop.clone()));
+        Ok(Self { shared, address, stop, tasks, simulator })
+    }
+
+    /// Where it listens, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The record of refusals.
+    pub fn audit(&self) -> Audit {
+        self.shared.audit.clone()
+    }
+
+    /// How many binds there are.
+    pub fn binds(&self) -> usize {
+        self.shared.registry.binds()
+    }
+
+    /// Puts another configuration in force: accounts, rules, limits, upstreams, certificates. Binds survive; `[listen]`
+    /// (but for its certificates) and `[audit]` stay as they were at the start.
+    ///
+    /// # Errors
+    /// A certificate or key that cannot be used; everything stays as it was then.
+    pub fn reload(&self, config: Config) -> Result<(), TlsFault> {
+        let upstreams = upstreams(&config, self.simulator.as_ref())?;
+        if let (Some(acceptor), Some(settings)) = (&self.shared.acceptor, &config.listen.tls) {
+            acceptor.reload(settings)?;
+        }
+        if config.listen != self.shared.listen {
+            tracing::warn!("[listen] has changed: all but its certificates take effect at the next start");
+        }
+        self.shared.upstreams.store(Arc::new(upstreams));
+        let previous = self.shared.facts.load_full();
+        self.shared.facts.store(Arc::new(Snapshot::new(config, Some(&previous))));
+        self.shared.registry.wake_all();
+        Ok(())
+    }
+
+    /// Stops accepting, lets outstanding answers through, unbinds both sides, and writes the record to the end. Takes at
+    /// most `listen.drain_timeout`, then what is left is cut off.
+    pub async fn drain(self) -> Drained {
+        let deadline = Instant::now() + self.shared.listen.drain_timeout;
+        self.stop.cancel();
+        self.tasks.close();
+        self.shared.registry.ask_all(Order::Leave);
+        let cut_off = match timeout_at(deadline, self.tasks.wait()).await {
+            Ok(()) => 0,
+            Err(_) => {
+                let left = self.tasks.len();
+                self.shared.registry.ask_all(Order::CutOff);
+                // What is not bound yet ends with its own deadline.
+                let _ended = timeout(LAST_WORD, self.tasks.wait()).await;
+                left
+            }
+        };
+        if let Some(simulator) = self.simulator {
+            simulator.stop().await;
+        }
+        let unwritten = self
+            .shared
+            .audit
+            .clone()
+            .close(deadline.saturating_duration_since(Instant::now()).max(LAST_WORD))
+            .await
+            .map_or_else(|unwritten| unwritten.records, |()| 0);
+        Drained { cut_off, unwritten }
+    }
+}
+
+impl Shared {
+    fn lockout(&self) -> Lockout {
+        Lockout { failures: self.listen.lockout_failures, time: self.listen.lockout_time }
+    }
+}
+
+/// Starts the simulator if any upstream is it.
+fn start_simulator(config: &Config) -> Result<Option<Smsc>, StartFault> {
+    let mut addresses =
+        config.upstreams.values().flat_map(|upstream| std::iter::once(&upstream.address).chain(&upstream.backup));
+    if !addresses.any(|address| *address == UpstreamAddress::Simulator) {
+        return Ok(None);
+    }
+    let options = SmscOptions { receipts: true, ..SmscOptions::default() };
+    Smsc::start(options).map(Some).map_err(StartFault::Simulator)
+}
+
+fn upstreams(config: &Config, simulator: Option<&Smsc>) -> Result<HashMap<String, Arc<Upstream>>, TlsFault> {
+    let simulator = simulator.map(Smsc::address);
+    let upstreams = config.upstreams.iter();
+    upstreams.map(|(name, settings)| Ok((name.clone(), Arc::new(Upstream::new(settings, simulator)?)))).collect()
+}
+
+async fn housekeeping(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(HOUSEKEEPING);
+    for count in 1_u64.. {
+        if stop.run_until_cancelled(tick.tick()).await.is_none() {
+            break;
+        }
+        shared.clock.follow_wall();
+        let now = shared.clock.now();
+        shared.registry.prune(shared.lockout(), now.monotonic_nanos);
+        if count % PRUNE_EVERY == 0 {
+            // There may be a million, so not on the runtime's threads. Whether it ended is of no consequence.
+            let facts = shared.facts.load_full();
+            let _pruned = tokio::task::spawn_blocking(move || facts.references().prune(now)).await;
+        }
+    }
+}
