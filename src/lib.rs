@@ -48,7 +48,9 @@
 
 pub mod admin;
 pub mod audit;
+pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod pdu;
 pub mod policy;
 pub mod relay;

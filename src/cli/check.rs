@@ -1,0 +1,71 @@
+//! `check`: loads the configuration and says what it amounts to. Opens no socket and writes no file.
+
+use std::fmt::{self, Display};
+use std::io::Write;
+use std::path::Path;
+
+use super::{Exit, Failure};
+use crate::config::{AccountState, Config, SenderKind, UnknownAccount, Upstream, UpstreamAddress};
+
+/// Names listed in a line before it says how many more there are.
+const MAX_NAMES: usize = 20;
+
+/// Checks the file at `path` and prints a summary.
+pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
+    let config = Config::load(path)?;
+    write!(std::io::stdout(), "{} is in order\n{}", path.display(), Summary(&config))?;
+    Ok(Exit::Done)
+}
+
+struct Summary<'a>(&'a Config);
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.0;
+        let tls = if config.listen.tls.is_some() { " with TLS" } else { "" };
+        writeln!(f, "  listen     {}{tls}", config.listen.address)?;
+        if let Some(admin) = &config.admin {
+            writeln!(f, "  admin      {}", admin.address)?;
+        }
+        line(f, "upstreams", config.upstreams.iter().map(upstream))?;
+        let state = |state| if state == AccountState::Blocked { " (blocked)" } else { "" };
+        line(f, "accounts", config.accounts.iter().map(|a| format!("{}{}", a.system_id, state(a.state))))?;
+        let unknown = match &config.unknown {
+            UnknownAccount::Reject => "rejected".to_owned(),
+            UnknownAccount::TreatAs(name) => format!("treated as {name}"),
+        };
+        writeln!(f, "  unknown    {unknown}")?;
+        let senders: Vec<SenderKind> = config.accounts.iter().flat_map(|a| &a.senders).map(|s| s.kind).collect();
+        let kinds = [SenderKind::Alphanumeric, SenderKind::ShortCode, SenderKind::International];
+        let kinds = kinds.map(|kind| format!("{} {kind}", senders.iter().filter(|k| **k == kind).count()));
+        writeln!(f, "  senders    {}: {}", senders.len(), kinds.join(", "))?;
+        line(
+            f,
+            "rules",
+            config.rules.iter().map(|(name, rule)| {
+                let status = rule.status.map(|status| format!(" with {status}")).unwrap_or_default();
+                format!("{} {}{status}", name.name(), rule.mode.name())
+            }),
+        )
+    }
+}
+
+/// `title  count: names`
+fn line(f: &mut fmt::Formatter<'_>, title: &str, names: impl ExactSizeIterator<Item = String>) -> fmt::Result {
+    let count = names.len();
+    let shown: Vec<String> = names.take(MAX_NAMES).collect();
+    write!(f, "  {title:<10} {count}{}{}", if count > 0 { ": " } else { "" }, shown.join(", "))?;
+    match count.checked_sub(MAX_NAMES) {
+        Some(more @ 1..) => writeln!(f, " and {more} more"),
+        _ => writeln!(f),
+    }
+}
+
+fn upstream((name, upstream): (&String, &Upstream)) -> String {
+    let address = match &upstream.address {
+        UpstreamAddress::Host(host) => host.as_str(),
+        UpstreamAddress::Simulator => "simulator",
+    };
+    let tls = if upstream.tls.is_some() { " with TLS" } else { "" };
+    format!("{name} ({address}{tls})")
+}

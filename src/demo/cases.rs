@@ -1,0 +1,236 @@
+//! The demo's table: what each clause that is enforced accepts and refuses. A row is a value and nothing more.
+//!
+//! `config.toml` beside it declares the accounts that the rows bind as.
+
+use super::message::{Message, Part};
+use crate::config::RuleName;
+use crate::pdu::{Address, CommandId, CommandStatus, DataCoding, Destination, EsmClass, Npi, Ton};
+use crate::policy::Clause;
+
+/// A row of the table.
+#[derive(Debug)]
+pub(super) struct Case {
+    /// The clause that it shows; none where the ground is the protocol's or the proxy's own.
+    pub(super) clause: Option<Clause>,
+    /// The rule that decides; none where the protocol does.
+    pub(super) rule: Option<RuleName>,
+    /// Who binds.
+    pub(super) system_id: &'static str,
+    /// What is done, in at most 31 characters.
+    pub(super) sent: &'static str,
+    /// What is done.
+    pub(super) act: Act,
+}
+
+/// What a row does, with what is expected to come of it.
+#[derive(Debug)]
+pub(super) enum Act {
+    /// It binds.
+    Bind(Outcome),
+    /// It binds and sends messages.
+    Send(&'static [(Message, Outcome)]),
+    /// It binds, is blocked, sends a message, and waits to be unbound.
+    SendOnceBlocked(Message, Outcome),
+}
+
+/// What becomes of a bind or a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The SMSC accepted the bind.
+    Bound,
+    /// The proxy ended the bind with an unbind.
+    Unbound,
+    /// The SMSC got the very octets, and answered ESME_ROK.
+    Relayed,
+    /// The SMSC got the message without its distribution lists; the answer, ESME_ROK, names them.
+    RelayedWithoutLists,
+    /// Answered with this status; the SMSC got nothing.
+    Refused(CommandStatus),
+    /// What must not be, in a few words.
+    Odd(&'static str),
+}
+
+use Act::{Bind, Send, SendOnceBlocked};
+use Outcome::{Bound, Refused, Relayed, RelayedWithoutLists};
+
+const NO_CLAUSE: Option<Clause> = None;
+const OWN_IDENTITY: Option<Clause> = Some(Clause(5));
+const NO_DECEPTION: Option<Clause> = Some(Clause(6));
+const FOR_OTHERS: Option<Clause> = Some(Clause(8));
+const BLOCKING: Option<Clause> = Some(Clause(18));
+const VOLUME: Option<Clause> = Some(Clause(23));
+const PICTURES: Option<Clause> = Some(Clause(29));
+
+const ACCOUNT: Option<RuleName> = Some(RuleName::Account);
+const SENDER: Option<RuleName> = Some(RuleName::Sender);
+const RATE: Option<RuleName> = Some(RuleName::Rate);
+
+const ANN: Destination<'static> = sme(b"32470123456");
+const BOB: Destination<'static> = sme(b"32470654321");
+const LIST: Destination<'static> = Destination::List(b"customers");
+
+/// What most rows send, with a difference.
+const SMS: Message = Message {
+    operation: CommandId::SUBMIT_SM,
+    from: "SHOP",
+    to: &[ANN],
+    text: "Shop: your parcel has arrived",
+    part: None,
+    esm_class: EsmClass(0),
+    data_coding: DataCoding::DEFAULT,
+    sm_default_msg_id: 0,
+    cut_short: false,
+};
+const DATA_SM: Message = Message { operation: CommandId::DATA_SM, ..SMS };
+const MULTI: Message = Message { operation: CommandId::SUBMIT_MULTI, to: &[ANN, BOB], ..SMS };
+const REPLACE: Message = Message { operation: CommandId::REPLACE_SM, text: "Shop: it arrives tomorrow", ..SMS };
+const BINARY: Message = Message { data_coding: DataCoding::OCTETS_4, ..SMS };
+const CANNED: Message = Message { sm_default_msg_id: 7, text: "", ..SMS };
+const RECEIPT: Message = Message { esm_class: EsmClass(EsmClass::TYPE_RECEIPT), ..SMS };
+const CUT_SHORT: Message = Message { cut_short: true, ..SMS };
+const FROM_8850: Message = from("8850");
+
+const INVALID_SOURCE: Outcome = Refused(CommandStatus::ESME_RINVSRCADR);
+const FAILED: Outcome = Refused(CommandStatus::ESME_RSUBMITFAIL);
+const THROTTLED: Outcome = Refused(CommandStatus::ESME_RTHROTTLED);
+
+/// Every row, in the order it is run and shown.
+pub(super) const CASES: &[Case] = &[
+    // account: who may bind, and what kinds of PDU they may send.
+    row(BLOCKING, ACCOUNT, "shop", "bind, account active", Bind(Bound)),
+    row(BLOCKING, ACCOUNT, "blocked", "bind, account blocked", Bind(Refused(CommandStatus::ESME_RBINDFAIL))),
+    row(BLOCKING, ACCOUNT, "suspect", "message, blocked while bound", SendOnceBlocked(SMS, FAILED)),
+    row(NO_CLAUSE, ACCOUNT, "nobody", "bind, system_id unknown", Bind(Refused(CommandStatus::ESME_RINVSYSID))),
+    row(NO_CLAUSE, ACCOUNT, "trusted", "replace_sm, allowed", Send(&[(SMS, Relayed), (REPLACE, Relayed)])),
+    row(NO_CLAUSE, ACCOUNT, "shop", "replace_sm, not allowed", Send(&[(SMS, Relayed), (REPLACE, FAILED)])),
+    row(NO_CLAUSE, ACCOUNT, "trusted", "SMSC's canned text, allowed", Send(&[(CANNED, Relayed)])),
+    row(NO_CLAUSE, ACCOUNT, "shop", "SMSC's canned text, not allowed", Send(&[(CANNED, FAILED)])),
+    row(PICTURES, ACCOUNT, "trusted", "binary content, allowed", Send(&[(BINARY, Relayed)])),
+    row(PICTURES, ACCOUNT, "shop", "binary content, not allowed", Send(&[(BINARY, FAILED)])),
+    row(NO_DECEPTION, ACCOUNT, "trusted", "receipt type, allowed", Send(&[(RECEIPT, Relayed)])),
+    row(NO_DECEPTION, ACCOUNT, "shop", "receipt type, not allowed", Send(&[(RECEIPT, FAILED)])),
+    row(NO_CLAUSE, ACCOUNT, "shop", "submit_multi to 2", Send(&[(MULTI, Relayed)])),
+    row(
+        NO_CLAUSE,
+        ACCOUNT,
+        "shop",
+        "submit_multi to 2 and a list",
+        Send(&[(Message { to: &[ANN, LIST, BOB], ..MULTI }, RelayedWithoutLists)]),
+    ),
+    row(
+        NO_CLAUSE,
+        ACCOUNT,
+        "shop",
+        "submit_multi to a list only",
+        Send(&[(Message { to: &[LIST], ..MULTI }, Refused(CommandStatus::ESME_RCNTSUBDL))]),
+    ),
+    // sender: whose name or number it is.
+    row(OWN_IDENTITY, SENDER, "shop", "own name, SHOP", Send(&[(SMS, Relayed)])),
+    row(OWN_IDENTITY, SENDER, "shop", "own name in other case, Shop", Send(&[(from("Shop"), Relayed)])),
+    row(OWN_IDENTITY, SENDER, "shop", "own short code, 8850", Send(&[(FROM_8850, Relayed)])),
+    row(OWN_IDENTITY, SENDER, "shop", "own number", Send(&[(from("32470000001"), Relayed)])),
+    row(OWN_IDENTITY, SENDER, "shop", "own number with +", Send(&[(from("+32470000001"), Relayed)])),
+    row(OWN_IDENTITY, SENDER, "shop", "own number with 00", Send(&[(from("0032470000001"), Relayed)])),
+    row(OWN_IDENTITY, SENDER, "shop", "own name in a data_sm", Send(&[(DATA_SM, Relayed)])),
+    row(OWN_IDENTITY, SENDER, "shop", "another's name, Bank", Send(&[(from("Bank"), INVALID_SOURCE)])),
+    row(OWN_IDENTITY, SENDER, "shop", "another's number", Send(&[(from("+32470000002"), INVALID_SOURCE)])),
+    row(OWN_IDENTITY, SENDER, "shop", "another's short code, 8851", Send(&[(from("8851"), INVALID_SOURCE)])),
+    row(
+        OWN_IDENTITY,
+        SENDER,
+        "shop",
+        "another's name in a data_sm",
+        Send(&[(Message { from: "Bank", ..DATA_SM }, INVALID_SOURCE)]),
+    ),
+    row(OWN_IDENTITY, SENDER, "shop", "own name, expired", Send(&[(from("Fair2020"), INVALID_SOURCE)])),
+    row(OWN_IDENTITY, SENDER, "trusted", "no sender, allowed", Send(&[(from(""), Relayed)])),
+    row(OWN_IDENTITY, SENDER, "shop", "no sender, not allowed", Send(&[(from(""), INVALID_SOURCE)])),
+    row(FOR_OTHERS, SENDER, "shop", "for Insure NV, authorised", Send(&[(from("Insure"), Relayed)])),
+    row(FOR_OTHERS, SENDER, "shop", "for Travel NV, leave expired", Send(&[(from("Travel"), INVALID_SOURCE)])),
+    // rate: a burst of 5 per bind, of 2 from 8850, of 3 for the account capped.
+    row(
+        VOLUME,
+        RATE,
+        "metered",
+        "6 at once, limit 5 a bind",
+        Send(&[(SMS, Relayed), (SMS, Relayed), (SMS, Relayed), (SMS, Relayed), (SMS, Relayed), (SMS, THROTTLED)]),
+    ),
+    row(
+        VOLUME,
+        RATE,
+        "metered",
+        "3 at once, limit 2 a sender",
+        Send(&[(FROM_8850, Relayed), (FROM_8850, Relayed), (FROM_8850, THROTTLED)]),
+    ),
+    row(
+        VOLUME,
+        RATE,
+        "capped",
+        "4 at once, limit 3 an account",
+        Send(&[(SMS, Relayed), (SMS, Relayed), (SMS, Relayed), (SMS, THROTTLED)]),
+    ),
+    // The first part takes 3 of 5; the other parts come through when there is room for nothing else.
+    row(
+        VOLUME,
+        RATE,
+        "metered",
+        "3 parts around a burst",
+        Send(&[
+            (part(1, 3, 1), Relayed),
+            (SMS, Relayed),
+            (SMS, Relayed),
+            (SMS, THROTTLED),
+            (part(1, 3, 2), Relayed),
+            (part(1, 3, 3), Relayed),
+        ]),
+    ),
+    row(VOLUME, RATE, "metered", "multipart of 6, limit 5", Send(&[(part(2, 6, 1), FAILED)])),
+    row(
+        VOLUME,
+        RATE,
+        "metered",
+        "3 submit_multi to 2, limit 5",
+        Send(&[(MULTI, Relayed), (MULTI, Relayed), (MULTI, THROTTLED)]),
+    ),
+    // The protocol itself.
+    row(
+        NO_CLAUSE,
+        None,
+        "shop",
+        "malformed PDU, then a whole one",
+        Send(&[(CUT_SHORT, Refused(CommandStatus::ESME_RINVMSGLEN)), (SMS, Relayed)]),
+    ),
+];
+
+const fn row(
+    clause: Option<Clause>,
+    rule: Option<RuleName>,
+    system_id: &'static str,
+    sent: &'static str,
+    act: Act,
+) -> Case {
+    Case { clause, rule, system_id, sent, act }
+}
+
+const fn from(from: &'static str) -> Message {
+    Message { from, ..SMS }
+}
+
+const fn part(reference: u8, total: u8, number: u8) -> Message {
+    Message { part: Some(Part { reference, total, number }), ..SMS }
+}
+
+const fn sme(digits: &'static [u8]) -> Destination<'static> {
+    Destination::Sme(Address { ton: Ton::INTERNATIONAL, npi: Npi::ISDN, digits })
+}
+
+impl Case {
+    /// What is expected, in the order of events.
+    pub(super) fn expected(&self) -> Vec<Outcome> {
+        match self.act {
+            Bind(outcome) => vec![outcome],
+            Send(messages) => messages.iter().map(|(_, outcome)| *outcome).collect(),
+            SendOnceBlocked(_, outcome) => vec![outcome, Outcome::Unbound],
+        }
+    }
+}
