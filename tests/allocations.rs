@@ -1,0 +1,79 @@
+//! What passes allocates nothing. Every allocation of the process is counted, so the fakes here allocate nothing either.
+
+#![cfg(test)]
+
+mod support;
+
+use std::alloc::System;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use smppolicy::pdu::{CommandId, HEADER_LEN};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use support::*;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const CONFIG: &str = "
+[[account]]
+system_id = 'shop'
+rate = { per_second = 1_000_000 }
+bind_rate = { per_second = 1_000_000 }
+sender = [{ id = 'SHOP', rate = { per_second = 1_000_000 } }]
+";
+
+/// Answers every submit_sm with a submit_sm_resp, and every bind, out of memory of its own.
+fn answer_all(mut connection: TcpStream) {
+    connection.set_nodelay(true).unwrap();
+    let (mut request, mut answer) = ([0; 4096], [0; 64]);
+    while connection.read_exact(&mut request[..HEADER_LEN]).is_ok() {
+        let length = u32::from_be_bytes(request[..4].try_into().unwrap()) as usize;
+        connection.read_exact(&mut request[HEADER_LEN..length]).unwrap();
+        let body = b"12345678\0";
+        answer[..HEADER_LEN].copy_from_slice(&request[..HEADER_LEN]);
+        answer[3] = (HEADER_LEN + body.len()) as u8;
+        answer[4] |= 0x80;
+        answer[HEADER_LEN..][..body.len()].copy_from_slice(body);
+        connection.write_all(&answer[..HEADER_LEN + body.len()]).unwrap();
+    }
+}
+
+/// Sends these submit_sm and reads as many answers of 25 octets.
+fn exchange(esme: &mut TcpStream, messages: &[u8], answers: &mut [u8]) {
+    esme.write_all(messages).unwrap();
+    esme.read_exact(answers).unwrap();
+}
+
+#[test]
+fn a_relayed_message_allocates_nothing() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = runtime.block_on(Proxy::start(listener.local_addr().unwrap(), CONFIG));
+    let smsc = std::thread::spawn(move || answer_all(listener.accept().unwrap().0));
+    let mut esme = TcpStream::connect(proxy.address()).unwrap();
+    esme.set_nodelay(true).unwrap();
+    esme.set_read_timeout(Some(PATIENCE)).unwrap();
+    esme.write_all(&bind(CommandId::BIND_TRANSCEIVER, "shop")).unwrap();
+    let mut answers = vec![0; 25 * 100];
+    esme.read_exact(&mut answers[..25]).unwrap();
+
+    let one = submit(1, "SHOP", b"hello");
+    let hundred: Vec<u8> = (1..=100).flat_map(|sequence| submit(sequence, "SHOP", &[b'x'; 140])).collect();
+    let mut exchange_many = || {
+        for _ in 0..100 {
+            exchange(&mut esme, &one, &mut answers[..25]);
+            exchange(&mut esme, &hundred, &mut answers);
+        }
+    };
+    exchange_many();
+    let region = Region::new(ALLOCATOR);
+    exchange_many();
+    let change = region.change();
+    assert_eq!((change.allocations, change.reallocations), (0, 0), "for 10,100 messages");
+
+    // The count counts: a bind allocates.
+    drop(esme);
+    smsc.join().unwrap();
+    assert!(region.change().deallocations > 0);
+}

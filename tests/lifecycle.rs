@@ -1,0 +1,235 @@
+//! The real binary: how it starts, reloads, ends, and what a kill leaves behind.
+
+#![cfg(test)]
+
+mod support;
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use smppolicy::pdu::{CommandId, CommandStatus};
+use support::*;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+const OK: CommandStatus = CommandStatus::ESME_ROK;
+
+/// The binary at work. Killed when dropped.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+    upstream: SocketAddr,
+    folder: TempDir,
+    log: mpsc::Receiver<String>,
+}
+
+impl Process {
+    /// Starts it, and waits until it says that it is ready.
+    async fn start(upstream: SocketAddr, fragment: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        configure(&folder, upstream, fragment);
+        let mut child = smppolicy(&folder).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut stdout, log) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
+        let ready = soon(stdout.recv()).await.unwrap();
+        let address = ready.strip_prefix("ready listen=").unwrap().parse().unwrap();
+        Self { child, address, upstream, folder, log }
+    }
+
+    /// Asks the process to do what it does on this signal.
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Puts a file in place and has it loaded; waits until a log line that contains `told` says what came of it.
+    async fn reload(&mut self, fragment: &str, told: &str) {
+        configure(&self.folder, self.upstream, fragment);
+        self.signal("HUP");
+        soon(async { while !self.log.recv().await.unwrap().contains(told) {} }).await;
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        soon(async {
+            loop {
+                match self.child.try_wait().unwrap() {
+                    Some(status) => return status,
+                    None => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn smppolicy(folder: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_smppolicy"));
+    command.current_dir(folder.path()).env("RUST_LOG", "info").env("NO_COLOR", "1");
+    command
+}
+
+fn configure(folder: &TempDir, upstream: SocketAddr, fragment: &str) {
+    std::fs::write(folder.path().join("config.toml"), configuration(upstream, fragment)).unwrap();
+}
+
+fn lines(stream: impl std::io::Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel(1000);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            // Nobody may be interested any more; the process is read from all the same, so that it never waits.
+            let _ = sender.try_send(line);
+        }
+    });
+    lines
+}
+
+async fn bound_to(process: &Process, smsc: &Smsc) -> (Link, Link) {
+    let mut esme = Link::connect(process.address).await;
+    let ((), upstream) = tokio::join!(esme.bind("shop"), smsc.accept_bind());
+    (esme, upstream)
+}
+
+#[tokio::test]
+async fn sigterm_and_sigint_let_the_answers_through_and_unbind_both_sides() {
+    for signal in ["TERM", "INT"] {
+        let smsc = Smsc::listen().await;
+        let mut process = Process::start(smsc.address(), "").await;
+        let (mut esme, mut upstream) = bound_to(&process, &smsc).await;
+        let (mut idle, mut its_upstream) = bound_to(&process, &smsc).await;
+        let sent: Vec<Vec<u8>> = (1..=10).map(|sequence| submit(sequence, "SHOP", b"hello")).collect();
+        esme.send(&sent.concat()).await;
+        assert_eq!(upstream.from.receive_all(10).await, sent);
+
+        process.signal(signal);
+        // The one without outstanding answers is unbound at once, which shows that the drain has begun.
+        for side in [&mut idle, &mut its_upstream] {
+            let unbind = side.receive().await;
+            assert_eq!(frame(&unbind).command_id(), CommandId::UNBIND);
+            side.send(&accepted(&unbind)).await;
+        }
+        idle.ends().await;
+        its_upstream.ends().await;
+        upstream.from.is_quiet().await;
+        let answers: Vec<Vec<u8>> = sent.iter().map(|sent| accepted(sent)).collect();
+        upstream.send(&answers.concat()).await;
+        assert_eq!(esme.from.receive_all(10).await, answers);
+        for side in [&mut esme, &mut upstream] {
+            let unbind = side.receive().await;
+            assert_eq!(frame(&unbind).command_id(), CommandId::UNBIND);
+            side.send(&accepted(&unbind)).await;
+        }
+        esme.ends().await;
+        upstream.ends().await;
+        drop((esme, upstream));
+        assert_eq!(process.ended().await.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_drain_ends_in_time_whatever_the_peers_do() {
+    let smsc = Smsc::listen().await;
+    let mut process = Process::start(smsc.address(), "listen.drain_timeout = '1s'").await;
+    let (mut esme, mut upstream) = bound_to(&process, &smsc).await;
+    let sent = submit(1, "SHOP", b"hello");
+    esme.send(&sent).await;
+    assert_eq!(upstream.receive().await, sent);
+    let stranger = Link::connect(process.address).await;
+    let begin = Instant::now();
+    process.signal("TERM");
+    assert_eq!(process.ended().await.code(), Some(0));
+    // The drain, the last words of the record, and a busy machine.
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    // No answer is invented.
+    while let Some(last) = esme.from.next().await {
+        assert_eq!(frame(&last).command_id(), CommandId::UNBIND);
+    }
+    drop(stranger);
+}
+
+#[tokio::test]
+async fn sighup_changes_the_rules_for_the_next_message_and_keeps_the_binds() {
+    const OTHER_SENDER: &str = "[[account]]\nsystem_id = 'shop'\nsender = [{ id = 'Shop2' }]";
+    const BURST_OF_1: &str =
+        "[[account]]\nsystem_id = 'shop'\nrate = { per_second = 1, burst = 1 }\nsender = [{ id = 'SHOP' }]";
+    let serving = Smsc::listen().await.serve();
+    let mut process = Process::start(serving.address, "").await;
+    let mut esme = Link::connect(process.address).await;
+    esme.bind("shop").await;
+    let (old, new) = (submit(1, "SHOP", b"hello"), submit(2, "Shop2", b"hello"));
+    assert_eq!([esme.status(&old).await, esme.status(&new).await], [OK, CommandStatus::ESME_RINVSRCADR]);
+    process.reload(OTHER_SENDER, "reloaded").await;
+    assert_eq!([esme.status(&old).await, esme.status(&new).await], [CommandStatus::ESME_RINVSRCADR, OK]);
+
+    // A faulty file, whatever else it says, changes nothing, and the log says where the fault is.
+    process.reload("[listen]\nwindow = 0\n[[account]]\nsystem_id = 'bank'", "listen.window: is the integer 0").await;
+    assert_eq!([esme.status(&old).await, esme.status(&new).await], [CommandStatus::ESME_RINVSRCADR, OK]);
+
+    // A limit holds from the next message on.
+    process.reload(BURST_OF_1, " reloaded").await;
+    let two = submit_part(3, 1, 2, 1);
+    assert_eq!(esme.status(&two).await, CommandStatus::ESME_RSUBMITFAIL);
+    process.reload("", " reloaded").await;
+    assert_eq!(esme.status(&two).await, OK);
+}
+
+#[tokio::test]
+async fn a_taken_port_ends_it_and_is_named() {
+    let taken = Smsc::listen().await.address().to_string();
+    let holder = std::net::TcpListener::bind(&taken).unwrap();
+    for key in ["listen", "admin"] {
+        let folder = tempfile::tempdir().unwrap();
+        configure(&folder, holder.local_addr().unwrap(), &format!("{key}.address = '{taken}'"));
+        let output = smppolicy(&folder).output().unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        assert_eq!(output.stdout, b"");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(&taken) && stderr.contains(&format!("{key}.address")), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_kill_nothing_was_promised_that_the_smsc_does_not_have() {
+    for round in 0..3 {
+        let serving = Smsc::listen().await.serve();
+        let mut process = Process::start(serving.address, "").await;
+        let mut esme = Link::connect(process.address).await;
+        esme.bind("shop").await;
+        // Every text is its own, so that a message that went up twice shows.
+        let flood: Vec<u8> =
+            (0..50_000_u32).flat_map(|n| submit(n, "SHOP", format!("message {n}").as_bytes())).collect();
+        let Link { from, to } = &mut esme;
+        let listen = async {
+            let mut promised = HashSet::new();
+            while let Some(answer) = from.next_or_torn().await {
+                let answer = frame(&answer);
+                assert_eq!((answer.command_id(), answer.command_status()), (CommandId::SUBMIT_SM_RESP, OK));
+                assert!(promised.insert(answer.sequence_number()), "answered twice");
+                if promised.len() == 100 + 300 * round {
+                    process.child.kill().unwrap();
+                }
+            }
+            promised
+        };
+        let (_, promised) = tokio::join!(to.send_while_open(&flood), listen);
+        assert!(promised.len() < 50_000, "it was over before the kill");
+        // The SMSC has counted what came before it answered.
+        let messages = serving.messages();
+        let taken: HashSet<_> = messages.iter().map(|message| frame(message).sequence_number()).collect();
+        assert_eq!(taken.len(), messages.len(), "something was submitted twice");
+        assert!(promised.is_subset(&taken), "{:?}", promised.difference(&taken));
+        assert!(messages.iter().all(|message| {
+            let n = frame(message).sequence_number().0;
+            *message == submit(n, "SHOP", format!("message {n}").as_bytes())
+        }));
+    }
+}
