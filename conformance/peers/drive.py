@@ -1,0 +1,451 @@
+#!/usr/bin/env python3
+"""Real SMPP software on both sides of smppolicy: every client against every SMSC.
+
+Each pair runs every scenario first without the proxy, then through it; the proxy is blamed
+only for what it changes. A peer's own bug is an exception in `exceptions.toml`, named and
+explained, and must show without the proxy too. See README.md for what the peers do.
+
+This never judges a policy beyond "the client saw the fitting status": the policy has its own cases.
+"""
+
+import argparse
+import asyncio
+import dataclasses
+import fnmatch
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import sys
+import tomllib
+
+import judge
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+WORK = HERE.parent / ".work"
+LOGS = WORK / "logs"
+
+# What every client sends, in the environment of every peer.
+SCRIPT = {
+    "PEER_SYSTEM_ID": "shop",
+    "PEER_PASSWORD": "secret",
+    "PEER_SENDER": "SHOP",
+    "PEER_STRANGER": "EVIL",
+    "PEER_BURSTER": "BURST",
+    "PEER_TO": "32470000001",
+    "PEER_TEXT": "hello world",
+    # The SMSC answers this text with a message of its own (MO), PEER_MO, as smppolicy's simulator does.
+    "PEER_CALL": "MO:hello from the handset",
+    "PEER_MO": "hello from the handset",
+    # Only characters that are one octet in GSM 03.38, Latin-1 and ASCII alike.
+    "PEER_LONG": " ".join(f"word{number:03}" for number in range(50)),
+    "PEER_UCS2": "Grüße, Κόσμε 😀",
+    "PEER_BURST": "12",
+    "PEER_WAIT": "3",
+    "PEER_PAUSE": "1.5",
+}
+SCRIPT["NODE_PATH"] = str(WORK / "node" / "node_modules")
+SCRIPT["PEER_UCS2_HEX"] = SCRIPT["PEER_UCS2"].encode("utf-16-be").hex()
+
+ROK, RINVSRCADR, RTHROTTLED = 0x00, 0x0A, 0x58
+START_SECONDS, RUN_SECONDS, STOP_SECONDS = 20, 60, 5
+
+
+def python(name, script):
+    return [str(WORK / "venv" / name / "bin" / "python"), str(HERE / script)]
+
+
+CLIENTS = {
+    "smpplib": python("smpplib", "clients/smpplib_client.py"),
+    "aiosmpplib": python("aiosmpplib", "clients/aiosmpplib_client.py"),
+    "smpp.twisted3": python("smpp.twisted3", "clients/twisted_client.py"),
+    "node-smpp": ["node", str(HERE / "clients/node_client.js")],
+    "net-smpp": ["perl", str(HERE / "clients/netsmpp_client.pl")],
+    "kannel": [sys.executable, str(HERE / "clients/kannel_client.py")],
+    "libsmpp34": [str(WORK / "libsmpp34_client")],
+    "rusmppc": [str(WORK / "rusmpp/debug/client")],
+}
+SMSCS = {
+    "node-smpp": ["node", str(HERE / "smscs/node_smsc.js")],
+    "net-smpp": ["perl", str(HERE / "smscs/netsmpp_smsc.pl")],
+    "rusmpp": [str(WORK / "rusmpp/debug/smsc")],
+    "smppy": python("smppy", "smscs/smppy_smsc.py"),
+    "simulator": ["PROXY", "sim", "smsc", "--listen", "127.0.0.1:0", "--receipts"],
+}
+# SMSCs that tell of each submit_sm they took, as their own decoder read it; of the simulator's only the wire tells.
+TELLING = {"node-smpp", "net-smpp", "rusmpp", "smppy"}
+
+
+# --- what a client must have seen ---------------------------------------------------------
+
+
+def is_status(wanted):
+    return lambda seen: None if seen.get("status") == wanted else f"status {seen.get('status')}, expected {wanted}"
+
+
+def submitted(seen):
+    return is_status(ROK)(seen) or (None if seen.get("message_id") else "no message_id")
+
+
+def receipt(seen):
+    text = seen.get("text") or ""
+    if seen.get("esm_class") is not None and seen["esm_class"] & 0x3C != 0x04:
+        return f"esm_class {seen['esm_class']} is no receipt"
+    return None if "stat:DELIVRD" in text else f"receipt text {text!r}"
+
+
+def mo(seen):
+    return None if seen.get("text") == SCRIPT["PEER_MO"] else f"MO text {seen.get('text')!r}"
+
+
+def all_ok(seen):
+    statuses = seen.get("statuses") or []
+    return None if len(statuses) >= 3 and not any(statuses) else f"statuses {statuses}"
+
+
+def throttled(seen):
+    statuses = seen.get("statuses") or []
+    odd = [s for s in statuses if s not in (ROK, RTHROTTLED)]
+    if odd or len(statuses) < int(SCRIPT["PEER_BURST"]):
+        return f"statuses {statuses}"
+    if RTHROTTLED not in statuses:
+        return "nothing of the burst was throttled"
+    return None if statuses.count(ROK) >= 5 else f"only {statuses.count(ROK)} of the burst passed"
+
+
+def closed(seen):
+    return None if seen.get("closed") else "the link stayed open"
+
+
+OK = is_status(ROK)
+SCENARIOS = {
+    "transceiver": {
+        "bind": OK,
+        "submit": submitted,
+        "receipt": receipt,
+        "mo": mo,
+        "long": all_ok,
+        "ucs2": OK,
+        "enquire_link": OK,
+        "refused": is_status(RINVSRCADR),
+        "throttled": throttled,
+        "later": OK,
+        "unbind": OK,
+    },
+    "two_binds": {
+        "bind_transmitter": OK,
+        "bind_receiver": OK,
+        "submit": submitted,
+        "receipt": receipt,
+        "mo": mo,
+        "unbind_transmitter": OK,
+        "unbind_receiver": OK,
+    },
+    "loss": {"bind": OK, "submit": submitted, "lost": closed},
+}
+
+
+def at_smsc(events, scenario):
+    """What the SMSC says it took against what the client meant, octets decoded by the SMSC."""
+    texts = [e["text"] for e in events if e["status"] == ROK and not e.get("udh")]
+    wanted = [SCRIPT["PEER_TEXT"]]
+    if scenario == "transceiver":
+        wanted += [SCRIPT["PEER_CALL"], SCRIPT["PEER_UCS2"]]
+        parts = sorted((bytes.fromhex(e["udh"])[-1], e["text"]) for e in events if e.get("udh"))
+        joined = "".join(text for _, text in parts)
+        if joined != SCRIPT["PEER_LONG"]:
+            return f"the long message arrived as {joined!r}"
+    missing = [text for text in wanted if text not in texts]
+    return f"never arrived: {missing}" if missing else None
+
+
+def kept_away(events, steps):
+    """Through the proxy, what it refused must never reach the SMSC."""
+    if any(e["source"] == SCRIPT["PEER_STRANGER"] for e in events):
+        return "the refused message reached the SMSC"
+    statuses = steps.get("throttled", {}).get("statuses")
+    if statuses is None:
+        return None  # told by the step itself
+    passed = statuses.count(ROK)
+    arrived = sum(e["status"] == ROK and re.fullmatch(r"burst \d+", e["text"]) is not None for e in events)
+    return None if passed == arrived else f"{passed} of the burst were answered ESME_ROK, {arrived} reached the SMSC"
+
+
+# --- processes ----------------------------------------------------------------------------
+
+
+class Child:
+    """One process in its own group, its stdout read line by line, its stderr in a file."""
+
+    def __init__(self, process, errors):
+        self.process, self.errors = process, errors
+
+    @classmethod
+    async def start(cls, command, log, **env):
+        errors = open(log, "wb")
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, **SCRIPT, **env},
+            start_new_session=True,
+        )
+        return cls(process, errors)
+
+    async def line(self, pattern, seconds=START_SECONDS):
+        """The first line that matches; lines before it are passed over."""
+        async with asyncio.timeout(seconds):
+            while raw := await self.process.stdout.readline():
+                if found := re.search(pattern, raw.decode(errors="replace")):
+                    return found
+        raise RuntimeError(f"ended without a line like {pattern!r}, see {self.errors.name}")
+
+    def signal(self, number):
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass
+
+    async def stop(self):
+        self.signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            pass
+        # Also when it ended by itself: its own children are in the group.
+        self.signal(signal.SIGKILL)
+        await self.process.wait()
+        self.errors.close()
+
+
+def proxy_config(folder, port):
+    """What the proxy enforces here: the senders of one account, and the rate of one of them."""
+    (folder / "proxy").mkdir(exist_ok=True)
+    text = (HERE / "proxy.toml").read_text().replace("UPSTREAM_PORT", str(port)).replace("FOLDER", str(folder / "proxy"))
+    path = folder / "config.toml"
+    path.write_text(text)
+    return path
+
+
+# --- one run ------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Run:
+    client: str
+    smsc: str
+    scenario: str
+    proxied: bool
+    steps: dict = dataclasses.field(default_factory=dict)
+    events: list = dataclasses.field(default_factory=list)
+    faults: dict = dataclasses.field(default_factory=dict)  # step -> None or what is wrong
+
+    @property
+    def folder(self):
+        return LOGS / f"{self.client}.{self.smsc}.{self.scenario}.{'proxied' if self.proxied else 'direct'}"
+
+    def judge(self):
+        for step, check in SCENARIOS[self.scenario].items():
+            seen = self.steps.get(step)
+            if seen is None:
+                self.faults[step] = "the client did not report it"
+            else:
+                self.faults[step] = seen.get("error") or check(seen)
+        if self.smsc in TELLING:
+            self.faults["at_smsc"] = at_smsc(self.events, self.scenario)
+            if self.proxied and self.scenario == "transceiver":
+                self.faults["kept_away"] = kept_away(self.events, self.steps)
+
+
+async def collect(child, run):
+    """The SMSC's own lines, until it ends."""
+    while raw := await child.process.stdout.readline():
+        if raw.startswith(b"{"):
+            run.events.append(json.loads(raw))
+
+
+async def converse(run, client, smsc):
+    while raw := await client.process.stdout.readline():
+        try:
+            seen = json.loads(raw)
+        except ValueError:
+            continue
+        run.steps[seen["step"]] = seen
+        if seen["step"] == "up":
+            smsc.signal(signal.SIGKILL)
+
+
+async def perform(run, binary):
+    shutil.rmtree(run.folder, ignore_errors=True)
+    run.folder.mkdir(parents=True)
+    children = []
+    capture = None
+
+    async def start(command, name):
+        children.append(await Child.start(command, run.folder / name, PEER_FOLDER=str(run.folder)))
+        return children[-1]
+
+    try:
+        smsc = await start([word.replace("PROXY", str(binary)) for word in SMSCS[run.smsc]], "smsc.err")
+        port = int((await smsc.line(r"^ready (?:listen=)?(?:[\d.]+:)?(\d+)"))[1])
+        telling = asyncio.create_task(collect(smsc, run))
+        if run.proxied:
+            proxy = await start([str(binary), "run", "--config", str(proxy_config(run.folder, port))], "proxy.err")
+            front = int((await proxy.line(r"^ready listen=[\d.]+:(\d+)"))[1])
+            capture = await judge.Capture.start(run.folder, front, port)
+        else:
+            front = port
+        client = await start([*CLIENTS[run.client], "127.0.0.1", str(front), run.scenario], "client.err")
+        try:
+            await asyncio.wait_for(converse(run, client, smsc), RUN_SECONDS)
+        except TimeoutError:
+            run.faults["end"] = f"the client did not end within {RUN_SECONDS} s"
+        for child in reversed(children):
+            await child.stop()
+        await telling
+        run.judge()
+        if capture:
+            run.faults.update(await capture.judge(lost=run.scenario == "loss"))
+            capture = None
+    except (RuntimeError, TimeoutError, OSError) as error:
+        run.faults["start"] = str(error) or type(error).__name__
+    finally:
+        if capture:
+            await capture.stop()
+        for child in children:
+            await child.stop()
+    (run.folder / "seen.json").write_text(
+        json.dumps({"steps": run.steps, "smsc": run.events, "faults": run.faults}, indent=1, ensure_ascii=False)
+    )
+
+
+# --- exceptions and the report ------------------------------------------------------------
+
+
+def matches(name, patterns):
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns.split("|"))
+
+
+class Exceptions:
+    """The peers' own bugs and limits; each must show without the proxy."""
+
+    def __init__(self, path):
+        self.rows = tomllib.loads(path.read_text()).get("exception", [])
+
+    def find(self, run, step):
+        if step in ("start", "end"):
+            return None  # a peer that does not even run is no exception
+        for row in self.rows:
+            concerns = [(run.client, "client"), (run.smsc, "smsc"), (run.scenario, "scenario")]
+            if all(matches(name, row.get(key, "*")) for name, key in concerns):
+                if any(matches(step, pattern) for pattern in row["steps"]):
+                    return row
+        return None
+
+    def whole(self, run):
+        row = self.find(run, "*")
+        return row is not None and "*" in row["steps"]
+
+
+def verdicts(run, exceptions):
+    """(step, "pass" | "fail" | "except", what) for each step of a run."""
+    for step, fault in run.faults.items():
+        row = exceptions.find(run, step)
+        if row is None or (run.proxied and row.get("through") == "passes"):
+            yield step, "fail" if fault else "pass", fault
+        elif fault:
+            yield step, "except", row["name"]
+        elif run.proxied or row.get("sometimes") or "*" in row["steps"]:
+            yield step, "pass", None
+        else:
+            yield step, "fail", f"exception {row['name']!r} is stale: the step passes"
+
+
+def table(clients, smscs, cells):
+    widths = [max(len(c) for c in clients), *(max(len(s), 16) for s in smscs)]
+    line = lambda words: "  ".join(word.ljust(width) for word, width in zip(words, widths))
+    print(line(["", *smscs]))
+    for client in clients:
+        print(line([client, *(cells[client, smsc] for smsc in smscs)]))
+
+
+def report(runs, exceptions, clients, smscs):
+    counts = {"pass": 0, "fail": 0, "except": 0}
+    for proxied in (False, True):
+        chosen = [run for run in runs if run.proxied == proxied]
+        if not chosen:
+            continue
+        print(f"\n{'Through smppolicy' if proxied else 'Direct, without the proxy'}")
+        cells, used, failures = {}, set(), []
+        for client in clients:
+            for smsc in smscs:
+                got = [
+                    (run, *verdict)
+                    for run in chosen
+                    if (run.client, run.smsc) == (client, smsc)
+                    for verdict in verdicts(run, exceptions)
+                ]
+                for run, step, verdict, what in got:
+                    counts[verdict] += 1
+                    if verdict == "fail":
+                        failures.append(f"  {run.folder.name} {step}: {' '.join(str(what).split())[:200]}")
+                    elif verdict == "except":
+                        used.add(what)
+                names = {what for *_, verdict, what in got if verdict == "except"}
+                failed = any(verdict == "fail" for _, _, verdict, _ in got)
+                passed = sum(verdict == "pass" for _, _, verdict, _ in got)
+                cells[client, smsc] = "FAIL" if failed else f"pass {passed}" + (f", {len(names)} exc." if names else "")
+        table(clients, smscs, cells)
+        if failures:
+            print("failures (logs in conformance/.work/logs):", *failures, sep="\n")
+        for row in exceptions.rows:
+            if row["name"] in used:
+                print(f"  exception {row['name']}: {' '.join(row['why'].split())}")
+    print(f"\n{counts['except']} steps under a named exception")
+    print(f"{counts['pass']} passed, {counts['fail']} failed")
+    return counts["fail"] == 0 and counts["pass"] > 0
+
+
+async def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--proxy", type=pathlib.Path, default=ROOT / "target/release/smppolicy", help="the smppolicy binary")
+    parser.add_argument("--direct-only", action="store_true", help="leave the proxy out")
+    parser.add_argument("--clients", default=",".join(CLIENTS))
+    parser.add_argument("--smscs", default=",".join(SMSCS))
+    parser.add_argument("--scenarios", default=",".join(SCENARIOS))
+    parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="runs at a time; most of one is waiting")
+    options = parser.parse_args()
+    clients, smscs = options.clients.split(","), options.smscs.split(",")
+    exceptions = Exceptions(HERE / "exceptions.toml")
+    runs = [
+        Run(client, smsc, scenario, proxied)
+        for proxied in ([False] if options.direct_only else [False, True])
+        for client in clients
+        for smsc in smscs
+        for scenario in options.scenarios.split(",")
+    ]
+    # Where a peer does nothing of a scenario, there is nothing to compare: shown direct, not repeated.
+    runs = [run for run in runs if not (run.proxied and exceptions.whole(run))]
+    slots = asyncio.Semaphore(options.jobs)
+
+    async def one(run):
+        async with slots:
+            await perform(run, options.proxy)
+            first = [f"{step}: {what}" for step, verdict, what in verdicts(run, exceptions) if verdict == "fail"]
+            if first:
+                # A peer may be late on a busy machine. What is wrong is wrong twice; that there was a second try is said.
+                print(f"\n{run.folder.name} is tried again: {'; '.join(first)[:300]}", flush=True)
+                run.steps, run.events, run.faults = {}, [], {}
+                await perform(run, options.proxy)
+            print(".", end="", file=sys.stderr, flush=True)
+
+    await asyncio.gather(*(one(run) for run in runs))
+    return report(runs, exceptions, clients, smscs)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if asyncio.run(main()) else 1)
