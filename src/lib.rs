@@ -55,3 +55,4 @@ pub mod pdu;
 pub mod policy;
 pub mod relay;
 pub mod simulator;
+pub mod text;

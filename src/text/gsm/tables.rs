@@ -1,0 +1,258 @@
+//! The tables of 3GPP TS 23.038: the default alphabet (6.2.1), its extension (6.2.1.1), and the national language
+//! single shift (A.2) and locking shift (A.3) tables.
+//!
+//! Consecutive septets mostly stand for consecutive code points, so a table is a base and runs of (first septet, first
+//! code point, how many). The nine Indian locking tables share one layout: an offset into the script's Unicode block.
+//! Where a version of the specification has a misprint (Kannada 0x24; comma at 0x2C), the table has what handsets show.
+
+/// What each septet stands for; [`NONE`] where nothing.
+pub(super) type Table = [char; 128];
+/// No character.
+pub(super) const NONE: char = '\0';
+/// In a locking table: the next septet is of the single shift table.
+pub(super) const ESCAPE: u8 = 0x1B;
+
+type Run = (u8, u32, u8);
+
+/// 6.2.1
+pub(super) static DEFAULT: Table = BASIC;
+
+#[rustfmt::skip]
+const BASIC: Table = [
+    '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å',
+    'Δ', '_', 'Φ', 'Γ', 'Λ', 'Ω', 'Π', 'Ψ', 'Σ', 'Θ', 'Ξ', NONE, 'Æ', 'æ', 'ß', 'É',
+    ' ', '!', '"', '#', '¤', '%', '&', '\'', '(', ')', '*', '+', ',', '-', '.', '/',
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', ':', ';', '<', '=', '>', '?',
+    '¡', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O',
+    'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', 'Ä', 'Ö', 'Ñ', 'Ü', '§',
+    '¿', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o',
+    'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', 'ä', 'ö', 'ñ', 'ü', 'à',
+];
+
+#[expect(clippy::indexing_slicing, reason = "run by the compiler alone, for which a bad index is an error")]
+const fn with(mut table: Table, runs: &[Run]) -> Table {
+    let mut run = 0;
+    while run < runs.len() {
+        let (septet, code, count) = runs[run];
+        let mut step = 0;
+        while step < count {
+            table[(septet + step) as usize] = match char::from_u32(code + step as u32) {
+                Some(character) => character,
+                None => NONE,
+            };
+            step += 1;
+        }
+        run += 1;
+    }
+    table
+}
+
+/// The Indian layout over the Unicode block at `block`, without the septets whose offset the block leaves empty, and
+/// with six characters of its own: at 0x60, and from 0x7B on.
+#[expect(clippy::indexing_slicing, reason = "run by the compiler alone, for which a bad index is an error")]
+const fn indian(block: u32, empty: &[u8], own: [u32; 6]) -> Table {
+    let layout: [Run; 15] = [
+        (0x00, block + 0x01, 3),
+        (0x03, block + 0x05, 7),
+        (0x0B, block + 0x0C, 2),
+        (0x0E, block + 0x0E, 13),
+        (0x1C, block + 0x1B, 4),
+        (0x22, block + 0x1F, 6),
+        (0x28, ')' as u32, 1),
+        (0x29, '(' as u32, 1),
+        (0x2A, block + 0x25, 2),
+        (0x2D, block + 0x27, 1),
+        (0x2F, block + 0x28, 1),
+        (0x3C, block + 0x29, 3),
+        (0x40, block + 0x2C, 14),
+        (0x4E, block + 0x3C, 18),
+        (0x60, own[0], 1),
+    ];
+    let mut table = with(BASIC, &layout);
+    let mut at = 0;
+    while at < empty.len() {
+        table[empty[at] as usize] = NONE;
+        at += 1;
+    }
+    with(table, &[(0x7B, own[1], 1), (0x7C, own[2], 1), (0x7D, own[3], 1), (0x7E, own[4], 1), (0x7F, own[5], 1)])
+}
+
+/// A.3.1
+pub(super) static TURKISH: Table = with(
+    BASIC,
+    &[(0x04, 0x20AC, 1), (0x07, 0x0131, 1), (0x0B, 0x011E, 2), (0x1C, 0x015E, 2), (0x40, 0x0130, 1), (0x60, 0x00E7, 1)],
+);
+/// A.3.3
+#[rustfmt::skip]
+pub(super) static PORTUGUESE: Table = with(BASIC, &[
+    (0x04, 0xEA, 1), (0x06, 0xFA, 1), (0x07, 0xED, 1), (0x08, 0xF3, 1), (0x09, 0xE7, 1), (0x0B, 0xD4, 1),
+    (0x0C, 0xF4, 1), (0x0E, 0xC1, 1), (0x0F, 0xE1, 1), (0x12, 0xAA, 1), (0x13, 0xC7, 1), (0x14, 0xC0, 1),
+    (0x15, 0x221E, 1), (0x16, 0x5E, 1), (0x17, 0x5C, 1), (0x18, 0x20AC, 1), (0x19, 0xD3, 1), (0x1A, 0x7C, 1),
+    (0x1C, 0xC2, 1), (0x1D, 0xE2, 1), (0x1E, 0xCA, 1), (0x24, 0xBA, 1), (0x40, 0xCD, 1), (0x5B, 0xC3, 1),
+    (0x5C, 0xD5, 1), (0x5D, 0xDA, 1), (0x60, 0x7E, 1), (0x7B, 0xE3, 1), (0x7C, 0xF5, 1), (0x7D, 0x60, 1),
+]);
+/// A.3.4
+pub(super) static BENGALI: Table = indian(
+    0x0980,
+    b"\x0C\x0E\x11\x12\x3C\x45\x47\x48\x49\x57\x58\x5B\x5C",
+    [0x09CE, 0x09D7, 0x09DC, 0x09DD, 0x09F0, 0x09F1],
+);
+/// A.3.5
+pub(super) static GUJARATI: Table =
+    indian(0x0A80, b"\x0E\x12\x3C\x45\x48\x58\x5C", [0x0AD0, 0x0AE0, 0x0AE1, 0x0AE2, 0x0AE3, 0x0AF1]);
+/// A.3.6
+pub(super) static HINDI: Table = indian(0x0900, b"", [0x0950, 0x0972, 0x097B, 0x097C, 0x097E, 0x097F]);
+/// A.3.7
+pub(super) static KANNADA: Table =
+    indian(0x0C80, b"\x00\x0C\x11\x3C\x48\x57\x5B", [0x0CD5, 0x0CD6, 0x0CE0, 0x0CE1, 0x0CE2, 0x0CE3]);
+/// A.3.8
+pub(super) static MALAYALAM: Table =
+    indian(0x0D00, b"\x00\x0C\x11\x3C\x4E\x57\x5B", [0x0D57, 0x0D60, 0x0D61, 0x0D62, 0x0D63, 0x0D79]);
+/// A.3.9
+pub(super) static ORIYA: Table =
+    indian(0x0B00, b"\x0C\x0E\x11\x12\x3C\x45\x48\x57\x58\x5B\x5C", [0x0B56, 0x0B57, 0x0B60, 0x0B61, 0x0B62, 0x0B63]);
+/// A.3.10
+pub(super) static PUNJABI: Table = indian(
+    0x0A00,
+    b"\x09\x0B\x0C\x0E\x11\x12\x3C\x45\x48\x4B\x4F\x55\x56\x57\x58\x5B\x5C",
+    [0x0A51, 0x0A70, 0x0A71, 0x0A72, 0x0A73, 0x0A74],
+);
+/// A.3.11
+pub(super) static TAMIL: Table = indian(
+    0x0B80,
+    b"\x00\x09\x0B\x0C\x11\x16\x17\x18\x1C\x1E\x23\x24\x25\x2A\x2B\x2D\x3E\x40\x41\x4E\x4F\x55\x56\x57\x5B",
+    [0x0BD0, 0x0BD7, 0x0BF0, 0x0BF1, 0x0BF2, 0x0BF9],
+);
+/// A.3.12
+pub(super) static TELUGU: Table =
+    indian(0x0C00, b"\x0C\x11\x3C\x48\x4E\x57\x5B", [0x0C55, 0x0C56, 0x0C60, 0x0C61, 0x0C62, 0x0C63]);
+/// A.3.13
+#[rustfmt::skip]
+pub(super) static URDU: Table = with(BASIC, &[
+    (0x00, 0x627, 1), (0x01, 0x622, 1), (0x02, 0x628, 1), (0x03, 0x67B, 1), (0x04, 0x680, 1), (0x05, 0x67E, 1),
+    (0x06, 0x6A6, 1), (0x07, 0x62A, 1), (0x08, 0x6C2, 1), (0x09, 0x67F, 1), (0x0B, 0x679, 1), (0x0C, 0x67D, 1),
+    (0x0E, 0x67A, 1), (0x0F, 0x67C, 1), (0x10, 0x62B, 2), (0x12, 0x681, 1), (0x13, 0x684, 1), (0x14, 0x683, 1),
+    (0x15, 0x685, 3), (0x18, 0x62D, 3), (0x1C, 0x68C, 1), (0x1D, 0x688, 3), (0x22, 0x68F, 1), (0x23, 0x68D, 1),
+    (0x24, 0x630, 2), (0x26, 0x691, 1), (0x27, 0x693, 1), (0x28, 0x29, 1), (0x29, 0x28, 1), (0x2A, 0x699, 1),
+    (0x2B, 0x632, 1), (0x2D, 0x696, 1), (0x2F, 0x698, 1), (0x3C, 0x69A, 1), (0x3D, 0x633, 2), (0x40, 0x635, 5),
+    (0x45, 0x641, 2), (0x47, 0x6A9, 3), (0x4A, 0x6AF, 1), (0x4B, 0x6B3, 1), (0x4C, 0x6B1, 1), (0x4D, 0x644, 3),
+    (0x50, 0x6BA, 3), (0x53, 0x648, 1), (0x54, 0x6C4, 1), (0x55, 0x6D5, 1), (0x56, 0x6C1, 1), (0x57, 0x6BE, 1),
+    (0x58, 0x621, 1), (0x59, 0x6CC, 1), (0x5A, 0x6D0, 1), (0x5B, 0x6D2, 1), (0x5C, 0x64D, 1), (0x5D, 0x650, 1),
+    (0x5E, 0x64F, 1), (0x5F, 0x657, 1), (0x60, 0x654, 1), (0x7B, 0x655, 1), (0x7C, 0x651, 1), (0x7D, 0x653, 1),
+    (0x7E, 0x656, 1), (0x7F, 0x670, 1),
+]);
+
+const EXTENSION: Table = with(
+    [NONE; 128],
+    &[
+        (0x0A, 0x0C, 1),
+        (0x14, 0x5E, 1),
+        (0x28, 0x7B, 1),
+        (0x29, 0x7D, 1),
+        (0x2F, 0x5C, 1),
+        (0x3C, 0x5B, 1),
+        (0x3D, 0x7E, 1),
+        (0x3E, 0x5D, 1),
+        (0x40, 0x7C, 1),
+        (0x65, 0x20AC, 1),
+    ],
+);
+
+/// What the single shift tables from Bengali on have in common: punctuation, and the capitals.
+const PUNCTUATED: Table = with(
+    EXTENSION,
+    &[
+        (0x00, 0x40, 1),
+        (0x01, 0xA3, 1),
+        (0x02, 0x24, 1),
+        (0x03, 0xA5, 1),
+        (0x04, 0xBF, 1),
+        (0x05, 0x22, 1),
+        (0x06, 0xA4, 1),
+        (0x07, 0x25, 3),
+        (0x0B, 0x2A, 2),
+        (0x0E, 0x2D, 1),
+        (0x0F, 0x2F, 1),
+        (0x10, 0x3C, 3),
+        (0x13, 0xA1, 1),
+        (0x15, 0xA1, 1),
+        (0x16, 0x5F, 1),
+        (0x17, 0x23, 1),
+        (0x18, 0x2A, 1),
+        (0x41, 0x41, 26),
+    ],
+);
+
+/// 6.2.1.1
+pub(super) static DEFAULT_SHIFT: Table = EXTENSION;
+/// A.2.1
+#[rustfmt::skip]
+pub(super) static TURKISH_SHIFT: Table = with(EXTENSION, &[
+    (0x47, 0x11E, 1), (0x49, 0x130, 1), (0x53, 0x15E, 1), (0x63, 0xE7, 1), (0x67, 0x11F, 1), (0x69, 0x131, 1),
+    (0x73, 0x15F, 1),
+]);
+/// A.2.2
+#[rustfmt::skip]
+pub(super) static SPANISH_SHIFT: Table = with(EXTENSION, &[
+    (0x09, 0xE7, 1), (0x41, 0xC1, 1), (0x49, 0xCD, 1), (0x4F, 0xD3, 1), (0x55, 0xDA, 1), (0x61, 0xE1, 1),
+    (0x69, 0xED, 1), (0x6F, 0xF3, 1), (0x75, 0xFA, 1),
+]);
+/// A.2.3
+#[rustfmt::skip]
+pub(super) static PORTUGUESE_SHIFT: Table = with(EXTENSION, &[
+    (0x05, 0xEA, 1), (0x09, 0xE7, 1), (0x0B, 0xD4, 1), (0x0C, 0xF4, 1), (0x0E, 0xC1, 1), (0x0F, 0xE1, 1),
+    (0x12, 0x3A6, 1), (0x13, 0x393, 1), (0x15, 0x3A9, 1), (0x16, 0x3A0, 1), (0x17, 0x3A8, 1), (0x18, 0x3A3, 1),
+    (0x19, 0x398, 1), (0x1F, 0xCA, 1), (0x41, 0xC0, 1), (0x49, 0xCD, 1), (0x4F, 0xD3, 1), (0x55, 0xDA, 1),
+    (0x5B, 0xC3, 1), (0x5C, 0xD5, 1), (0x61, 0xC2, 1), (0x69, 0xED, 1), (0x6F, 0xF3, 1), (0x75, 0xFA, 1),
+    (0x7B, 0xE3, 1), (0x7C, 0xF5, 1), (0x7F, 0xE2, 1),
+]);
+/// A.2.4
+#[rustfmt::skip]
+pub(super) static BENGALI_SHIFT: Table = with(PUNCTUATED, &[
+    (0x19, 0x9E6, 2), (0x1C, 0x9E8, 8), (0x24, 0x9DF, 4), (0x2A, 0x9E3, 1), (0x2B, 0x9F2, 4), (0x30, 0x9F6, 5),
+]);
+/// A.2.5
+pub(super) static GUJARATI_SHIFT: Table = with(PUNCTUATED, &[(0x19, 0x964, 2), (0x1C, 0xAE6, 10)]);
+/// A.2.6
+#[rustfmt::skip]
+pub(super) static HINDI_SHIFT: Table = with(PUNCTUATED, &[
+    (0x19, 0x964, 2), (0x1C, 0x966, 10), (0x26, 0x951, 2), (0x2A, 0x953, 2), (0x2C, 0x958, 3), (0x30, 0x95B, 9),
+    (0x39, 0x970, 2),
+]);
+/// A.2.7
+#[rustfmt::skip]
+pub(super) static KANNADA_SHIFT: Table = with(PUNCTUATED, &[
+    (0x19, 0x964, 2), (0x1C, 0xCE6, 10), (0x26, 0xCDE, 1), (0x27, 0xCF1, 1), (0x2A, 0xCF2, 1),
+]);
+/// A.2.8
+#[rustfmt::skip]
+pub(super) static MALAYALAM_SHIFT: Table = with(PUNCTUATED, &[
+    (0x19, 0x964, 2), (0x1C, 0xD66, 12), (0x2A, 0xD72, 4), (0x2E, 0xD7A, 1), (0x30, 0xD7B, 5),
+]);
+/// A.2.9
+#[rustfmt::skip]
+pub(super) static ORIYA_SHIFT: Table = with(PUNCTUATED, &[
+    (0x19, 0x964, 2), (0x1C, 0xB66, 10), (0x26, 0xB5C, 2), (0x2A, 0xB5F, 1), (0x2B, 0xB70, 2),
+]);
+/// A.2.10
+#[rustfmt::skip]
+pub(super) static PUNJABI_SHIFT: Table = with(PUNCTUATED, &[
+    (0x19, 0x964, 2), (0x1C, 0xA66, 10), (0x26, 0xA59, 2), (0x2A, 0xA5B, 2), (0x2C, 0xA5E, 1), (0x2D, 0xA75, 1),
+]);
+/// A.2.11
+#[rustfmt::skip]
+pub(super) static TAMIL_SHIFT: Table = with(PUNCTUATED, &[
+    (0x19, 0x964, 2), (0x1C, 0xBE6, 10), (0x26, 0xBF3, 2), (0x2A, 0xBF5, 4), (0x2E, 0xBFA, 1),
+]);
+/// A.2.12
+#[rustfmt::skip]
+pub(super) static TELUGU_SHIFT: Table = with(PUNCTUATED, &[
+    (0x1C, 0xC66, 10), (0x26, 0xC58, 2), (0x2A, 0xC78, 5), (0x30, 0xC7D, 3),
+]);
+/// A.2.13
+#[rustfmt::skip]
+pub(super) static URDU_SHIFT: Table = with(PUNCTUATED, &[
+    (0x19, 0x600, 2), (0x1C, 0x6F0, 10), (0x26, 0x60C, 2), (0x2A, 0x60E, 5), (0x30, 0x613, 2), (0x32, 0x61B, 1),
+    (0x33, 0x61F, 1), (0x34, 0x640, 1), (0x35, 0x652, 1), (0x36, 0x658, 1), (0x37, 0x66B, 2), (0x39, 0x672, 2),
+    (0x3B, 0x6CD, 1), (0x3F, 0x6D4, 1),
+]);

@@ -1,0 +1,88 @@
+//! What a message says: octets and a data_coding in, text out, and the text as rules want to read it.
+//!
+//! ```text
+//! octets ── UserData::split ── header and shift tables
+//!    │
+//!    └── Content::of(data_coding) ── Binary, or Readings: every way in which they may be read
+//!                                        │
+//!                      Decoder::decode ── text ── Normaliser::normalise ── the views that rules match
+//! ```
+//!
+//! An ambiguous coding has several [`Readings`], and a rule must look at all that decode: whatever the handset or the
+//! SMSC makes of the octets has then been judged. Text and views live in buffers that are used again, so that a message
+//! costs no allocation once they have grown. Where a match lies in the octets is worked out only when asked for, by
+//! reading them again: a message that passes pays nothing for it.
+//! Nothing here judges, does I/O, or imports another module than `pdu`. No input can make it panic.
+
+mod decode;
+mod foreign;
+mod gsm;
+mod normal;
+mod reading;
+mod user_data;
+mod utf16;
+
+#[cfg(test)]
+mod tests;
+
+pub use decode::{Decoder, Extent, Place, Segment, Undecodable, origin};
+pub use gsm::{Language, Packing, Shifts};
+pub use normal::{Normal, Normaliser, View, ViewKind};
+pub use reading::{Charset, Content, DefaultAlphabet, Readings};
+pub use user_data::{Ports, UserData};
+
+/// What takes characters as they are found, with the place in the input where each began.
+trait Sink {
+    /// One character, and the offset in the input of the first octet that belongs to it.
+    fn put(&mut self, character: char, at: usize);
+
+    /// Characters of one octet each, the first of which began at `at`.
+    fn put_ascii(&mut self, run: &str, at: usize) {
+        run.char_indices().for_each(|(index, character)| self.put(character, at + index));
+    }
+}
+
+impl Sink for String {
+    #[inline]
+    fn put(&mut self, character: char, _at: usize) {
+        self.push(character);
+    }
+
+    #[inline]
+    fn put_ascii(&mut self, run: &str, _at: usize) {
+        self.push_str(run);
+    }
+}
+
+/// Finds where a range of the output came from, while the input is read a second time.
+struct Locator {
+    wanted: std::ops::Range<usize>,
+    written: usize,
+    from: Option<usize>,
+    to: Option<usize>,
+}
+
+impl Locator {
+    fn new(wanted: std::ops::Range<usize>) -> Self {
+        Self { wanted, written: 0, from: None, to: None }
+    }
+
+    /// The range of the input, whose length closes a range that reaches the end.
+    fn found(&self, length: usize) -> std::ops::Range<usize> {
+        let to = self.to.unwrap_or(length).min(length);
+        self.from.unwrap_or(to).min(to)..to
+    }
+}
+
+impl Sink for Locator {
+    fn put(&mut self, character: char, at: usize) {
+        // Several characters may come from one place, which is then all theirs.
+        if self.to.is_none() && self.written >= self.wanted.end && self.from.is_some_and(|from| from < at) {
+            self.to = Some(at);
+        }
+        self.written += character.len_utf8();
+        if self.from.is_none() && self.written > self.wanted.start {
+            self.from = Some(at);
+        }
+    }
+}
