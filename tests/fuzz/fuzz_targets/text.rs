@@ -10,8 +10,7 @@ use smppolicy::text::{Content, Decoder, DefaultAlphabet, Extent, Readings, Segme
 
 fuzz_target!(|input: (Option<u8>, bool, u8, &[u8])| {
     let (coding, udhi, alphabet, octets) = input;
-    let alphabet =
-        [DefaultAlphabet::Gsm, DefaultAlphabet::Latin1, DefaultAlphabet::Ascii][usize::from(alphabet % 3)];
+    let alphabet = [DefaultAlphabet::Gsm, DefaultAlphabet::Latin1, DefaultAlphabet::Ascii][usize::from(alphabet % 3)];
     let Ok(user_data) = UserData::split(octets, udhi) else { return };
     let (_, _, _, _) = (user_data.shifts(), user_data.ports(), user_data.has_picture(), user_data.has_object());
     let Ok(Content::Text(readings)) = Content::of(coding.map(DataCoding), &user_data, alphabet) else { return };
