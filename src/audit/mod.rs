@@ -29,7 +29,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
 pub use key::{NumberHash, NumberKey};
-pub use record::{Octets, Record, Verdict};
+pub use crate::policy::Octets;
+pub use record::{Record, Verdict};
 pub use reference::Ref;
 
 use reference::Refs;

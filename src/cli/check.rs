@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{Exit, Failure};
 use crate::config::{AccountState, Config, SenderKind, UnknownAccount, Upstream, UpstreamAddress};
+use crate::policy::Snapshot;
 
 /// Names listed in a line before it says how many more there are.
 const MAX_NAMES: usize = 20;
@@ -13,7 +14,9 @@ const MAX_NAMES: usize = 20;
 /// Checks the file at `path` and prints a summary.
 pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
-    write!(std::io::stdout(), "{} is in order\n{}", path.display(), Summary(&config))?;
+    let summary = Summary(&config).to_string();
+    let lists = Snapshot::new(config, None)?.policy().entries_in_lists();
+    write!(std::io::stdout(), "{} is in order\n{summary}  lists      {lists} entries\n", path.display())?;
     Ok(Exit::Done)
 }
 

@@ -14,6 +14,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Faults;
+use crate::policy::ListFaults;
+use crate::relay::StartFault;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,9 @@ pub enum Failure {
     /// The configuration file is faulty.
     #[error("{0}")]
     Config(#[from] Faults),
+    /// A list that the configuration names is faulty.
+    #[error("{0}")]
+    Lists(#[from] ListFaults),
     /// The arguments, or a file that they name, are bad.
     #[error("smppolicy: {0}")]
     Input(String),
@@ -51,7 +56,7 @@ pub enum Failure {
 impl Failure {
     fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Input(_) => Exit::BadInput,
+            Self::Config(_) | Self::Lists(_) | Self::Input(_) => Exit::BadInput,
             Self::Environment(_) => Exit::Environment,
         }
     }
@@ -60,7 +65,17 @@ impl Failure {
     fn report(&self, terminal: bool) -> String {
         match self {
             Self::Config(faults) if terminal => faults.snippets(),
+            Self::Lists(ListFaults(files)) if terminal => files.iter().map(Faults::snippets).collect(),
             failure => failure.to_string(),
+        }
+    }
+}
+
+impl From<StartFault> for Failure {
+    fn from(fault: StartFault) -> Self {
+        match fault {
+            StartFault::Lists(faults) => Self::Lists(faults),
+            fault => Self::Environment(fault.to_string()),
         }
     }
 }

@@ -28,7 +28,7 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
         Some(settings) => Some(open_admin(settings.address).await?),
         None => None,
     };
-    let relay = Relay::start(config).await.map_err(|fault| Failure::Environment(fault.to_string()))?;
+    let relay = Relay::start(config).await?;
     announce(&relay, admin.as_ref())?;
     let stop = CancellationToken::new();
     let served = admin.map(|listener| tokio::spawn(Admin::new(relay.audit()).serve(listener, stop.clone())));
@@ -75,13 +75,15 @@ fn reload(path: &Path, relay: &Relay) {
     match Config::load(path) {
         Ok(config) => match relay.reload(config) {
             Ok(()) => tracing::info!(file = %path.display(), "reloaded"),
-            Err(fault) => tracing::error!(%fault, "not reloaded; the configuration in force stays"),
+            Err(fault) => refuse(&fault.to_string()),
         },
-        Err(faults) => {
-            for fault in faults.to_string().lines() {
-                tracing::error!(%fault, "not reloaded; the configuration in force stays");
-            }
-        }
+        Err(faults) => refuse(&faults.to_string()),
+    }
+}
+
+fn refuse(faults: &str) {
+    for fault in faults.lines() {
+        tracing::error!(%fault, "not reloaded; the configuration in force stays");
     }
 }
 

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 
 use super::reader::{Table, list, nearest};
 use super::{Account, AccountState, RateLimit, Sender, SenderKind, Upstream, value};
+use crate::text::DefaultAlphabet;
 
 /// SMPP 3.4 section 4.1: 16 octets with the NUL.
 const MAX_SYSTEM_ID: usize = 15;
@@ -41,6 +42,8 @@ fn unique(table: &Table<'_>, key: &str, name: String, first: &mut HashMap<String
 
 fn account(table: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>, client_ca: bool) -> Account {
     const STATES: &[(&str, AccountState)] = &[("active", AccountState::Active), ("blocked", AccountState::Blocked)];
+    const ALPHABETS: &[(&str, DefaultAlphabet)] =
+        &[("gsm", DefaultAlphabet::Gsm), ("latin1", DefaultAlphabet::Latin1), ("ascii", DefaultAlphabet::Ascii)];
     let no = |table: &mut Table<'_>, key| table.or(key, false, value::boolean);
     let name = value::octets(1..=MAX_SYSTEM_ID);
     let account = Account {
@@ -61,6 +64,10 @@ fn account(table: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>, client
         allow_empty_sender: no(table, "allow_empty_sender"),
         allow_default_message: no(table, "allow_default_message"),
         allow_receipt_types: no(table, "allow_receipt_types"),
+        default_alphabet: table.or("default_alphabet", DefaultAlphabet::default(), value::choice(ALPHABETS)),
+        brands: table.list("brands", value::string),
+        licences: table.list("licences", value::category),
+        health_attested: no(table, "health_attested"),
         rate: table.table("rate").map(rate_limit),
         bind_rate: table.table("bind_rate").map(rate_limit),
         senders: senders(table),

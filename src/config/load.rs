@@ -13,9 +13,10 @@ use toml::de::DeTable;
 
 use super::fault::Faults;
 use super::reader::{Document, Table, nearest};
+use super::value::{Read as Outcome, Wrong};
 use super::{
-    Account, Admin, Audit, Concatenation, Config, Listen, ListenTls, Mode, RuleName, RuleSettings, UnknownAccount,
-    Upstream, UpstreamAddress, UpstreamTls, account, pem, value,
+    Account, Admin, Audit, Brand, Concatenation, Config, ListFile, Listen, ListenTls, Mode, RuleName, RuleSettings,
+    Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress, UpstreamTls, account, pem, value,
 };
 use crate::pdu::{CommandStatus, HEADER_LEN};
 
@@ -25,6 +26,8 @@ const MAX_FILE: u64 = 32 * 1024 * 1024;
 const MAX_FRAME: u64 = 1024 * 1024;
 /// The most that all read buffers together can be allowed, in octets.
 const MAX_READ_BUFFERS: u64 = 64 * 1024 * 1024 * 1024;
+/// The most that can be allowed for parts of unfinished messages, in octets.
+const MAX_CONCATENATION: u64 = 64 * 1024 * 1024 * 1024;
 const MIB: usize = 1024 * 1024;
 
 impl Config {
@@ -34,18 +37,7 @@ impl Config {
     /// Every fault of the file at once; or that it cannot be read, is no UTF-8 or is larger than 32 MiB.
     pub fn load(path: &Path) -> Result<Self, Faults> {
         let file = path.display().to_string();
-        let mut contents = Vec::new();
-        std::fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut contents)).map_err(
-            |error| Faults::of_file(&file, format!("cannot be read: {error}"), "name another with --config"),
-        )?;
-        if contents.len() as u64 > MAX_FILE {
-            return Err(Faults::of_file(&file, "is larger than 32MiB".to_owned(), "expected a configuration file"));
-        }
-        let text = String::from_utf8(contents).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let line = error.as_bytes().iter().take(valid).filter(|octet| **octet == b'\n').count() + 1;
-            Faults::of_file(&file, format!("is no UTF-8 in line {line}"), "save it as UTF-8")
-        })?;
+        let text = read_text(path).map_err(|wrong| Faults::of_file(&file, wrong.message, &wrong.help))?;
         Self::parse(&text, &file, path.parent().unwrap_or(Path::new("")))
     }
 
@@ -64,6 +56,22 @@ impl Config {
     }
 }
 
+/// The text of a file.
+fn read_text(path: &Path) -> Outcome<String> {
+    let mut contents = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut contents))
+        .map_err(|error| Wrong::because(format!("cannot be read: {error}"), "name another file"))?;
+    if contents.len() as u64 > MAX_FILE {
+        return Err(Wrong::because("is larger than 32MiB", "split it, or name another file"));
+    }
+    String::from_utf8(contents).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes().iter().take(valid).filter(|octet| **octet == b'\n').count() + 1;
+        Wrong::because(format!("is no UTF-8 in line {line}"), "save it as UTF-8")
+    })
+}
+
 /// The first eight octets of the file's SHA-256.
 fn version(text: &str) -> u64 {
     let digest: [u8; 32] = Sha256::digest(text).into();
@@ -76,12 +84,13 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
     let client_ca = listen.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
     let accounts = account::accounts(&mut root, &upstreams, client_ca);
     let unknown = unknown(root.section("accounts"), &accounts);
-    let (rules, concatenation) = policy(root.section("policy"));
+    let brands = root.tables("brand").into_iter().map(brand).collect();
+    let (rules, concatenation, texts) = policy(root.section("policy"), brands);
     let admin = root.table("admin").map(|table| admin(table, &listen));
     let mut ledger = root.section("ledger");
     let ledger_path = ledger.or("path", ledger.base().join("var/ledger"), value::path(ledger.base()));
     let audit = audit(root.section("audit"));
-    Config { version, listen, upstreams, admin, ledger_path, audit, unknown, rules, concatenation, accounts }
+    Config { version, listen, upstreams, admin, ledger_path, audit, unknown, rules, concatenation, texts, accounts }
 }
 
 fn listen(mut table: Table<'_>) -> Listen {
@@ -212,18 +221,60 @@ fn unknown(mut table: Table<'_>, accounts: &[Account]) -> UnknownAccount {
     UnknownAccount::TreatAs(name)
 }
 
-fn policy(mut table: Table<'_>) -> (BTreeMap<RuleName, RuleSettings>, Concatenation) {
-    let mut rate = table.section(RuleName::Rate.name());
-    let concatenation = concatenation(&mut rate);
-    let others = [RuleName::Account, RuleName::Sender].map(|name| (name, rule(&mut table.section(name.name()), name)));
-    let rules = others.into_iter().chain([(RuleName::Rate, rule(&mut rate, RuleName::Rate))]);
-    (rules.collect(), concatenation)
+fn brand(mut table: Table<'_>) -> Brand {
+    Brand {
+        name: table.required("name", "add what it is called", value::string).unwrap_or_default(),
+        spellings: table.list("spellings", value::string),
+        domains: table.list("domains", value::domain),
+    }
+}
+
+fn policy(
+    mut table: Table<'_>,
+    brands: Vec<Brand>,
+) -> (BTreeMap<RuleName, RuleSettings>, Concatenation, Texts) {
+    const TREATMENTS: &[(&str, Treatment)] =
+        &[("pass", Treatment::Pass), ("record", Treatment::Record), ("refuse", Treatment::Refuse)];
+    let concatenation = concatenation(table.section("concatenation"));
+    let mut lists = table.section("lists");
+    let (mut rules, mut shorteners, mut picture_links) = (BTreeMap::new(), Treatment::Record, Treatment::Record);
+    for name in RuleName::ORDER {
+        let mut section = table.section(name.name());
+        rules.insert(name, rule(&mut section, name));
+        match name {
+            RuleName::Fraud => shorteners = section.or("shorteners", shorteners, value::choice(TREATMENTS)),
+            RuleName::Media => picture_links = section.or("picture_links", picture_links, value::choice(TREATMENTS)),
+            _ => {}
+        }
+    }
+    let texts = Texts {
+        lists: list_files(&mut lists),
+        languages: lists.list("languages", value::language),
+        except: lists.list("except", value::category),
+        brands,
+        shorteners,
+        picture_links,
+    };
+    (rules, concatenation, texts)
+}
+
+/// Reads the operator's lists.
+fn list_files(table: &mut Table<'_>) -> Vec<ListFile> {
+    let base = table.base();
+    let paths = table.list("files", value::path(base));
+    let read = |path: &std::path::PathBuf| {
+        let file = path.display().to_string();
+        let outcome = read_text(path)
+            .map_err(|wrong| Wrong { message: format!("names {file}, which {}", wrong.message), ..wrong });
+        table.checked("files", outcome).map(|text| ListFile { file, text })
+    };
+    paths.iter().filter_map(read).collect()
 }
 
 fn rule(table: &mut Table<'_>, name: RuleName) -> RuleSettings {
     const MODES: &[(&str, Mode)] =
         &[(Mode::Enforce.name(), Mode::Enforce), (Mode::Shadow.name(), Mode::Shadow), (Mode::Off.name(), Mode::Off)];
-    let mode = table.or("mode", Mode::Enforce, value::choice(MODES));
+    let mode = table.or("mode", name.default_mode(), value::choice(MODES));
     let status = table.optional("status", value::status);
     match status {
         Some(CommandStatus::ESME_ROK) => {
@@ -241,16 +292,25 @@ fn rule(table: &mut Table<'_>, name: RuleName) -> RuleSettings {
     RuleSettings { mode, status }
 }
 
-fn concatenation(table: &mut Table<'_>) -> Concatenation {
+fn concatenation(mut table: Table<'_>) -> Concatenation {
     let references = table.or("references", 1_000_000, value::count(1..=100_000_000));
     let per_account = table.optional("references_per_account", value::count(1..=100_000_000));
-    if per_account.is_some_and(|per_account| per_account > references) {
-        let message = format!("is more than references ({references})");
-        table.fault("references_per_account", message, "expected at most as many as all accounts together");
+    let size = value::size(1..=MAX_CONCATENATION);
+    let memory = table.or("memory", 256 * MIB, &size);
+    let memory_per_account = table.optional("memory_per_account", &size);
+    for (key, above, all) in [
+        ("references_per_account", per_account.is_some_and(|per_account| per_account > references), "references"),
+        ("memory_per_account", memory_per_account.is_some_and(|per_account| per_account > memory), "memory"),
+    ] {
+        if above {
+            table.fault(key, format!("is more than {all}"), "expected at most as much as all accounts together");
+        }
     }
     Concatenation {
         references,
         references_per_account: per_account.unwrap_or(references.min(100_000)),
-        window: table.or("reference_window", Duration::from_secs(300), value::duration),
+        memory,
+        memory_per_account: memory_per_account.unwrap_or(memory.min(32 * MIB)),
+        window: table.or("window", Duration::from_secs(3600), value::duration),
     }
 }

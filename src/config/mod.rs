@@ -23,8 +23,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use crate::text::DefaultAlphabet;
+
 pub use fault::{Fault, Faults, Position};
-pub use rule::{Mode, RuleName, RuleSettings};
+pub use rule::{Brand, ListFile, Mode, RuleName, RuleSettings, Texts, Treatment};
 
 /// Everything that the configuration file says, checked.
 #[derive(Debug)]
@@ -45,8 +47,10 @@ pub struct Config {
     pub unknown: UnknownAccount,
     /// How each rule is to be applied; a rule that the file does not name has its default here.
     pub rules: BTreeMap<RuleName, RuleSettings>,
-    /// Bounds of the memory for multipart references.
+    /// Bounds of the memory for multipart messages.
     pub concatenation: Concatenation,
+    /// What the rules about content rest on.
+    pub texts: Texts,
     /// The customers.
     pub accounts: Vec<Account>,
 }
@@ -165,15 +169,18 @@ pub enum UnknownAccount {
     TreatAs(String),
 }
 
-/// Bounds of the memory for multipart references (`references`, `references_per_account`, `reference_window` of
-/// `[policy.rate]`).
+/// `[policy.concatenation]`: bounds of the memory for multipart messages.
 #[derive(Debug, Clone, Copy)]
 pub struct Concatenation {
     /// References remembered over all accounts.
     pub references: usize,
     /// References remembered per account; a new one above that is answered with ESME_RMSGQFUL.
     pub references_per_account: usize,
-    /// How long an unfinished one is remembered.
+    /// Octets remembered over all accounts, texts included.
+    pub memory: usize,
+    /// Octets remembered per account; a part above that is answered with ESME_RMSGQFUL.
+    pub memory_per_account: usize,
+    /// How long one is remembered after its last part.
     pub window: Duration,
 }
 
@@ -214,6 +221,14 @@ pub struct Account {
     pub strict_multi: bool,
     /// May submit receipts and acknowledgements.
     pub allow_receipt_types: bool,
+    /// What the SMSC takes data_coding 0 for.
+    pub default_alphabet: DefaultAlphabet,
+    /// Names by which its recipients know it.
+    pub brands: Vec<String>,
+    /// Categories of list entries that do not count for it: what it holds a licence for.
+    pub licences: Vec<String>,
+    /// Has attested that it may send identified health information to the US.
+    pub health_attested: bool,
     /// All binds together; absent: unlimited.
     pub rate: Option<RateLimit>,
     /// Each bind; absent: unlimited.

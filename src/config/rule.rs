@@ -9,20 +9,57 @@ pub enum RuleName {
     Account,
     /// Ownership and form of the sender ID.
     Sender,
+    /// Whose brand the text names.
+    Brand,
+    /// Pictures, WAP push and other content that is not text.
+    Media,
+    /// Requests for confidential data, disguised links, swindles.
+    Fraud,
+    /// What must not be said: threats, hate, illegal offers, the operator's own words.
+    Content,
+    /// Identified health information.
+    Health,
     /// Messages a second.
     Rate,
 }
 
 impl RuleName {
     /// Every rule, in the order they run.
-    pub const ORDER: [Self; 3] = [Self::Account, Self::Sender, Self::Rate];
+    pub const ORDER: [Self; 8] = [
+        Self::Account,
+        Self::Sender,
+        Self::Brand,
+        Self::Media,
+        Self::Fraud,
+        Self::Content,
+        Self::Health,
+        Self::Rate,
+    ];
 
     /// The name in the configuration, in records and in metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Sender => "sender",
+            Self::Brand => "brand",
+            Self::Media => "media",
+            Self::Fraud => "fraud",
+            Self::Content => "content",
+            Self::Health => "health",
             Self::Rate => "rate",
+        }
+    }
+
+    /// Whether it is about what a message says.
+    pub const fn reads_text(self) -> bool {
+        matches!(self, Self::Brand | Self::Media | Self::Fraud | Self::Content | Self::Health)
+    }
+
+    /// How it is applied when the configuration does not say.
+    pub const fn default_mode(self) -> Mode {
+        match self {
+            Self::Brand | Self::Health => Mode::Shadow,
+            _ => Mode::Enforce,
         }
     }
 }
@@ -56,4 +93,52 @@ pub struct RuleSettings {
     pub mode: Mode,
     /// A status to answer with in place of the rule's own.
     pub status: Option<CommandStatus>,
+}
+
+/// What is done about something that is no ground for a refusal everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Treatment {
+    /// Nothing.
+    Pass,
+    /// It is recorded, and the message is relayed.
+    Record,
+    /// The message is refused.
+    Refuse,
+}
+
+/// Facts and settings of the rules about what a message says.
+#[derive(Debug)]
+pub struct Texts {
+    /// The operator's own lists.
+    pub lists: Vec<ListFile>,
+    /// Languages (ISO 639-1) of the shipped lists that are used; none: all.
+    pub languages: Vec<String>,
+    /// Entries and categories that do not count.
+    pub except: Vec<String>,
+    /// Brands that nobody may imitate.
+    pub brands: Vec<Brand>,
+    /// Links through URL shorteners.
+    pub shorteners: Treatment,
+    /// Links to pictures and videos.
+    pub picture_links: Treatment,
+}
+
+/// A list file as it was when the configuration was loaded.
+#[derive(Debug, Clone)]
+pub struct ListFile {
+    /// Its path, as messages name it.
+    pub file: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// `[[brand]]`
+#[derive(Debug, Clone)]
+pub struct Brand {
+    /// What it is called.
+    pub name: String,
+    /// Other ways to write it.
+    pub spellings: Vec<String>,
+    /// The registered domains that are its own.
+    pub domains: Vec<String>,
 }

@@ -65,7 +65,7 @@ fn faults_of_syntax_and_keys() {
         ),
         ("account = [1]", "1:12: account[0]", "is the integer 1; expected a table"),
         ("\"\\n\" = 1", "1:1: \"\\n\"", "unknown key"),
-        ("[policy.fraud]\nmode = 'off'", "1:9: policy.fraud", "expected one of account, rate, sender"),
+        ("[policy.destiny]\nmode = 'off'", "1:9: policy.destiny", "expected one of account, brand, concatenation, content"),
     ]);
 }
 
@@ -110,9 +110,9 @@ fn faults_of_values() {
         ("[policy.rate]\nstatus = 'ESME_RTHROTTLD'", "2:10: policy.rate.status", "did you mean \"ESME_RTHROTTLED\"?"),
         ("[policy.rate]\nstatus = 88", "2:10: policy.rate.status", "expected the name of a command_status"),
         (
-            "[policy.rate]\nreferences = 5\nreferences_per_account = 6",
-            "3:26: policy.rate.references_per_account",
-            "is more than references (5)",
+            "[policy.concatenation]\nreferences = 5\nreferences_per_account = 6",
+            "3:26: policy.concatenation.references_per_account",
+            "is more than references; expected",
         ),
     ]);
 }
@@ -337,10 +337,11 @@ fn the_least_configuration_has_the_defaults() {
     assert_eq!(config.audit.path, Path::new("/base/var/audit"));
     assert_eq!(config.audit.sync_interval, Duration::from_millis(50));
     assert_eq!(config.unknown, UnknownAccount::Reject);
-    assert_eq!(config.rules.len(), 3);
-    assert!(config.rules.values().all(|rule| *rule == RuleSettings { mode: Mode::Enforce, status: None }));
+    assert_eq!(config.rules.len(), 8);
+    assert!(config.rules.iter().all(|(name, rule)| *rule == RuleSettings { mode: name.default_mode(), status: None }));
     assert_eq!(config.concatenation.references_per_account, 100_000);
-    assert_eq!(config.concatenation.window, Duration::from_secs(300));
+    assert_eq!(config.concatenation.window, Duration::from_secs(3600));
+    assert_eq!(config.concatenation.memory_per_account, 32 << 20);
 }
 
 #[test]
@@ -348,7 +349,7 @@ fn values_are_what_the_file_says() {
     let config = with_upstream(
         "[listen]\nbind_timeout = '250ms'\nframe_timeout = '2m'\nmax_frame = 4096\nread_buffers_total = '1GiB'\n\
          [audit]\npath = '/abs'\nmsisdn_key_file = 'k'\n[admin]\n[accounts]\nunknown = 'a'\n[policy.rate]\nmode = 'off'\n\
-         status = 'ESME_RMSGQFUL'\nreferences = 10\n[[account]]\nsystem_id = 'a'\n[[account]]\nsystem_id = 'A'\n",
+         status = 'ESME_RMSGQFUL'\n[policy.concatenation]\nreferences = 10\n[[account]]\nsystem_id = 'a'\n[[account]]\nsystem_id = 'A'\n",
     )
     .unwrap();
     assert_eq!(config.listen.bind_timeout, Duration::from_millis(250));

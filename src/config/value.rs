@@ -250,6 +250,28 @@ pub(super) fn path(base: &Path) -> impl Fn(&DeValue<'_>) -> Read<PathBuf> {
     }
 }
 
+/// A category of list entries, or an entry's id.
+pub(super) fn category(value: &DeValue<'_>) -> Read<String> {
+    parsed(value, r#"lower-case letters, digits and hyphens such as "gambling""#, |text| {
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        ((1..=40).contains(&text.len()) && text.bytes().all(fits)).then(|| text.to_owned())
+    })
+}
+
+/// A language code.
+pub(super) fn language(value: &DeValue<'_>) -> Read<String> {
+    parsed(value, r#"a language as two lower-case letters (ISO 639-1) such as "nl""#, |text| {
+        (text.len() == 2 && text.bytes().all(|b| b.is_ascii_lowercase())).then(|| text.to_owned())
+    })
+}
+
+/// A registered domain.
+pub(super) fn domain(value: &DeValue<'_>) -> Read<String> {
+    parsed(value, r#"a domain name such as "example.com""#, |text| {
+        (text.contains('.') && ServerName::try_from(text).is_ok()).then(|| text.to_ascii_lowercase())
+    })
+}
+
 /// A country code.
 pub(super) fn country(value: &DeValue<'_>) -> Read<String> {
     parsed(value, r#"a country as two upper-case letters (ISO 3166-1 alpha-2) such as "BE""#, |text| {

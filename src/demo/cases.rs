@@ -63,6 +63,7 @@ const PICTURES: Option<Clause> = Some(Clause(29));
 
 const ACCOUNT: Option<RuleName> = Some(RuleName::Account);
 const SENDER: Option<RuleName> = Some(RuleName::Sender);
+const MEDIA: Option<RuleName> = Some(RuleName::Media);
 const RATE: Option<RuleName> = Some(RuleName::Rate);
 
 const ANN: Destination<'static> = sme(b"32470123456");
@@ -105,8 +106,8 @@ pub(super) const CASES: &[Case] = &[
     row(NO_CLAUSE, ACCOUNT, "shop", "replace_sm, not allowed", Send(&[(SMS, Relayed), (REPLACE, FAILED)])),
     row(NO_CLAUSE, ACCOUNT, "trusted", "SMSC's canned text, allowed", Send(&[(CANNED, Relayed)])),
     row(NO_CLAUSE, ACCOUNT, "shop", "SMSC's canned text, not allowed", Send(&[(CANNED, FAILED)])),
-    row(PICTURES, ACCOUNT, "trusted", "binary content, allowed", Send(&[(BINARY, Relayed)])),
-    row(PICTURES, ACCOUNT, "shop", "binary content, not allowed", Send(&[(BINARY, FAILED)])),
+    row(PICTURES, MEDIA, "trusted", "binary content, allowed", Send(&[(BINARY, Relayed)])),
+    row(PICTURES, MEDIA, "shop", "binary content, not allowed", Send(&[(BINARY, FAILED)])),
     row(NO_DECEPTION, ACCOUNT, "trusted", "receipt type, allowed", Send(&[(RECEIPT, Relayed)])),
     row(NO_DECEPTION, ACCOUNT, "shop", "receipt type, not allowed", Send(&[(RECEIPT, FAILED)])),
     row(NO_CLAUSE, ACCOUNT, "shop", "submit_multi to 2", Send(&[(MULTI, Relayed)])),

@@ -1,5 +1,6 @@
 //! What all rules may see of one message, whichever operation carries it.
 
+use super::Field;
 use crate::pdu::{
     Address, CommandId, DataCoding, DataSm, Destinations, EsmClass, Frame, Malformed, ReplaceSm, SequenceNumber,
     SubmitMulti, SubmitSm, TlvTag, Tlvs, udh::UserDataHeader,
@@ -159,10 +160,27 @@ impl<'a> Submission<'a> {
         })
     }
 
-    /// Octets by which a part that comes again is told from another part under a reused reference.
-    pub fn content(&self) -> impl Iterator<Item = &'a [u8]> {
-        std::iter::once(self.short_message).chain(self.tlvs.all(TlvTag::MESSAGE_PAYLOAD))
+    /// The fields that carry text and are not empty, every instance of them.
+    pub fn texts(&self) -> impl Iterator<Item = (Field, &'a [u8])> + Clone + use<'a> {
+        let payloads = self.tlvs.all(TlvTag::MESSAGE_PAYLOAD).map(|octets| (Field::MessagePayload, octets));
+        std::iter::once((Field::ShortMessage, self.short_message))
+            .chain(payloads)
+            .filter(|(_, octets)| !octets.is_empty())
     }
+
+    /// How its octets are to be read, as far as the PDU says so.
+    pub(super) fn coding(&self) -> Coding {
+        Coding { data_coding: self.data_coding, udhi: self.esm_class.udhi() }
+    }
+}
+
+/// How a PDU says that its text is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Coding {
+    /// The coding; none for replace_sm.
+    pub(super) data_coding: Option<DataCoding>,
+    /// Whether a header stands before the text.
+    pub(super) udhi: bool,
 }
 
 /// The part that a message says it is. A user data header that says so wins over sar_* parameters.

@@ -6,10 +6,13 @@
 
 pub mod clauses;
 mod cleared;
+mod concatenation;
+mod contact;
+mod inspection;
 mod limiter;
 pub mod lists;
 mod message;
-mod references;
+mod octets;
 mod rules;
 mod snapshot;
 mod verdict;
@@ -18,13 +21,18 @@ mod verdict;
 mod tests;
 
 pub use cleared::{Cleared, Rewritten};
+pub use concatenation::Concatenation;
+pub use contact::{Contacts, NoContacts};
 pub use limiter::Limiter;
 pub use message::{Part, Recipients, Submission};
-pub use references::References;
-pub use snapshot::{AccountFacts, SenderFacts, SenderKey, Snapshot};
-pub use verdict::{Clause, Evidence, Refusal, Rejection, Verdict};
+pub use octets::Octets;
+pub use snapshot::{AccountFacts, ListFaults, SenderFacts, SenderKey, Snapshot};
+pub use verdict::{Clause, Evidence, Field, Refusal, Rejection, Span, Spot, Verdict};
 
-use crate::config::{Mode, RuleName};
+use crate::config::{self, Faults, Mode, RuleName};
+use concatenation::{Assembly, Full};
+use inspection::{Findings, Inspector};
+
 use crate::pdu::{Address, CommandStatus, Destination, Frame, Malformed};
 
 /// The time of one read burst.
@@ -48,22 +56,25 @@ pub struct Standing {
 }
 
 /// Everything that a rule may see of one message.
-#[derive(Debug)]
-pub struct Context<'a> {
+struct Context<'a> {
     /// The message.
-    pub message: &'a Submission<'a>,
+    message: &'a Submission<'a>,
     /// Who sends it.
-    pub account: &'a AccountFacts,
+    account: &'a AccountFacts,
     /// The declared sender ID that its source address is, if the account has it.
-    pub sender: Option<&'a SenderFacts>,
+    sender: Option<&'a SenderFacts>,
     /// The bind's own limit.
-    pub bind_limiter: Option<&'a Limiter>,
-    /// Memory of multipart references.
-    pub references: &'a References,
+    bind_limiter: Option<&'a Limiter>,
+    /// What is known of the multipart message that this is a part of.
+    assembly: Option<&'a Assembly<'a>>,
+    /// What its texts show, once they have been read.
+    findings: Findings,
+    /// Who has been in contact with whom.
+    contacts: &'a dyn Contacts,
     /// Recipients that no rule has refused.
-    pub recipients: u32,
+    recipients: u32,
     /// When.
-    pub now: Now,
+    now: Now,
 }
 
 /// One rule: what it checks of a message, of each recipient, and what it consumes when all others have passed.
@@ -114,6 +125,7 @@ impl Entry {
 #[derive(Debug)]
 pub struct Policy {
     entries: Vec<Entry>,
+    inspector: Inspector,
 }
 
 /// What became of one frame.
@@ -136,7 +148,13 @@ pub enum Outcome<'b> {
 
 impl Policy {
     /// The table for these settings.
-    pub fn new(settings: &std::collections::BTreeMap<RuleName, crate::config::RuleSettings>) -> Self {
+    ///
+    /// # Errors
+    /// Every fault of the operator's lists.
+    pub fn new(
+        settings: &std::collections::BTreeMap<RuleName, config::RuleSettings>,
+        texts: &config::Texts,
+    ) -> Result<Self, Vec<Faults>> {
         let mut entries = Vec::new();
         for name in RuleName::ORDER {
             let Some(settings) = settings.get(&name) else { continue };
@@ -145,17 +163,23 @@ impl Policy {
             }
             entries.push(Entry {
                 name,
-                rule: rules::build(name),
+                rule: rules::build(name, texts),
                 enforce: settings.mode == Mode::Enforce,
                 status: settings.status,
             });
         }
-        Self { entries }
+        Ok(Self { entries, inspector: Inspector::new(texts)? })
+    }
+
+    /// How many entries the lists in force have.
+    pub fn entries_in_lists(&self) -> usize {
+        self.inspector.entries_in_lists()
     }
 
     /// Judges one frame of a bind. What shadow rules would have refused is appended to `shadowed`.
     ///
-    /// All rules check; only then is what the message consumes taken, so a refused message leaves no trace.
+    /// All rules check; only then is what the message consumes taken, so a refused message leaves no trace, but for one:
+    /// a multipart message of which a part was refused for what it says is refused from there on.
     pub fn clear<'b>(
         &self,
         frame: Frame<'b>,
@@ -168,19 +192,34 @@ impl Policy {
             Err(malformed) => return Outcome::Malformed(malformed),
         };
         let account = &*standing.account;
+        let concatenation = standing.snapshot.concatenation();
+        let assembly = message.part.map(|part| concatenation.enter(account, &message, part, now));
         let mut context = Context {
             message: &message,
             account,
             sender: account.sender(&message.source),
             bind_limiter: standing.limiter.as_ref(),
-            references: standing.snapshot.references(),
+            assembly: assembly.as_ref(),
+            findings: Findings::default(),
+            contacts: standing.snapshot.contacts(),
             recipients: message.recipients.len(),
             now,
         };
-        match self.judge(&mut context, shadowed) {
-            Err(rejection) => Outcome::Rejected(rejection),
-            Ok(refused) if refused.is_empty() => Outcome::Cleared(Cleared::judged(frame)),
-            Ok(refused) => reduce(frame, &message, refused),
+        let judged = self.judge(&mut context, shadowed);
+        let plain = context.findings.plain;
+        match judged {
+            Err(rejection) => {
+                if let Some(assembly) = assembly.filter(|_| rejection.rule.reads_text()) {
+                    assembly.condemn(&rejection);
+                }
+                Outcome::Rejected(rejection)
+            }
+            Ok(refused) => {
+                if let Some(assembly) = assembly {
+                    assembly.accept(&message, plain);
+                }
+                if refused.is_empty() { Outcome::Cleared(Cleared::judged(frame)) } else { reduce(frame, &message, refused) }
+            }
         }
     }
 
@@ -190,7 +229,12 @@ impl Policy {
         context: &mut Context<'_>,
         shadowed: &mut Vec<Rejection>,
     ) -> Result<Vec<(usize, Rejection)>, Rejection> {
+        let mut read = false;
         for entry in &self.entries {
+            if entry.name.reads_text() && !read {
+                self.read_texts(context)?;
+                read = true;
+            }
             entry.settle(entry.rule.check(context), shadowed)?;
         }
         let mut refused = Vec::new();
@@ -209,8 +253,26 @@ impl Policy {
                 context.recipients = (destinations.len() - refused.len()) as u32;
             }
         }
+        if let Some(assembly) = context.assembly {
+            let octets = context.message.texts().map(|(_, octets)| octets.len()).sum();
+            assembly.room(octets).map_err(|Full(held)| Rejection::full(held))?;
+        }
         self.take(context, shadowed)?;
         Ok(refused)
+    }
+
+    /// Reads what the message says. What cannot be read cannot be judged, and is not relayed, unless the account may
+    /// send what is no text.
+    fn read_texts(&self, context: &mut Context<'_>) -> Result<(), Rejection> {
+        if let Some(rejection) = context.assembly.and_then(Assembly::condemned) {
+            return Err(rejection.clone());
+        }
+        match self.inspector.inspect(context.message, context.account, context.assembly) {
+            Ok(findings) => context.findings = findings,
+            Err(_) if context.account.declared().allow_binary => {}
+            Err(evidence) => return Err(Rejection::unreadable(evidence)),
+        }
+        Ok(())
     }
 
     fn check_recipient(
@@ -235,6 +297,10 @@ impl Entry {
             Verdict::Refuse(refusal) if self.enforce => Err(self.rejection(refusal)),
             Verdict::Refuse(refusal) => {
                 shadowed.push(self.rejection(refusal));
+                Ok(())
+            }
+            Verdict::Note(refusal) => {
+                shadowed.push(Rejection { mode: Mode::Shadow, ..self.rejection(refusal) });
                 Ok(())
             }
         }

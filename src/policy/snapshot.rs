@@ -2,13 +2,26 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use foldhash::fast::RandomState;
 
-use super::{Limiter, Policy, References};
-use crate::config::{self, AccountState, Config, SenderKind, UnknownAccount};
+use super::concatenation::Held;
+use super::{Concatenation, Contacts, Limiter, NoContacts, Policy};
+use crate::config::{self, AccountState, Config, Faults, SenderKind, UnknownAccount};
 use crate::pdu::Address;
+
+/// Every fault of the lists that the configuration names, by file.
+#[derive(Debug)]
+pub struct ListFaults(pub Vec<Faults>);
+
+impl std::fmt::Display for ListFaults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(Faults::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for ListFaults {}
 
 /// Accounts, senders, limits and the table of rules, as one version of the configuration declares them.
 #[derive(Debug)]
@@ -17,13 +30,17 @@ pub struct Snapshot {
     policy: Policy,
     accounts: HashMap<String, Arc<AccountFacts>, RandomState>,
     unknown: Option<Arc<AccountFacts>>,
-    references: Arc<References>,
+    concatenation: Arc<Concatenation>,
+    contacts: Arc<dyn Contacts>,
 }
 
 impl Snapshot {
     /// The facts of `config`. Limits that stay as they were in `previous` keep what was taken from them.
-    pub fn new(config: Config, previous: Option<&Self>) -> Self {
-        let policy = Policy::new(&config.rules);
+    ///
+    /// # Errors
+    /// Every fault of the operator's lists.
+    pub fn new(config: Config, previous: Option<&Self>) -> Result<Self, ListFaults> {
+        let policy = Policy::new(&config.rules, &config.texts).map_err(ListFaults)?;
         let accounts: HashMap<_, _, RandomState> = config
             .accounts
             .into_iter()
@@ -36,11 +53,15 @@ impl Snapshot {
             UnknownAccount::Reject => None,
             UnknownAccount::TreatAs(system_id) => accounts.get(system_id).cloned(),
         };
-        let references = match previous {
-            Some(previous) => previous.references.clone(),
-            None => Arc::new(References::new(config.concatenation)),
+        let concatenation = match previous {
+            Some(previous) => previous.concatenation.clone(),
+            None => Arc::new(Concatenation::new(config.concatenation)),
         };
-        Self { version: config.version, policy, accounts, unknown, references }
+        let contacts: Arc<dyn Contacts> = match previous {
+            Some(previous) => previous.contacts.clone(),
+            None => Arc::new(NoContacts),
+        };
+        Ok(Self { version: config.version, policy, accounts, unknown, concatenation, contacts })
     }
 
     /// Names the configuration that these facts come from.
@@ -59,9 +80,20 @@ impl Snapshot {
         known.or(self.unknown.as_ref())
     }
 
-    /// Memory of multipart references; it outlives a reload.
-    pub fn references(&self) -> &References {
-        &self.references
+    /// Who has been in contact with whom.
+    pub fn contacts(&self) -> &dyn Contacts {
+        &*self.contacts
+    }
+
+    /// The same facts, with other knowledge of contacts.
+    #[must_use]
+    pub fn with_contacts(self, contacts: Arc<dyn Contacts>) -> Self {
+        Self { contacts, ..self }
+    }
+
+    /// Memory of multipart messages; it outlives a reload.
+    pub fn concatenation(&self) -> &Concatenation {
+        &self.concatenation
     }
 }
 
@@ -71,7 +103,7 @@ pub struct AccountFacts {
     declared: config::Account,
     senders: HashMap<SenderKey, SenderFacts, RandomState>,
     limiter: Option<Limiter>,
-    references: Arc<AtomicU32>,
+    held: Arc<Held>,
 }
 
 impl AccountFacts {
@@ -86,8 +118,8 @@ impl AccountFacts {
             .collect();
         let before = previous.and_then(|account| account.limiter.as_ref());
         let limiter = declared.rate.map(|limit| Limiter::reuse_or_new(before, limit));
-        let references = previous.map(|account| account.references.clone()).unwrap_or_default();
-        Self { declared, senders, limiter, references }
+        let held = previous.map(|account| account.held.clone()).unwrap_or_default();
+        Self { declared, senders, limiter, held }
     }
 
     /// What its binds call themselves.
@@ -121,9 +153,9 @@ impl AccountFacts {
         self.limiter.as_ref()
     }
 
-    /// Multipart references that are remembered for it.
-    pub(super) fn references_counter(&self) -> &Arc<AtomicU32> {
-        &self.references
+    /// How much of its multipart messages is remembered.
+    pub(super) fn held(&self) -> &Arc<Held> {
+        &self.held
     }
 }
 
@@ -218,7 +250,7 @@ mod tests {
     use crate::pdu::Ton;
 
     fn owns(declared: &str, source: &[u8]) -> bool {
-        let snapshot = Snapshot::new(config(&format!("sender = [{{ id = '{declared}' }}]")), None);
+        let snapshot = Snapshot::new(config(&format!("sender = [{{ id = '{declared}' }}]")), None).unwrap();
         let account = snapshot.account(b"shop").unwrap();
         let any_ton = [0, 1, 2, 5, 6, 255].map(|ton| account.sender(&Address { ton: Ton(ton), ..address(source) }));
         assert!(any_ton.iter().all(|found| found.is_some() == any_ton[0].is_some()), "the TON decides nothing");
@@ -256,7 +288,7 @@ mod tests {
     #[test]
     fn unknown_accounts_are_treated_as_told() {
         let known = |text: &str, system_id: &[u8]| {
-            Snapshot::new(config(text), None).account(system_id).map(|account| account.system_id().to_owned())
+            Snapshot::new(config(text), None).unwrap().account(system_id).map(|account| account.system_id().to_owned())
         };
         assert_eq!(known("", b"shop").as_deref(), Some("shop"));
         assert_eq!(known("", b"SHOP"), None);
@@ -267,11 +299,11 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_keeps_the_limits_that_did_not_change_and_the_references() {
+    fn a_reload_keeps_the_limits_that_did_not_change_and_the_parts_of_messages() {
         let text = "rate = { per_second = 5 }\nsender = [{ id = 'SHOP', rate = { per_second = 3 } }]";
-        let first = Snapshot::new(config(text), None);
-        let same = Snapshot::new(config(text), Some(&first));
-        let other = Snapshot::new(config("rate = { per_second = 6 }\nsender = [{ id = 'SHOP' }]"), Some(&same));
+        let first = Snapshot::new(config(text), None).unwrap();
+        let same = Snapshot::new(config(text), Some(&first)).unwrap();
+        let other = Snapshot::new(config("rate = { per_second = 6 }\nsender = [{ id = 'SHOP' }]"), Some(&same)).unwrap();
         let limits = |snapshot: &Snapshot| {
             let account = snapshot.account(b"shop").unwrap();
             let sender = account.sender(&address(b"SHOP")).unwrap().limiter().map(Limiter::burst);
@@ -279,6 +311,6 @@ mod tests {
         };
         assert_eq!(limits(&same), (Some(5), Some(3)));
         assert_eq!(limits(&other), (Some(6), None));
-        assert!(std::ptr::eq(first.references(), other.references()));
+        assert!(std::ptr::eq(first.concatenation(), other.concatenation()));
     }
 }

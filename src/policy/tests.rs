@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::*;
-use crate::config::Config;
-use crate::pdu::{DataCoding, Destinations, EsmClass, SequenceNumber, SubmitMulti, SubmitSm, Tlv, TlvTag, Tlvs};
+use crate::config::{Config, ListFile};
+use crate::pdu::{Destinations, EsmClass, SequenceNumber, SubmitMulti, SubmitSm, Tlv, TlvTag, Tlvs};
 
 /// A bind of the account `shop`.
 pub(super) struct Scene {
@@ -18,7 +18,19 @@ pub(super) struct Scene {
 impl Scene {
     /// With these keys and senders of the account, or more tables after them.
     pub(super) fn new(account: &str) -> Self {
-        let snapshot = Arc::new(Snapshot::new(config(account), None));
+        Self::of(config(account))
+    }
+
+    /// With these keys of the account, and one list of the operator's.
+    pub(super) fn with_list(account: &str, list: &str) -> Self {
+        let mut config = config(&format!("{SHOP}\n{account}"));
+        config.texts.lists = vec![ListFile { file: "own.toml".to_owned(), text: list.to_owned() }];
+        Self::of(config)
+    }
+
+    fn of(config: Config) -> Self {
+        let snapshot = Snapshot::new(config, None).unwrap_or_else(|faults| panic!("{faults}"));
+        let snapshot = Arc::new(snapshot);
         let account = snapshot.account(b"shop").unwrap().clone();
         let limiter = account.declared().bind_rate.map(Limiter::new);
         let now = Now { monotonic_nanos: 5_000_000_000, unix_millis: 1_795_478_400_000 };
@@ -78,6 +90,19 @@ pub(super) fn plain() -> Vec<u8> {
     submit(message(), &[])
 }
 
+/// A submit_sm with this text, in GSM characters that are ASCII as well.
+pub(super) fn text(text: &str) -> Vec<u8> {
+    submit(SubmitSm { short_message: text.as_bytes(), ..message() }, &[])
+}
+
+/// The list entry that a rejection rests on, and where it matches.
+pub(super) fn said(rejection: &Rejection) -> (String, std::ops::Range<u32>) {
+    match rejection.evidence {
+        Evidence::Entry { entry, span, .. } => (entry.to_string(), span.from.octet..span.to.octet),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// A submit_sm that is a part, its text told apart from others' by `content`.
 pub(super) fn part(reference: u8, total: u8, number: u8, content: u8) -> Vec<u8> {
     let text = [5, 0, 3, reference, total, number, content];
@@ -97,18 +122,18 @@ const SHOP: &str = "sender = [{ id = 'SHOP' }]";
 
 #[test]
 fn the_first_rule_that_refuses_wins_and_shadows_go_on() {
-    let binary_of_another = submit(SubmitSm { source: address(b"Bank"), data_coding: DataCoding(4), ..message() }, &[]);
-    let both = Scene::new(SHOP).clear(&binary_of_another).unwrap_err();
-    assert_eq!((both.rule, both.mode, both.clause), (RuleName::Account, Mode::Enforce, Some(Clause(29))));
+    let canned_of_another = submit(SubmitSm { source: address(b"Bank"), sm_default_msg_id: 9, ..message() }, &[]);
+    let both = Scene::new(SHOP).clear(&canned_of_another).unwrap_err();
+    assert_eq!((both.rule, both.mode, both.clause), (RuleName::Account, Mode::Enforce, None));
     let mut scene = Scene::new(&format!("{SHOP}\n[policy.account]\nmode = 'shadow'"));
-    let sender = scene.clear(&binary_of_another).unwrap_err();
+    let sender = scene.clear(&canned_of_another).unwrap_err();
     assert_eq!((sender.rule, sender.clause), (RuleName::Sender, Some(Clause(5))));
     assert_eq!(
         scene.shadowed.iter().map(|shadow| (shadow.rule, shadow.mode)).collect::<Vec<_>>(),
         [(RuleName::Account, Mode::Shadow)]
     );
     let mut scene = Scene::new(&format!("{SHOP}\n[policy.account]\nmode = 'off'\n[policy.sender]\nmode = 'off'"));
-    assert_eq!(scene.clear(&binary_of_another), Ok(()));
+    assert_eq!(scene.clear(&canned_of_another), Ok(()));
     assert_eq!(scene.shadowed, []);
 }
 

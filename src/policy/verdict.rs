@@ -4,8 +4,10 @@ use std::fmt;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::Octets;
 use crate::config::{Mode, RuleName};
 use crate::pdu::CommandStatus;
+use crate::text::Undecodable;
 
 /// A numbered clause of the usage policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,6 +20,8 @@ pub enum Verdict {
     Pass,
     /// It must not go up.
     Refuse(Refusal),
+    /// It may, but it is put on record.
+    Note(Refusal),
 }
 
 /// Why, and what the ESME is told.
@@ -49,12 +53,23 @@ pub struct Rejection {
 impl Rejection {
     /// A submit_multi that cannot be written without its refused destinations.
     pub(super) fn unwritable() -> Self {
+        Self::unreadable(Evidence::Hidden("destinations"))
+    }
+
+    /// A message that hides from every rule what it would send.
+    pub(super) fn unreadable(evidence: Evidence) -> Self {
+        let status = CommandStatus::ESME_RSUBMITFAIL;
+        Self { rule: RuleName::Account, mode: Mode::Enforce, clause: None, status, evidence }
+    }
+
+    /// A part for which the memory for multipart messages has no room.
+    pub(super) fn full(held: u32) -> Self {
         Self {
-            rule: RuleName::Account,
+            rule: RuleName::Rate,
             mode: Mode::Enforce,
-            clause: None,
-            status: CommandStatus::ESME_RSUBMITFAIL,
-            evidence: Evidence::Hidden("destinations"),
+            clause: Some(Clause(23)),
+            status: CommandStatus::ESME_RMSGQFUL,
+            evidence: Evidence::References(held),
         }
     }
 }
@@ -81,8 +96,83 @@ pub enum Evidence {
         /// What may come at once.
         burst: u32,
     },
-    /// So many unfinished multipart references are remembered for the account, and no more may be.
+    /// So many unfinished multipart messages are remembered for the account, and no more fit.
     References(u32),
+    /// The text cannot be decoded, and the account may not send what is not judged.
+    Undecodable(Undecodable),
+    /// Content that is not text.
+    Element(&'static str),
+    /// An entry of a list matches.
+    Entry {
+        /// The entry's id.
+        entry: Octets<40>,
+        /// Its category.
+        category: Octets<24>,
+        /// Its language.
+        language: Octets<4>,
+        /// Where it matches.
+        span: Span,
+    },
+    /// A link is not what it seems, or leads where links may not lead.
+    Link {
+        /// What is wrong with it.
+        fault: &'static str,
+        /// Its host.
+        host: Octets<64>,
+        /// The brand that it imitates.
+        brand: Octets<24>,
+        /// Where it stands.
+        span: Span,
+    },
+    /// A protected brand that is not the account's is named.
+    Brand {
+        /// Its name.
+        brand: Octets<24>,
+        /// Where it stands.
+        span: Span,
+    },
+    /// Neither text nor sender names the account's brand.
+    Unnamed,
+}
+
+/// Where in a message's user data something lies, in octets, those of the header included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Where it begins.
+    pub from: Spot,
+    /// Where it ends: the octet behind its last one.
+    pub to: Spot,
+}
+
+/// One octet of a message's user data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spot {
+    /// Which field has it.
+    pub field: Field,
+    /// The part, from 1; 0 when the message has no parts.
+    pub part: u8,
+    /// Its offset.
+    pub octet: u32,
+}
+
+/// A field that carries text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Field {
+    /// short_message (section 5.2.22).
+    #[default]
+    ShortMessage,
+    /// message_payload (section 5.3.2.32).
+    MessagePayload,
+}
+
+impl Field {
+    /// Its name in SMPP 3.4.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ShortMessage => "short_message",
+            Self::MessagePayload => "message_payload",
+        }
+    }
 }
 
 /// The object that a record shows.
@@ -101,6 +191,27 @@ impl Serialize for Evidence {
                 object.serialize_entry("burst", burst)?;
             }
             Self::References(held) => object.serialize_entry("references", held)?,
+            Self::Undecodable(why) => object.serialize_entry("undecodable", &why.to_string())?,
+            Self::Element(element) => object.serialize_entry("element", element)?,
+            Self::Entry { entry, category, language, span } => {
+                object.serialize_entry("entry", entry)?;
+                object.serialize_entry("category", category)?;
+                object.serialize_entry("language", language)?;
+                span.serialize_into(&mut object)?;
+            }
+            Self::Link { fault, host, brand, span } => {
+                object.serialize_entry("link", fault)?;
+                object.serialize_entry("host", host)?;
+                if !brand.as_slice().is_empty() {
+                    object.serialize_entry("brand", brand)?;
+                }
+                span.serialize_into(&mut object)?;
+            }
+            Self::Brand { brand, span } => {
+                object.serialize_entry("brand", brand)?;
+                span.serialize_into(&mut object)?;
+            }
+            Self::Unnamed => object.serialize_entry("brand", "not named")?,
         }
         object.end()
     }
@@ -118,7 +229,16 @@ impl fmt::Display for Evidence {
             Self::Rate { limit, messages, burst } => {
                 write!(f, "{messages} messages are more than the {limit} limit allows now (burst {burst})")
             }
-            Self::References(held) => write!(f, "{held} multipart messages are unfinished, and no more may be"),
+            Self::References(held) => write!(f, "{held} multipart messages are unfinished, and no more fit"),
+            Self::Undecodable(why) => write!(f, "{why}"),
+            Self::Element(element) => write!(f, "{element} is no text"),
+            Self::Entry { entry, span, .. } => write!(f, "list entry {entry} matches {span}"),
+            Self::Link { fault, host, brand, span } if brand.as_slice().is_empty() => {
+                write!(f, "link to {host} at {span} is {fault}")
+            }
+            Self::Link { fault, host, brand, span } => write!(f, "link to {host} at {span} is {fault} {brand}"),
+            Self::Brand { brand, span } => write!(f, "names {brand} at {span}, which is another's brand"),
+            Self::Unnamed => write!(f, "neither text nor sender names the brand"),
         }
     }
 }
@@ -129,6 +249,31 @@ impl fmt::Display for Rejection {
         match self.clause {
             Some(Clause(clause)) => write!(f, "{}, clause {clause}: {}", self.rule.name(), self.evidence),
             None => write!(f, "{}: {}", self.rule.name(), self.evidence),
+        }
+    }
+}
+
+impl Span {
+    fn serialize_into<M: SerializeMap>(&self, object: &mut M) -> Result<(), M::Error> {
+        object.serialize_entry("field", self.from.field.name())?;
+        object.serialize_entry("span", &[self.from.octet, self.to.octet])?;
+        if self.from.part != 0 {
+            object.serialize_entry("parts", &[self.from.part, self.to.part])?;
+        }
+        Ok(())
+    }
+}
+
+/// `octets 4..9 of short_message`, with the parts where there are any.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to } = self;
+        match (from.part, to.part) {
+            (0, _) => write!(f, "octets {}..{} of {}", from.octet, to.octet, from.field.name()),
+            (first, last) if first == last => {
+                write!(f, "octets {}..{} of part {first}'s {}", from.octet, to.octet, from.field.name())
+            }
+            (first, last) => write!(f, "octet {} of part {first} to {} of part {last}", from.octet, to.octet),
         }
     }
 }

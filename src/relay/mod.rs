@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::audit::{Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
-use crate::policy::Snapshot;
+use crate::policy::{ListFaults, Snapshot};
 use crate::simulator::smsc::{Smsc, SmscOptions};
 use buffers::Buffers;
 use clock::Clock;
@@ -49,7 +49,7 @@ pub use stream::Stream;
 /// How often clocks are compared and what has lapsed is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
-/// At every how many of those the memory of multipart references is looked through.
+/// At every how many of those the memory of multipart messages is looked through.
 const PRUNE_EVERY: u64 = 30;
 
 /// How long binds that are cut off may take to see it.
@@ -99,6 +99,20 @@ pub enum StartFault {
     /// The record cannot be kept.
     #[error(transparent)]
     Audit(#[from] AuditFault),
+    /// A list of the operator's cannot be used.
+    #[error(transparent)]
+    Lists(#[from] ListFaults),
+}
+
+/// Why a configuration cannot be put in force.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadFault {
+    /// A certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
+    /// A list of the operator's cannot be used.
+    #[error(transparent)]
+    Lists(#[from] ListFaults),
 }
 
 /// How a drain ended.
@@ -108,6 +122,15 @@ pub struct Drained {
     pub cut_off: usize,
     /// Audit records that could not be written.
     pub unwritten: usize,
+}
+
+impl From<ReloadFault> for StartFault {
+    fn from(fault: ReloadFault) -> Self {
+        match fault {
+            ReloadFault::Tls(fault) => Self::Tls(fault),
+            ReloadFault::Lists(faults) => Self::Lists(faults),
+        }
+    }
 }
 
 impl Relay {
@@ -124,10 +147,11 @@ impl Relay {
             listener::open(listen.address).map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let address = listener.local_addr().map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let audit = Audit::open(&config.audit)?;
+        let snapshot = Snapshot::new(config, None)?;
         let shared = Arc::new(Shared {
             buffers: Buffers::new(listen.read_buffers_total),
             listen,
-            facts: Arc::new(ArcSwap::from_pointee(Snapshot::new(config, None))),
+            facts: Arc::new(ArcSwap::from_pointee(snapshot)),
             upstreams: ArcSwap::from_pointee(upstreams),
             acceptor,
             registry: Arc::default(),
@@ -160,18 +184,19 @@ impl Relay {
     /// (but for its certificates) and `[audit]` stay as they were at the start.
     ///
     /// # Errors
-    /// A certificate or key that cannot be used; everything stays as it was then.
-    pub fn reload(&self, config: Config) -> Result<(), TlsFault> {
+    /// A certificate, key or list that cannot be used; everything stays as it was then.
+    pub fn reload(&self, config: Config) -> Result<(), ReloadFault> {
         let upstreams = upstreams(&config, self.simulator.as_ref())?;
-        if let (Some(acceptor), Some(settings)) = (&self.shared.acceptor, &config.listen.tls) {
+        let (listen, previous) = (config.listen.clone(), self.shared.facts.load_full());
+        let snapshot = Snapshot::new(config, Some(&previous))?;
+        if let (Some(acceptor), Some(settings)) = (&self.shared.acceptor, &listen.tls) {
             acceptor.reload(settings)?;
         }
-        if config.listen != self.shared.listen {
+        if listen != self.shared.listen {
             tracing::warn!("[listen] has changed: all but its certificates take effect at the next start");
         }
         self.shared.upstreams.store(Arc::new(upstreams));
-        let previous = self.shared.facts.load_full();
-        self.shared.facts.store(Arc::new(Snapshot::new(config, Some(&previous))));
+        self.shared.facts.store(Arc::new(snapshot));
         self.shared.registry.wake_all();
         Ok(())
     }
@@ -242,7 +267,7 @@ async fn housekeeping(shared: Arc<Shared>, stop: CancellationToken) {
         if count % PRUNE_EVERY == 0 {
             // There may be a million, so not on the runtime's threads. Whether it ended is of no consequence.
             let facts = shared.facts.load_full();
-            let _pruned = tokio::task::spawn_blocking(move || facts.references().prune(now)).await;
+            let _pruned = tokio::task::spawn_blocking(move || facts.concatenation().prune(now)).await;
         }
     }
 }

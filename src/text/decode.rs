@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, Range};
 
 use super::gsm::{Gsm, is_invariant};
 use super::utf16::{Order, Utf16};
-use super::{Charset, Locator, Readings, Sink, UserData, foreign};
+use super::{Charset, Finder, Locator, Readings, Sink, UserData, foreign};
 
 /// Why octets cannot be read as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -152,6 +152,17 @@ pub fn origin(segments: &[Segment<'_>], extent: Extent, range: Range<usize>) -> 
     let found = locator.found(segments.iter().map(|segment| segment.octets.len()).sum());
     let start = place(segments, found.start, false);
     start..place(segments, found.end, true).max(start)
+}
+
+/// Which range of the text, in octets of UTF-8, segment `index` contributes. A character that straddles two segments is
+/// the first one's. The same segments must decode.
+pub fn share(segments: &[Segment<'_>], extent: Extent, index: usize) -> Range<usize> {
+    let before: usize = segments.iter().take(index).map(|segment| segment.octets.len()).sum();
+    let own = segments.get(index).map_or(0, |segment| segment.octets.len());
+    let mut finder = Finder::new(before..before + own);
+    // What decoded once decodes again.
+    let _ = read(segments, extent, &mut finder);
+    finder.found()
 }
 
 /// The place at an offset over all segments; an end that is the first octet of a text belongs to the segment before.

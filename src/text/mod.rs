@@ -25,7 +25,7 @@ mod utf16;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{Decoder, Extent, Place, Segment, Undecodable, origin};
+pub use decode::{Decoder, Extent, Place, Segment, Undecodable, origin, share};
 pub use gsm::{Language, Packing, Shifts};
 pub use normal::{Normal, Normaliser, View, ViewKind};
 pub use reading::{Charset, Content, DefaultAlphabet, Readings};
@@ -84,5 +84,37 @@ impl Sink for Locator {
         if self.from.is_none() && self.written > self.wanted.start {
             self.from = Some(at);
         }
+    }
+}
+
+/// Finds what a range of the input became, while the input is read a second time.
+struct Finder {
+    wanted: std::ops::Range<usize>,
+    written: usize,
+    from: Option<usize>,
+    to: Option<usize>,
+}
+
+impl Finder {
+    fn new(wanted: std::ops::Range<usize>) -> Self {
+        Self { wanted, written: 0, from: None, to: None }
+    }
+
+    /// The range of the output.
+    fn found(&self) -> std::ops::Range<usize> {
+        let to = self.to.unwrap_or(self.written);
+        self.from.unwrap_or(to).min(to)..to
+    }
+}
+
+impl Sink for Finder {
+    fn put(&mut self, character: char, at: usize) {
+        if self.from.is_none() && at >= self.wanted.start {
+            self.from = Some(self.written);
+        }
+        if self.to.is_none() && at >= self.wanted.end {
+            self.to = Some(self.written);
+        }
+        self.written += character.len_utf8();
     }
 }

@@ -45,7 +45,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let config = Config::parse(CONFIG, "the bench's configuration", Path::new("/")).expect("a valid configuration");
-        let snapshot = Arc::new(Snapshot::new(config, None));
+        let snapshot = Arc::new(Snapshot::new(config, None).expect("lists in order"));
         let account = snapshot.account(b"bench").expect("the account is declared").clone();
         let limiter = account.declared().bind_rate.map(Limiter::new);
         let now = Now { monotonic_nanos: 1_000_000_000, unix_millis: 1_700_000_000_000 };

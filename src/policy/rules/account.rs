@@ -1,15 +1,13 @@
 //! `account` (clauses 16, 18): the account may send at all, and may send this kind of PDU.
 //!
-//! The permissions keep out what hides its text from every other rule: a canned message of the SMSC, binary content, a
-//! distribution list, a replacement whose coding is not known here.
+//! The permissions keep out what hides its text from every other rule: a canned message of the SMSC, a distribution list, a
+//! replacement whose coding is not known here.
 
 use super::super::{Clause, Context, Evidence, Refusal, Rule, Verdict};
-use crate::pdu::{CommandId, CommandStatus, DataCoding, Destination, EsmClass};
+use crate::pdu::{CommandId, CommandStatus, Destination, EsmClass};
 
 /// Clause 18: blocked on complaints or reasonable belief.
 const BLOCKED: Clause = Clause(18);
-/// Clause 29: pictures and other binary content.
-const BINARY: Clause = Clause(29);
 /// Clause 6: not misleading about one's nature.
 const NATURE: Clause = Clause(6);
 
@@ -32,9 +30,6 @@ impl Rule for Account {
         if message.esm_class.message_type() != EsmClass::TYPE_DEFAULT && !may.allow_receipt_types {
             return refuse(Some(NATURE), Evidence::Permission("allow_receipt_types"));
         }
-        if message.data_coding.is_some_and(is_binary) && !may.allow_binary {
-            return refuse(Some(BINARY), Evidence::Permission("allow_binary"));
-        }
         Verdict::Pass
     }
 
@@ -55,17 +50,6 @@ fn refuse(clause: Option<Clause>, evidence: Evidence) -> Verdict {
     Verdict::Refuse(Refusal { clause, status: CommandStatus::ESME_RSUBMITFAIL, evidence })
 }
 
-/// Codings that say "octets": 2 and 4 (section 5.2.19), and the 8-bit data of the general and message class groups of
-/// 3GPP TS 23.038, section 4.
-fn is_binary(data_coding: DataCoding) -> bool {
-    match data_coding.0 {
-        0x02 | 0x04 => true,
-        general @ 0x10..=0x7F => general & 0x0C == 0x04,
-        class @ 0xF0..=0xFF => class & 0x04 != 0,
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::{Scene, address, message, multi, submit};
@@ -73,19 +57,10 @@ mod tests {
     use crate::pdu::SubmitSm;
 
     #[test]
-    fn which_codings_are_binary() {
-        let binary: Vec<u8> = (0..=255).filter(|coding| is_binary(DataCoding(*coding))).collect();
-        let general = (0x10..=0x7F_u8).filter(|coding| coding >> 2 & 3 == 1);
-        let class = [0xF4, 0xF5, 0xF6, 0xF7, 0xFC, 0xFD, 0xFE, 0xFF];
-        assert_eq!(binary, [0x02, 0x04].into_iter().chain(general).chain(class).collect::<Vec<u8>>());
-    }
-
-    #[test]
     fn a_permission_lets_exactly_its_own_kind_pass() {
         let esm_class = EsmClass(EsmClass::TYPE_DELIVERY_ACK);
         let kinds = [
             ("allow_default_message", submit(SubmitSm { sm_default_msg_id: 9, ..message() }, &[])),
-            ("allow_binary", submit(SubmitSm { data_coding: DataCoding(0xF5), ..message() }, &[])),
             ("allow_receipt_types", submit(SubmitSm { esm_class, ..message() }, &[])),
         ];
         for (permission, _) in &kinds {

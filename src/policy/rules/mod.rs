@@ -1,17 +1,47 @@
 //! One file per rule: what it checks and its tests.
 
 mod account;
+mod brand;
+mod content;
+mod fraud;
+mod health;
+mod media;
 mod rate;
 mod sender;
 
-use super::Rule;
-use crate::config::RuleName;
+use super::inspection::Found;
+use super::{Refusal, Rule, Verdict};
+use crate::config::{RuleName, Texts, Treatment};
+use crate::pdu::CommandStatus;
 
 /// The rule of this name.
-pub(super) fn build(name: RuleName) -> Box<dyn Rule> {
+pub(super) fn build(name: RuleName, texts: &Texts) -> Box<dyn Rule> {
     match name {
         RuleName::Account => Box::new(account::Account),
         RuleName::Sender => Box::new(sender::Sender),
+        RuleName::Brand => Box::new(brand::Brand),
+        RuleName::Media => Box::new(media::Media::new(texts.picture_links)),
+        RuleName::Fraud => Box::new(fraud::Fraud::new(texts.shorteners)),
+        RuleName::Content => Box::new(content::Content),
+        RuleName::Health => Box::new(health::Health),
         RuleName::Rate => Box::new(rate::Rate),
     }
+}
+
+/// Refuses for what was found.
+fn refuse(found: &Found) -> Verdict {
+    Verdict::Refuse(refusal(found))
+}
+
+/// Does about it what the operator wants.
+fn treat(treatment: Treatment, found: &Found) -> Verdict {
+    match treatment {
+        Treatment::Pass => Verdict::Pass,
+        Treatment::Record => Verdict::Note(refusal(found)),
+        Treatment::Refuse => Verdict::Refuse(refusal(found)),
+    }
+}
+
+fn refusal(found: &Found) -> Refusal {
+    Refusal { clause: Some(found.clause), status: CommandStatus::ESME_RSUBMITFAIL, evidence: found.evidence }
 }

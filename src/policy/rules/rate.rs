@@ -6,7 +6,6 @@
 use std::num::NonZeroU32;
 
 use super::super::limiter::Exhausted;
-use super::super::references::Unpaid;
 use super::super::{Clause, Context, Evidence, Limiter, Refusal, Rule, Verdict};
 use crate::pdu::CommandStatus;
 
@@ -19,17 +18,9 @@ pub(super) struct Rate;
 impl Rule for Rate {
     #[inline]
     fn take(&self, context: &Context<'_>) -> Verdict {
-        let taken = match context.message.part {
+        let taken = match context.assembly {
             None => take_all(context, 1),
-            Some(part) => match context.references.ride(context, part, |parts| take_all(context, parts)) {
-                Ok(()) => Ok(()),
-                Err(Unpaid::Refused(refusal)) => Err(refusal),
-                Err(Unpaid::Full(held)) => Err(Refusal {
-                    clause: Some(VOLUME),
-                    status: CommandStatus::ESME_RMSGQFUL,
-                    evidence: Evidence::References(held),
-                }),
-            },
+            Some(assembly) => assembly.pay(|parts| take_all(context, parts)),
         };
         taken.map_or_else(Verdict::Refuse, |()| Verdict::Pass)
     }

@@ -19,7 +19,7 @@ mod tests;
 
 use std::ops::Range;
 
-use super::{Locator, Sink};
+use super::{Finder, Locator, Sink};
 use disguise::{One, suspect, unmask};
 use table::{Fold, Skeleton};
 
@@ -143,32 +143,47 @@ impl<'a> Normal<'a> {
 
     /// Where a range of a view, in octets of UTF-8, lies in the text; a range beyond the view is cut to it.
     pub fn origin(&self, kind: ViewKind, range: Range<usize>) -> Range<usize> {
-        let (range, folded) = match kind {
-            ViewKind::Plain => (range, false),
-            ViewKind::Skeleton => (range, true),
-            ViewKind::Unmasked => (masked(self.folded(), One::I, range), self.skeleton.is_some()),
-            ViewKind::UnmaskedL => (masked(self.folded(), One::L, range), self.skeleton.is_some()),
-            ViewKind::PlainUnmasked => (masked(self.plain, One::I, range), false),
-        };
+        let (folded, masked) = self.making(kind);
+        let range = masked.map_or(range.clone(), |(view, one)| {
+            let mut locator = Locator::new(range);
+            unmask(view, one, &mut locator);
+            locator.found(view.len())
+        });
         let mut locator = Locator::new(range);
-        if folded {
-            fold(self.text, &mut Nowhere, &mut locator)
-        } else {
-            fold(self.text, &mut locator, &mut Nowhere)
-        }
+        self.fold_into(folded, &mut locator);
         locator.found(self.text.len())
+    }
+
+    /// What a range of the text, in octets of UTF-8, has become in a view.
+    pub fn image(&self, kind: ViewKind, range: Range<usize>) -> Range<usize> {
+        let (folded, masked) = self.making(kind);
+        let mut finder = Finder::new(range);
+        self.fold_into(folded, &mut finder);
+        masked.map_or(finder.found(), |(view, one)| {
+            let mut unmasked = Finder::new(finder.found());
+            unmask(view, one, &mut unmasked);
+            unmasked.found()
+        })
+    }
+
+    /// How a view is made: whether look-alikes are folded, and what is unmasked then.
+    fn making(&self, kind: ViewKind) -> (bool, Option<(&'a str, One)>) {
+        match kind {
+            ViewKind::Plain => (false, None),
+            ViewKind::Skeleton => (true, None),
+            ViewKind::Unmasked => (self.skeleton.is_some(), Some((self.folded(), One::I))),
+            ViewKind::UnmaskedL => (self.skeleton.is_some(), Some((self.folded(), One::L))),
+            ViewKind::PlainUnmasked => (false, Some((self.plain, One::I))),
+        }
+    }
+
+    fn fold_into(&self, folded: bool, sink: &mut impl Sink) {
+        if folded { fold(self.text, &mut Nowhere, sink) } else { fold(self.text, sink, &mut Nowhere) }
     }
 
     fn folded(&self) -> &'a str {
         self.skeleton.unwrap_or(self.plain)
     }
-}
-
-/// Where a range of the unmasked form lies in the view that it was made from.
-fn masked(view: &str, one: One, range: Range<usize>) -> Range<usize> {
-    let mut locator = Locator::new(range);
-    unmask(view, one, &mut locator);
-    locator.found(view.len())
 }
 
 /// Takes what nobody asked for.

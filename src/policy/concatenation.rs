@@ -1,0 +1,407 @@
+//! Memory of multipart messages: what of each has come, what it said, and whether it has been paid for.
+//!
+//! Parts come in any order, over several binds of one account, and each goes up at once when it is clean. So a part is
+//! judged together with its neighbours that have come before, and a message of which one part was refused is condemned:
+//! every later part is refused as well. A part is judged and noted under one lock, so that two binds cannot each send a
+//! half that the other did not see.
+//!
+//! Bounded over all and per account, in references and in octets. When it is full, new references of the account that
+//! fills it are refused with ESME_RMSGQFUL. To forget one instead would let parts pass unjudged and uncharged.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use foldhash::quality::RandomState;
+
+use super::message::{Coding, Part, Recipients, Submission};
+use super::{AccountFacts, Field, Now, Refusal, Rejection};
+use crate::config;
+
+/// Many, so that parts of different messages seldom wait for each other.
+const SHARDS: usize = 256;
+/// What a reference takes beside its parts, in octets: the entry, its key, and what the map keeps free.
+const OCTETS_PER_REFERENCE: usize = 160;
+
+/// The memory. Shared by all binds; only multipart messages ask it.
+#[derive(Debug)]
+pub struct Concatenation {
+    bounds: config::Concatenation,
+    known: DashMap<u128, Known, RandomState>,
+    hashers: [RandomState; 2],
+    held: Held,
+}
+
+/// What is remembered, over all or for one account.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    references: AtomicUsize,
+    octets: AtomicUsize,
+}
+
+/// One message: what has come of it.
+#[derive(Debug)]
+struct Known {
+    expires_nanos: u64,
+    account: Arc<Held>,
+    octets: usize,
+    /// By number - 1.
+    pieces: Box<[Option<Piece>]>,
+    condemned: Option<Box<Rejection>>,
+}
+
+/// A part that has gone up.
+#[derive(Debug)]
+pub(super) struct Piece {
+    hash: u64,
+    /// Its number, from 1.
+    pub(super) number: u8,
+    /// How it is to be read.
+    pub(super) coding: Coding,
+    /// The field that it came in.
+    pub(super) field: Field,
+    /// The user data, its header included.
+    pub(super) octets: Box<[u8]>,
+    /// Octets of its text in the plain view.
+    pub(super) plain: usize,
+}
+
+/// A part among what is known of its message, which stays locked until the part has been judged.
+pub(super) struct Assembly<'m> {
+    memory: &'m Concatenation,
+    account: &'m Arc<Held>,
+    entry: Entry<'m, u128, Known>,
+    part: Part,
+    hash: u64,
+    now_nanos: u64,
+    relation: Relation,
+}
+
+/// What a part is to what came before it under its reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    /// Nothing came, it has lapsed, or this number came with other octets: a new message.
+    First,
+    /// A part that had not come yet.
+    Further,
+    /// A part that comes again.
+    Again,
+}
+
+/// The account has this many references in memory, and no more fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Full(pub(super) u32);
+
+impl Held {
+    fn add(&self, references: usize, octets: usize) {
+        self.references.fetch_add(references, Ordering::Relaxed);
+        self.octets.fetch_add(octets, Ordering::Relaxed);
+    }
+
+    fn remove(&self, references: usize, octets: usize) {
+        self.references.fetch_sub(references, Ordering::Relaxed);
+        self.octets.fetch_sub(octets, Ordering::Relaxed);
+    }
+
+    fn has_room(&self, references: usize, octets: usize, bounds: (usize, usize)) -> bool {
+        self.references.load(Ordering::Relaxed) + references <= bounds.0
+            && self.octets.load(Ordering::Relaxed) + octets <= bounds.1
+    }
+}
+
+impl Concatenation {
+    /// An empty memory with these bounds.
+    pub fn new(bounds: config::Concatenation) -> Self {
+        Self {
+            bounds,
+            known: DashMap::with_hasher_and_shard_amount(RandomState::default(), SHARDS),
+            hashers: [RandomState::default(), RandomState::default()],
+            held: Held::default(),
+        }
+    }
+
+    /// Looks the message up that `part` of `message` belongs to.
+    ///
+    /// The same part with the same octets is a retry; other octets under the number of a part that has come are another
+    /// message. A message whose parts have all come is forgotten, so its reference is free.
+    pub(super) fn enter<'m>(
+        &'m self,
+        account: &'m AccountFacts,
+        message: &Submission<'_>,
+        part: Part,
+        now: Now,
+    ) -> Assembly<'m> {
+        let (hash, now_nanos) = (self.content_hash(message), now.monotonic_nanos);
+        let entry = self.known.entry(self.key(account, message, part));
+        let relation = match &entry {
+            Entry::Occupied(known) if known.get().expires_nanos > now_nanos => match known.get().piece(part.number) {
+                None => Relation::Further,
+                Some(before) if before.hash == hash => Relation::Again,
+                Some(_) => Relation::First,
+            },
+            _ => Relation::First,
+        };
+        Assembly { memory: self, account: account.held(), entry, part, hash, now_nanos, relation }
+    }
+
+    /// Forgets what has expired. Called from time to time, never by a message.
+    pub fn prune(&self, now: Now) {
+        self.known.retain(|_, known| {
+            let keep = known.expires_nanos > now.monotonic_nanos;
+            if !keep {
+                self.forget(known);
+            }
+            keep
+        });
+    }
+
+    /// Counts a message of so many parts, of which none has come.
+    fn remember(&self, account: &Arc<Held>, total: u8) -> Known {
+        let known = Known::new(account.clone(), total);
+        self.held.add(1, known.octets);
+        account.add(1, known.octets);
+        known
+    }
+
+    fn forget(&self, known: &Known) {
+        self.held.remove(1, known.octets);
+        known.account.remove(1, known.octets);
+    }
+
+    /// Account, sender, recipients, scheme, reference and total, as 128 bits of a keyed hash: with a million entries two
+    /// messages share one with a probability of 10^-27.
+    fn key(&self, account: &AccountFacts, message: &Submission<'_>, part: Part) -> u128 {
+        let [low, high] = self.hashers.each_ref().map(|state| {
+            let mut hasher = state.build_hasher();
+            hasher.write(account.system_id().as_bytes());
+            hasher.write_u8(0xFF);
+            hasher.write(message.source.digits);
+            hasher.write_u8(0xFF);
+            match message.recipients {
+                Recipients::None => {}
+                Recipients::One(address) => hasher.write(address.digits),
+                Recipients::Many(destinations) => hasher.write(destinations.octets()),
+            }
+            hasher.write_u8(part.scheme as u8);
+            hasher.write_u16(part.reference);
+            hasher.write_u8(part.total);
+            hasher.finish()
+        });
+        u128::from(high) << 64 | u128::from(low)
+    }
+
+    /// Tells a part that comes again from another one.
+    fn content_hash(&self, message: &Submission<'_>) -> u64 {
+        let [state, _] = &self.hashers;
+        let mut hasher = state.build_hasher();
+        message.texts().for_each(|(_, octets)| hasher.write(octets));
+        hasher.finish()
+    }
+}
+
+impl<'m> Assembly<'m> {
+    /// Which part this is.
+    pub(super) fn part(&self) -> Part {
+        self.part
+    }
+
+    fn known(&self) -> Option<&Known> {
+        match &self.entry {
+            Entry::Occupied(known) if self.relation != Relation::First => Some(known.get()),
+            _ => None,
+        }
+    }
+
+    /// Why the message was refused, if an earlier part was.
+    pub(super) fn condemned(&self) -> Option<&Rejection> {
+        self.known()?.condemned.as_deref()
+    }
+
+    /// The parts that have come and lie before this one without a gap, the nearest first.
+    pub(super) fn before(&self) -> impl Iterator<Item = &Piece> {
+        let number = self.part.number;
+        (1..number).rev().map_while(|number| self.known()?.piece(number))
+    }
+
+    /// The parts that have come and lie behind this one without a gap, the nearest first.
+    pub(super) fn behind(&self) -> impl Iterator<Item = &Piece> {
+        (self.part.number..self.part.total).map_while(|number| self.known()?.piece(number + 1))
+    }
+
+    /// Whether all parts but this one have come.
+    pub(super) fn completes(&self) -> bool {
+        let others = self.before().count() + self.behind().count();
+        others + 1 == usize::from(self.part.total)
+    }
+
+    /// Asks `pay` for as many parts as are due: all at the first one seen, none for the others, one for a retry.
+    pub(super) fn pay(&self, pay: impl FnOnce(u8) -> Result<(), Refusal>) -> Result<(), Refusal> {
+        match self.relation {
+            Relation::First => pay(self.part.total),
+            Relation::Further => Ok(()),
+            Relation::Again => pay(1),
+        }
+    }
+
+    /// Whether there is room to remember a part of so many octets.
+    pub(super) fn room(&self, octets: usize) -> Result<(), Full> {
+        if self.part.total == 1 || self.relation == Relation::Again {
+            return Ok(());
+        }
+        let bounds = &self.memory.bounds;
+        let (references, octets) = match &self.entry {
+            Entry::Occupied(_) => (0, octets),
+            Entry::Vacant(_) => (1, octets + Known::octets_of(self.part.total)),
+        };
+        let room = self.account.has_room(references, octets, (bounds.references_per_account, bounds.memory_per_account))
+            && self.memory.held.has_room(references, octets, (bounds.references, bounds.memory));
+        if room { Ok(()) } else { Err(Full(self.account.references.load(Ordering::Relaxed) as u32)) }
+    }
+
+    /// The part goes up.
+    pub(super) fn accept(self, message: &Submission<'_>, plain: usize) {
+        let (number, hash) = (self.part.number, self.hash);
+        let (field, octets) = message.texts().next().unwrap_or((Field::ShortMessage, &[]));
+        let piece = Piece { hash, number, coding: message.coding(), field, octets: octets.into(), plain };
+        self.note(|known| {
+            known.octets += piece.octets.len();
+            if let Some(slot) = known.pieces.get_mut(usize::from(number) - 1) {
+                known.octets -= slot.replace(piece).map_or(0, |before| before.octets.len());
+            }
+        });
+    }
+
+    /// The part is refused for what it says, and with it all that may still come of its message.
+    pub(super) fn condemn(self, rejection: &Rejection) {
+        self.note(|known| known.condemned = Some(Box::new(rejection.clone())));
+    }
+
+    /// Changes what is known of the message, and forgets it when nothing more can come of it.
+    fn note(self, change: impl FnOnce(&mut Known)) {
+        let Self { memory, account, entry, part, now_nanos, relation, .. } = self;
+        if part.total == 1 {
+            return;
+        }
+        let mut entry = match entry {
+            Entry::Occupied(mut known) => {
+                if relation == Relation::First {
+                    memory.forget(known.get());
+                    known.insert(memory.remember(account, part.total));
+                }
+                known
+            }
+            Entry::Vacant(vacant) => vacant.insert_entry(memory.remember(account, part.total)),
+        };
+        let known = entry.get_mut();
+        let before = known.octets;
+        change(known);
+        known.expires_nanos = now_nanos.saturating_add(memory.bounds.window.as_nanos() as u64);
+        for held in [&memory.held, &**account] {
+            held.add(0, known.octets);
+            held.remove(0, before);
+        }
+        if known.condemned.is_none() && known.pieces.iter().all(Option::is_some) {
+            memory.forget(&entry.remove());
+        }
+    }
+}
+
+impl Known {
+    /// What is taken before any part is stored.
+    fn octets_of(total: u8) -> usize {
+        OCTETS_PER_REFERENCE + usize::from(total) * size_of::<Option<Piece>>()
+    }
+
+    fn new(account: Arc<Held>, total: u8) -> Self {
+        let pieces = std::iter::repeat_with(|| None).take(usize::from(total)).collect();
+        Self { expires_nanos: 0, account, octets: Self::octets_of(total), pieces, condemned: None }
+    }
+
+    fn piece(&self, number: u8) -> Option<&Piece> {
+        self.pieces.get(usize::from(number) - 1)?.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Scene, address, message, part, plain, submit};
+    use crate::pdu::{CommandStatus, EsmClass, SubmitSm};
+
+    const OK: CommandStatus = CommandStatus::ESME_ROK;
+    const THROTTLED: CommandStatus = CommandStatus::ESME_RTHROTTLED;
+    const FULL: CommandStatus = CommandStatus::ESME_RMSGQFUL;
+
+    fn scene(burst: u32, bounds: &str) -> Scene {
+        Scene::new(&format!(
+            "rate = {{ per_second = 1, burst = {burst} }}\nsender = [{{ id = 'SHOP' }}]\n[policy.concatenation]\n{bounds}"
+        ))
+    }
+
+    #[test]
+    fn a_retry_pays_for_itself_and_other_octets_are_another_message() {
+        let mut scene = scene(4, "");
+        assert_eq!(scene.status(&part(1, 2, 1, 0)), OK);
+        // 2 of 4 are left. The same part again costs one; with other octets it begins a message of two.
+        assert_eq!(scene.status(&part(1, 2, 1, 0)), OK);
+        assert_eq!(scene.status(&part(1, 2, 1, 9)), THROTTLED);
+        assert_eq!([scene.status(&plain()), scene.status(&plain())], [OK, THROTTLED]);
+        // The refused one changed nothing: the second part still rides.
+        assert_eq!(scene.status(&part(1, 2, 2, 0)), OK);
+    }
+
+    #[test]
+    fn a_finished_reference_is_free_again() {
+        let mut scene = scene(4, "references_per_account = 1");
+        for number in [2, 1] {
+            assert_eq!(scene.status(&part(1, 2, number, 0)), OK);
+        }
+        assert_eq!(scene.status(&part(1, 2, 1, 0)), OK, "a new message, paid for again");
+        assert_eq!(scene.status(&part(2, 2, 1, 0)), FULL);
+        assert_eq!(scene.status(&part(1, 2, 2, 0)), OK);
+        assert_eq!(scene.status(&part(2, 2, 1, 0)), THROTTLED, "room, but nothing left to pay with");
+    }
+
+    #[test]
+    fn sender_recipient_scheme_and_total_tell_messages_apart() {
+        let mut scene = scene(2, "");
+        assert_eq!(scene.status(&part(1, 2, 1, 0)), OK);
+        let text = [5, 0, 3, 1, 2, 2, 0];
+        let wide = [6, 8, 4, 0, 1, 2, 2, 0];
+        let with = |text, digits: &'static [u8]| {
+            let esm_class = EsmClass(EsmClass::UDHI);
+            submit(SubmitSm { esm_class, short_message: text, destination: address(digits), ..message() }, &[])
+        };
+        for other in [with(&text, b"32470999999"), with(&wide, b"32470123456"), part(2, 2, 2, 0)] {
+            assert_eq!(scene.status(&other), THROTTLED);
+        }
+        assert_eq!(scene.status(&part(1, 3, 2, 0)), CommandStatus::ESME_RSUBMITFAIL);
+        assert_eq!(scene.status(&with(&text, b"32470123456")), OK);
+    }
+
+    #[test]
+    fn an_unfinished_one_lapses() {
+        let mut scene = scene(4, "references_per_account = 1\nwindow = '1s'");
+        assert_eq!(scene.status(&part(1, 2, 1, 0)), OK);
+        scene.later(999);
+        assert_eq!(scene.status(&part(2, 2, 1, 0)), FULL);
+        scene.later(1);
+        // Each part of it pays again now; and once it has been forgotten there is room for others.
+        let now = scene.now;
+        scene.standing.snapshot.concatenation().prune(now);
+        assert_eq!(scene.status(&part(2, 2, 1, 0)), OK);
+        scene.later(1000);
+        assert_eq!(scene.status(&part(2, 2, 2, 0)), OK);
+        assert_eq!(scene.status(&part(2, 2, 1, 0)), OK, "rides on the second payment");
+    }
+
+    #[test]
+    fn a_single_part_is_not_remembered() {
+        let mut scene = scene(3, "references_per_account = 1");
+        for reference in 1..=3 {
+            assert_eq!(scene.status(&part(reference, 1, 1, 0)), OK);
+        }
+        assert_eq!(scene.status(&part(4, 1, 1, 0)), THROTTLED);
+    }
+}

@@ -1,0 +1,273 @@
+//! What the texts of a message show, found once for all rules that are about them.
+//!
+//! Every field that carries text is read in every plausible way; every reading is normalised; every view is searched
+//! once for all lists. A part of a multipart message is read together with its neighbours that have come before.
+//! Nothing here decides: [`Findings`] are facts, and rules say what they mean. What a text shows never depends on how it
+//! was encoded, or cut into parts.
+
+mod run;
+
+use std::cell::RefCell;
+
+use super::concatenation::{Assembly, Piece};
+use super::lists::{self, Edge, Edges, Lists};
+use super::message::{Coding, Submission};
+use super::{AccountFacts, Clause, Evidence, Field, Spot};
+use crate::config::{self, Faults};
+use crate::text::{Content, Decoder, Normaliser, Readings, Segment, UserData};
+use run::Run;
+
+/// A hit looks at no more octets of a view than this on either side of any octet of its own.
+const REACH: usize = 600;
+/// So many octets of neighbouring parts are read to find [`REACH`] octets that a reader sees.
+const NEIGHBOURHOOD: usize = 4 * REACH;
+
+/// What a finding is about. Of each there is one finding at most: the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ground {
+    /// Forbidden content.
+    Content,
+    /// A request for confidential data.
+    Confidential,
+    /// Deception about sender or reason, or a swindle.
+    Deception,
+    /// A link to pictures, or an offer of them.
+    Media,
+    /// Identified health information.
+    Health,
+    /// A link that is not what it seems.
+    LookAlike,
+    /// A link through a URL shortener.
+    Shortener,
+    /// A link to a picture or video.
+    Picture,
+    /// A protected brand that is not the account's.
+    OtherBrand,
+}
+
+impl Ground {
+    const COUNT: usize = Self::OtherBrand as usize + 1;
+}
+
+/// One thing that a text shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The clause that it concerns.
+    pub(super) clause: Clause,
+    /// What and where.
+    pub(super) evidence: Evidence,
+}
+
+/// What the texts of one message show.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Findings {
+    grounds: [Option<Found>; Ground::COUNT],
+    /// Whether a field holds octets that are not text.
+    pub(super) binary: bool,
+    /// Whether neither text nor sender names the account's brand.
+    pub(super) unnamed: bool,
+    /// Octets of the plain view of this part, of which the memory for multipart messages makes a note.
+    pub(super) plain: usize,
+}
+
+impl Findings {
+    /// The finding on this ground, if there is one.
+    pub(super) fn on(&self, ground: Ground) -> Option<&Found> {
+        self.grounds.get(ground as usize)?.as_ref()
+    }
+
+    fn note(&mut self, ground: Ground, found: impl FnOnce() -> Found) {
+        if let Some(slot @ None) = self.grounds.get_mut(ground as usize) {
+            *slot = Some(found());
+        }
+    }
+}
+
+/// What is looked for: compiled from the configuration.
+#[derive(Debug)]
+pub(super) struct Inspector {
+    lists: Lists,
+}
+
+/// Buffers that are used again for every message that a thread judges, so that none of them allocates.
+#[derive(Debug, Default)]
+struct Scratch {
+    decoder: Decoder,
+    normaliser: Normaliser,
+    search: Search,
+}
+
+/// Those of the searches in a view.
+#[derive(Debug, Default)]
+struct Search {
+    lists: lists::Scratch,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl Inspector {
+    /// Compiles what `texts` names.
+    ///
+    /// # Errors
+    /// Every fault of the operator's lists.
+    pub(super) fn new(texts: &config::Texts) -> Result<Self, Vec<Faults>> {
+        let own = texts.lists.iter().map(|list| lists::Source { file: &list.file, text: &list.text });
+        let lists = Lists::build(Lists::shipped().iter().copied().chain(own), |entry| {
+            let languages = &texts.languages;
+            let spoken = languages.is_empty() || entry.language == "any" || languages.contains(&entry.language);
+            spoken && !texts.except.contains(&entry.id) && !texts.except.contains(&entry.category)
+        })?;
+        Ok(Self { lists })
+    }
+
+    /// How many entries the lists have.
+    pub(super) fn entries_in_lists(&self) -> usize {
+        self.lists.len()
+    }
+
+    /// Reads all texts of a message.
+    ///
+    /// # Errors
+    /// The evidence that a text cannot be read.
+    pub(super) fn inspect(
+        &self,
+        message: &Submission<'_>,
+        account: &AccountFacts,
+        assembly: Option<&Assembly<'_>>,
+    ) -> Result<Findings, Evidence> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut findings = Findings::default();
+            let mut texts = message.texts();
+            match assembly {
+                Some(assembly) if assembly.part().total > 1 => {
+                    let text = texts.next();
+                    if texts.next().is_some() {
+                        return Err(Evidence::Hidden("which of two texts is the part"));
+                    }
+                    if let Some((field, octets)) = text {
+                        self.part(message, account, assembly, (field, octets), scratch, &mut findings)?;
+                    }
+                }
+                _ => {
+                    for (field, octets) in texts {
+                        self.text(message, account, (field, octets), scratch, &mut findings)?;
+                    }
+                }
+            }
+            Ok(findings)
+        })
+    }
+
+    /// A text that is all there.
+    fn text(
+        &self,
+        message: &Submission<'_>,
+        account: &AccountFacts,
+        (field, octets): (Field, &[u8]),
+        scratch: &mut Scratch,
+        findings: &mut Findings,
+    ) -> Result<(), Evidence> {
+        let coding = message.coding();
+        // A header stands in short_message if that is there; but some SMSCs look for it in the payload all the same.
+        let twice = coding.udhi && field == Field::MessagePayload && !message.short_message.is_empty();
+        let mut read = |coding: Coding| {
+            let Some((segment, readings)) = readings(coding, octets, account)? else {
+                findings.binary = true;
+                return Ok(());
+            };
+            let spots = [Spot { field, part: 0, octet: 0 }];
+            let (segments, readings) = (&mut [segment], &[readings]);
+            let run = Run { segments, readings, spots: &spots, own: 0, edges: Edges::WHOLE, account };
+            self.read(run, scratch, findings)
+        };
+        if twice {
+            read(Coding { udhi: false, ..coding })?;
+        }
+        read(coding).or_else(|unread| if twice { Ok(()) } else { Err(unread) })
+    }
+
+    /// A part, read with its neighbours on either side, as far as any hit may look.
+    fn part(
+        &self,
+        message: &Submission<'_>,
+        account: &AccountFacts,
+        assembly: &Assembly<'_>,
+        (field, octets): (Field, &[u8]),
+        scratch: &mut Scratch,
+        findings: &mut Findings,
+    ) -> Result<(), Evidence> {
+        let part = assembly.part();
+        let before = Neighbours::of(assembly.before(), account)?;
+        let behind = Neighbours::of(assembly.behind(), account)?;
+        let Some(own) = readings(message.coding(), octets, account)? else {
+            findings.binary = true;
+            return Ok(());
+        };
+        let first = part.number - before.all.len() as u8;
+        let last = part.number + behind.all.len() as u8;
+        let edges = Edges { left: before.edge(first == 1), right: behind.edge(last == part.total) };
+        let position = before.all.len();
+        let all = before.all.into_iter().rev().chain([(own, Spot { field, part: part.number, octet: 0 })]).chain(behind.all);
+        let (texts, spots): (Vec<_>, Vec<_>) = all.unzip();
+        let (mut segments, readings): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
+        let run = Run { segments: &mut segments, readings: &readings, spots: &spots, own: position, edges, account };
+        self.read(run, scratch, findings)
+    }
+}
+
+/// Parts that have come, on one side of the part that is judged, the nearest first.
+struct Neighbours<'t> {
+    all: Vec<((Segment<'t>, Readings), Spot)>,
+    /// Whether there are more, out of the reach of any hit.
+    cut: bool,
+}
+
+impl<'t> Neighbours<'t> {
+    /// # Errors
+    /// The evidence that what belongs together is kept apart.
+    fn of(pieces: impl Iterator<Item = &'t Piece>, account: &AccountFacts) -> Result<Self, Evidence> {
+        let (mut neighbours, mut plain, mut octets) = (Self { all: Vec::new(), cut: false }, 0, 0);
+        for piece in pieces {
+            if plain >= REACH {
+                neighbours.cut = true;
+                break;
+            }
+            // Parts in which hardly anything is seen would put what belongs together out of reach.
+            if octets >= NEIGHBOURHOOD {
+                return Err(Evidence::Hidden("text among characters that are not seen"));
+            }
+            // One that is no text, which the account may send, ends what can be read together.
+            let Ok(Some(text)) = readings(piece.coding, &piece.octets, account) else {
+                neighbours.cut = true;
+                break;
+            };
+            neighbours.all.push((text, Spot { field: piece.field, part: piece.number, octet: 0 }));
+            plain += piece.plain;
+            octets += piece.octets.len();
+        }
+        Ok(neighbours)
+    }
+
+    fn edge(&self, at_the_end: bool) -> Edge {
+        if at_the_end || self.cut { Edge::End } else { Edge::Open }
+    }
+}
+
+/// The octets and how they may be read; none if they are no text.
+fn readings<'t>(
+    coding: Coding,
+    octets: &'t [u8],
+    account: &AccountFacts,
+) -> Result<Option<(Segment<'t>, Readings)>, Evidence> {
+    let split = UserData::split(octets, coding.udhi);
+    let user_data = split.map_err(|_| Evidence::Hidden("text behind a header that does not fit"))?;
+    match Content::of(coding.data_coding, &user_data, account.declared().default_alphabet) {
+        Ok(Content::Binary) => Ok(None),
+        Ok(Content::Text(readings)) => {
+            Ok(readings.iter().next().map(|first| (Segment::new(&user_data, first), readings)))
+        }
+        Err(undecodable) => Err(Evidence::Undecodable(undecodable)),
+    }
+}
