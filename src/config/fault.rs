@@ -55,8 +55,8 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// The file as a whole cannot be used.
-    pub(super) fn of_file(file: &str, message: String, help: &str) -> Self {
+    /// The file, or what is named in its place, cannot be used as a whole.
+    pub(crate) fn of_file(file: &str, message: String, help: &str) -> Self {
         let fault = Fault { position: None, key: String::new(), message, help: help.to_owned(), span: 0..0 };
         Self { file: file.to_owned(), text: String::new(), faults: vec![fault], omitted: 0 }
     }

@@ -21,6 +21,8 @@ const MAX_KEY: usize = 64;
 /// One file while it is being read.
 #[derive(Debug)]
 pub(super) struct Document<'a> {
+    file: &'a str,
+    text: &'a str,
     /// The folder that relative paths in the file start from.
     pub(super) base: &'a Path,
     found: RefCell<Vec<Found>>,
@@ -49,8 +51,8 @@ pub(super) enum Nature {
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn new(base: &'a Path) -> Self {
-        Self { base, found: RefCell::default(), omitted: Cell::new(0) }
+    pub(super) fn new(file: &'a str, text: &'a str, base: &'a Path) -> Self {
+        Self { file, text, base, found: RefCell::default(), omitted: Cell::new(0) }
     }
 
     fn push(&self, found: Found) {
@@ -87,6 +89,13 @@ impl<'d> Table<'d> {
     /// The folder that relative paths start from.
     pub(super) fn base(&self) -> &'d Path {
         self.document.base
+    }
+
+    /// File, line and key of this table, for what is checked when the whole file has been read.
+    pub(super) fn place(&self) -> String {
+        let before = self.document.text.get(..self.span.start).unwrap_or_default();
+        let line = before.bytes().filter(|octet| *octet == b'\n').count() + 1;
+        format!("{}:{line}: {}", self.document.file, self.path)
     }
 
     /// The whole key of this table.

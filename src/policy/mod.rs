@@ -8,6 +8,7 @@ pub mod clauses;
 mod cleared;
 mod concatenation;
 mod contact;
+mod expressions;
 mod inspection;
 mod limiter;
 pub mod lists;
