@@ -62,7 +62,7 @@ impl Faults {
     }
 
     /// What the reader found in `text`, with the TOML parser's own errors; `None` if there is nothing.
-    pub(super) fn collect(file: &str, text: &str, syntax: &[toml::de::Error], document: Document<'_>) -> Option<Self> {
+    pub(crate) fn collect(file: &str, text: &str, syntax: &[toml::de::Error], document: Document<'_>) -> Option<Self> {
         let lines = Lines::new(text);
         let wreckage = Wreckage::new(&lines, syntax);
         let (found, omitted) = document.into_found();
