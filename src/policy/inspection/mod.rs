@@ -7,6 +7,9 @@
 
 mod run;
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 
 use super::concatenation::{Assembly, Piece};
