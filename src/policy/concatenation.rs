@@ -255,8 +255,9 @@ impl<'m> Assembly<'m> {
             Entry::Occupied(_) => (0, octets),
             Entry::Vacant(_) => (1, octets + Known::octets_of(self.part.total)),
         };
-        let room = self.account.has_room(references, octets, (bounds.references_per_account, bounds.memory_per_account))
-            && self.memory.held.has_room(references, octets, (bounds.references, bounds.memory));
+        let room =
+            self.account.has_room(references, octets, (bounds.references_per_account, bounds.memory_per_account))
+                && self.memory.held.has_room(references, octets, (bounds.references, bounds.memory));
         if room { Ok(()) } else { Err(Full(self.account.references.load(Ordering::Relaxed) as u32)) }
     }
 

@@ -219,7 +219,11 @@ impl Policy {
                 if let Some(assembly) = assembly {
                     assembly.accept(&message, plain);
                 }
-                if refused.is_empty() { Outcome::Cleared(Cleared::judged(frame)) } else { reduce(frame, &message, refused) }
+                if refused.is_empty() {
+                    Outcome::Cleared(Cleared::judged(frame))
+                } else {
+                    reduce(frame, &message, refused)
+                }
             }
         }
     }

@@ -303,7 +303,8 @@ mod tests {
         let text = "rate = { per_second = 5 }\nsender = [{ id = 'SHOP', rate = { per_second = 3 } }]";
         let first = Snapshot::new(config(text), None).unwrap();
         let same = Snapshot::new(config(text), Some(&first)).unwrap();
-        let other = Snapshot::new(config("rate = { per_second = 6 }\nsender = [{ id = 'SHOP' }]"), Some(&same)).unwrap();
+        let other =
+            Snapshot::new(config("rate = { per_second = 6 }\nsender = [{ id = 'SHOP' }]"), Some(&same)).unwrap();
         let limits = |snapshot: &Snapshot| {
             let account = snapshot.account(b"shop").unwrap();
             let sender = account.sender(&address(b"SHOP")).unwrap().limiter().map(Limiter::burst);

@@ -128,9 +128,7 @@ impl Inspector {
         });
         match (lists, Expressions::new(&texts.expressions)) {
             (Ok(lists), Ok(expressions)) => Ok(Self { lists, expressions }),
-            (lists, expressions) => {
-                Err([lists.err(), expressions.err()].into_iter().flatten().flatten().collect())
-            }
+            (lists, expressions) => Err([lists.err(), expressions.err()].into_iter().flatten().flatten().collect()),
         }
     }
 
@@ -221,7 +219,8 @@ impl Inspector {
         let last = part.number + behind.all.len() as u8;
         let edges = Edges { left: before.edge(first == 1), right: behind.edge(last == part.total) };
         let position = before.all.len();
-        let all = before.all.into_iter().rev().chain([(own, Spot { field, part: part.number, octet: 0 })]).chain(behind.all);
+        let all =
+            before.all.into_iter().rev().chain([(own, Spot { field, part: part.number, octet: 0 })]).chain(behind.all);
         let (texts, spots): (Vec<_>, Vec<_>) = all.unzip();
         let (mut segments, readings): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
         let run = Run { segments: &mut segments, readings: &readings, spots: &spots, own: position, edges, account };
