@@ -155,6 +155,7 @@ impl Policy {
     pub fn new(
         settings: &std::collections::BTreeMap<RuleName, config::RuleSettings>,
         texts: &config::Texts,
+        accounts: &[config::Account],
     ) -> Result<Self, Vec<Faults>> {
         let mut entries = Vec::new();
         for name in RuleName::ORDER {
@@ -169,7 +170,7 @@ impl Policy {
                 status: settings.status,
             });
         }
-        Ok(Self { entries, inspector: Inspector::new(texts)? })
+        Ok(Self { entries, inspector: Inspector::new(texts, accounts)? })
     }
 
     /// How many entries the lists in force have.
@@ -207,7 +208,7 @@ impl Policy {
             now,
         };
         let judged = self.judge(&mut context, shadowed);
-        let plain = context.findings.plain;
+        let Findings { plain, named, .. } = context.findings;
         match judged {
             Err(rejection) => {
                 if let Some(assembly) = assembly.filter(|_| rejection.rule.reads_text()) {
@@ -217,7 +218,7 @@ impl Policy {
             }
             Ok(refused) => {
                 if let Some(assembly) = assembly {
-                    assembly.accept(&message, plain);
+                    assembly.accept(&message, plain, named);
                 }
                 if refused.is_empty() {
                     Outcome::Cleared(Cleared::judged(frame))

@@ -49,6 +49,8 @@ pub enum ListRule {
     Media,
     /// What a message tells of a person's health.
     Health,
+    /// Whose brands a message names.
+    Brand,
 }
 
 /// What an entry says of itself.
