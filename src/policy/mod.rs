@@ -4,12 +4,15 @@
 //! [`Policy::clear`] is the only maker of [`Cleared`] for an operation that carries text or a recipient, and the only
 //! thing that the writer towards the SMSC accepts is `Cleared`: what was not judged cannot get there.
 
+pub mod brands;
 pub mod clauses;
 mod cleared;
 mod limiter;
 mod message;
+pub mod pictures;
 mod references;
 mod rules;
+pub mod shorteners;
 mod snapshot;
 mod verdict;
 
