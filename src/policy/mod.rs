@@ -4,6 +4,7 @@
 //! [`Policy::clear`] is the only maker of [`Cleared`] for an operation that carries text or a recipient, and the only
 //! thing that the writer towards the SMSC accepts is `Cleared`: what was not judged cannot get there.
 
+pub mod brands;
 pub mod clauses;
 mod cleared;
 mod concatenation;
@@ -14,7 +15,9 @@ mod limiter;
 pub mod lists;
 mod message;
 mod octets;
+pub mod pictures;
 mod rules;
+pub mod shorteners;
 mod snapshot;
 mod verdict;
 
