@@ -90,7 +90,6 @@ fn brands(criterion: &mut Criterion) {
         let link = found.iter().next().expect("it has a link");
         group.bench_function(name, |bench| bench.iter(|| brands.judge(black_box(&link), &mut scratch)));
     }
-    group.bench_function("mentions", |bench| bench.iter(|| brands.mentions(black_box(PLAIN), &mut scratch).count()));
     group.finish();
 }
 

@@ -1,4 +1,4 @@
-//! Protected brands: whether a link or a sender imitates one, and whether a text names one (clauses 5, 6, 26).
+//! Protected brands: whether a link or a sender imitates one (clauses 5, 6, 26).
 //!
 //! Names are compared by two folds. The plain one is lower case without accents, signs and spaces, letters of other
 //! scripts read as the Latin ones they look like. The loose one reads digits as letters too, and what is hard to tell
@@ -10,7 +10,6 @@
 
 mod fold;
 mod host;
-mod mention;
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +19,6 @@ use std::collections::{HashMap, HashSet};
 use foldhash::fast::RandomState;
 
 pub use host::{Imitation, LookAlike};
-pub use mention::Mention;
 
 type Map<V> = HashMap<Box<str>, V, RandomState>;
 
@@ -48,8 +46,6 @@ pub struct Brands {
     near: Map<Vec<usize>>,
     /// Brands by the loose fold of what a sender may call itself.
     senders: Map<usize>,
-    /// What names begin with, by the plain fold of the first word.
-    phrases: Map<Vec<mention::Phrase>>,
     security_words: HashSet<Box<str>, RandomState>,
 }
 
@@ -86,7 +82,6 @@ impl Brands {
         for (index, brand) in brands.into_iter().enumerate() {
             for name in std::iter::once(&brand.name).chain(&brand.spellings) {
                 built.add_key(index, name);
-                built.add_phrase(index, name);
                 built.add_sender(index, name);
             }
             for domain in &brand.domains {

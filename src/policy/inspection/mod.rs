@@ -147,13 +147,13 @@ impl Inspector {
             let spoken = languages.is_empty() || entry.language == "any" || languages.contains(&entry.language);
             spoken && !texts.except.contains(&entry.id) && !texts.except.contains(&entry.category)
         });
-        let protected = texts.brands.iter().cloned().map(|config::Brand { name, spellings, domains }| {
-            brands::Brand { name, spellings, domains }
+        let protected = texts.brands.iter().cloned().map(|config::Brand { name, spellings, domains }| brands::Brand {
+            name,
+            spellings,
+            domains,
         });
         match (lists, Expressions::new(&texts.expressions)) {
-            (Ok(lists), Ok(expressions)) => {
-                Ok(Self { lists, expressions, brands: Brands::new(protected), named })
-            }
+            (Ok(lists), Ok(expressions)) => Ok(Self { lists, expressions, brands: Brands::new(protected), named }),
             (lists, expressions) => Err([lists.err(), expressions.err()].into_iter().flatten().flatten().collect()),
         }
     }
@@ -215,7 +215,15 @@ impl Inspector {
             };
             let spots = [Spot { field, part: 0, octet: 0 }];
             let (segments, readings) = (&mut [segment], &[readings]);
-            let run = Run { segments, readings, spots: &spots, own: 0, edges: Edges::WHOLE, account, source: message.source.digits };
+            let run = Run {
+                segments,
+                readings,
+                spots: &spots,
+                own: 0,
+                edges: Edges::WHOLE,
+                account,
+                source: message.source.digits,
+            };
             self.read(run, scratch, findings)
         };
         if twice {

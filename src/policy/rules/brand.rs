@@ -50,7 +50,7 @@ mod tests {
         assert_eq!((rejection.clause, rejection.evidence), (Some(NAMED), Evidence::Unnamed));
         assert_eq!(scene.clear(&from("BlueShop", "Your order is here")), Ok(()));
         // Any part may name it, and only the one that completes the message can miss it.
-        for pdu in parts(&[b"Blue Sh", b"op: it is", b" here"], 1).into_iter().chain(parts(&[b"1", b"Blue Shop"], 2)) {
+        for pdu in parts(&[b"Blue Sh", b"op: it is", b" here"], 1).into_iter().chain(parts(&[b"1 ", b"Blue Shop"], 2)) {
             assert_eq!(scene.clear(&pdu), Ok(()));
         }
         let unnamed = parts(&[b"It is", b" here"], 3);

@@ -25,7 +25,4 @@ fuzz_target!(|input: (&str, &str, &str)| {
         let _ = (is_picture(&link), brands.judge(&link, &mut scratch));
     }
     let _ = brands.imitates(text, &mut scratch);
-    for mention in brands.mentions(text, &mut scratch) {
-        assert!(text.get(mention.span).is_some());
-    }
 });
