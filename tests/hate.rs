@@ -1,17 +1,24 @@
 //! The shipped lists against hate, threats and gross offence: by sentences of the project's own, which are always judged,
 //! and by public sets that lie beside the project where somebody has put them there.
 
+#![cfg(test)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use smppolicy::policy::lists::{Edges, EntryText, Lists, Scratch};
+use smppolicy::policy::lists::{Edges, EntryText, Lists, Scratch, Source};
 use smppolicy::text::Normaliser;
 
 const THEMES: [&str; 3] = ["hate.", "threat.", "offence."];
 const LANGUAGES: [&str; 4] = ["en", "nl", "fr", "de"];
 /// Against threats, whoever is meant.
 const THREATS: u16 = 31;
+
+/// The lists that are judged by.
+fn sources() -> impl Iterator<Item = Source<'static>> {
+    Lists::shipped().iter().filter(|source| THEMES.iter().any(|theme| source.file.starts_with(theme))).copied()
+}
 
 /// The lists and what judging needs.
 struct Judge {
@@ -22,8 +29,7 @@ struct Judge {
 
 impl Judge {
     fn new() -> Self {
-        let sources = Lists::shipped().iter().filter(|source| THEMES.iter().any(|theme| source.file.starts_with(theme)));
-        let lists = Lists::build(sources.copied(), |_| true).unwrap_or_else(|faults| {
+        let lists = Lists::build(sources(), |_| true).unwrap_or_else(|faults| {
             panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         });
         Self { lists, normaliser: Normaliser::new(), scratch: Scratch::default() }
@@ -58,14 +64,16 @@ fn hateful_sentences_are_hit_and_their_honest_neighbours_pass() {
         for (expected, text) in sentences(language) {
             let ids: Vec<String> = judge.entries(&text).iter().map(|entry| entry.id.clone()).collect();
             match &expected {
-                Some(expected) if !ids.contains(expected) => wrong.push(format!("{text:?} has {ids:?}, not {expected}")),
+                Some(expected) if !ids.contains(expected) => {
+                    wrong.push(format!("{text:?} has {ids:?}, not {expected}"))
+                }
                 None if !ids.is_empty() => wrong.push(format!("{text:?} is honest and has {ids:?}")),
                 _ => hit.extend(ids),
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    for source in Lists::shipped().iter().filter(|source| THEMES.iter().any(|theme| source.file.starts_with(theme))) {
+    for source in sources() {
         for id in source.text.lines().filter_map(|line| line.strip_prefix("id = \"")?.strip_suffix('"')) {
             assert!(hit.contains(id), "{id} in {} is not shown by any sentence", source.file);
         }
@@ -74,7 +82,8 @@ fn hateful_sentences_are_hit_and_their_honest_neighbours_pass() {
 
 #[test]
 fn honest_texts_of_all_kinds_pass() {
-    let file = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/text/honest.tsv")).unwrap();
+    let file =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/text/honest.tsv")).unwrap();
     let mut judge = Judge::new();
     for line in file.lines().skip(1) {
         let text = line.rsplit('\t').next().unwrap();
