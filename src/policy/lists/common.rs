@@ -20,6 +20,10 @@ const COMMON: &[&str] = &[
     "account bank code number message order delivery card phone link click reply text stop offer money send payment \
      customer date appointment service address details email password security parcel update confirm login online \
      bestelling pakket rekening betaling nummer klant bericht commande colis compte paiement konto paket zahlung",
+    "sms app whatsapp numero numéro adresse foto photo video videos pay send open support team store shop visit \
+     telefoon adres betalen stuur sturen bellen bel envoyez envoyer appelez répondez repondez carte livraison banque \
+     payer telefon senden zahlen schicken antworten rufen lieferung karte danke merci bedankt hello hi bonjour hallo \
+     beste dear lieber euro eur uur heures uhr tomorrow morgen demain heute vandaag week semaine woche",
 ];
 
 static RANKS: LazyLock<HashMap<&'static str, u32>> = LazyLock::new(|| {
@@ -35,6 +39,9 @@ static RANKS: LazyLock<HashMap<&'static str, u32>> = LazyLock::new(|| {
 
 /// How often a word (or words that begin so) is to be met, in no unit: 2000 for the commonest.
 pub(super) fn frequency(word: &str, prefix: bool) -> u32 {
+    if word.bytes().all(|octet| octet.is_ascii_digit()) {
+        return 1000;
+    }
     let by_length = match word.chars().count() {
         0..=2 => 200,
         3 => 80,
