@@ -13,17 +13,21 @@ use super::common::frequency;
 use super::format::{Entry, List};
 use super::pattern::{self, Element, Word};
 use super::program::{
-    ACCEPT, Anchor, Judgement, Node, NodeIndex, Pattern, PhraseSet, Program, Step, Symbol, Unless, bit,
+    ACCEPT, Anchor, Judgement, Need, Node, NodeIndex, Pattern, PhraseSet, Program, Step, Symbol, Unless, bit,
 };
-use super::vocabulary::{NONE, Vocabulary, WordIndex};
+use super::vocabulary::{Vocabulary, WordIndex};
 
 /// A spelling, as a whole word or as a prefix, by the order in which it was met.
 type Form = u32;
 
+/// Nearly every text has a word of that frequency.
+const COMMON: u32 = 500;
+
 /// An anchor whose word and needs are still sets of forms.
 struct Draft {
     symbol: u32,
-    needs: [Option<u32>; 2],
+    /// Symbols; whether behind the anchor.
+    needs: [Option<(u32, bool)>; 2],
     before: NodeIndex,
     behind: NodeIndex,
     pattern: u32,
@@ -137,10 +141,14 @@ impl Compiler {
             pieces.iter().enumerate().filter_map(|(index, piece)| Some((self.cost(piece)?, index))).collect();
         others.sort_unstable();
         let found = self.anchors(pieces, ACCEPT, ACCEPT);
-        let mut others = others.into_iter().map(|(_, index)| index).filter(|index| Some(*index) != found);
-        let mut need = || match pieces.get(others.next()?) {
-            Some(Piece::Ways(ways)) => Some(self.symbol(ways.needed.clone())),
-            _ => None,
+        let mut others = others.into_iter().filter(|(_, index)| Some(*index) != found);
+        let mut need = || {
+            others.find_map(|(_, index)| match pieces.get(index) {
+                Some(Piece::Ways(ways)) if self.tells(&ways.needed) => {
+                    Some((self.symbol(ways.needed.clone()), Some(index) > found))
+                }
+                _ => None,
+            })
         };
         let needs = [need(), need()];
         for draft in self.drafts.iter_mut().skip(drafts) {
@@ -189,6 +197,12 @@ impl Compiler {
     fn cost_of(&self, forms: &[Form]) -> u64 {
         let uses = forms.iter().filter_map(|form| self.uses.get(*form as usize));
         uses.map(|form| u64::from(form.frequency) * (16 + u64::from(form.anchors))).sum()
+    }
+
+    /// Whether it says something of a text that it has one of these.
+    fn tells(&self, forms: &[Form]) -> bool {
+        let mut uses = forms.iter().filter_map(|form| self.uses.get(*form as usize));
+        uses.all(|form| form.frequency < COMMON)
     }
 
     fn cost_of_symbol(&self, symbol: u32) -> u64 {
@@ -429,7 +443,7 @@ fn words_by_place(by_place: &[Vec<usize>]) -> Vec<WordIndex> {
 fn place_needs(program: &mut Program, drafts: &[Draft], words: usize) -> HashMap<u32, u32> {
     let mut needs = HashMap::new();
     let mut by_word: Vec<Vec<u32>> = vec![Vec::new(); words];
-    for symbol in drafts.iter().flat_map(|draft| draft.needs).flatten() {
+    for (symbol, _) in drafts.iter().flat_map(|draft| draft.needs).flatten() {
         let next = needs.len() as u32;
         if *needs.entry(symbol).or_insert(next) != next {
             continue;
@@ -453,9 +467,15 @@ fn place_needs(program: &mut Program, drafts: &[Draft], words: usize) -> HashMap
 fn place_anchors(program: &mut Program, drafts: &[Draft], by_place: &[Vec<usize>], needs: &HashMap<u32, u32>) {
     for indexes in by_place.iter().filter(|indexes| !indexes.is_empty()) {
         let start = program.anchors.len() as u32;
+        let need = |need: Option<(u32, bool)>| match need.and_then(|(need, behind)| Some((*needs.get(&need)?, behind)))
+        {
+            None => Need::Nothing,
+            Some((need, true)) => Need::Behind(need),
+            Some((need, false)) => Need::Before(need),
+        };
         for draft in indexes.iter().filter_map(|index| drafts.get(*index)) {
             program.anchors.push(Anchor {
-                needs: draft.needs.map(|need| need.and_then(|need| needs.get(&need).copied()).unwrap_or(NONE)),
+                needs: draft.needs.map(need),
                 before: draft.before,
                 behind: draft.behind,
                 pattern: draft.pattern,

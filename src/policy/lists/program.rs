@@ -58,11 +58,19 @@ pub(super) fn bit(word: WordIndex) -> u64 {
     if word == NONE { 0 } else { 1 << (word & 63) }
 }
 
+/// A set of words of which one must be there, by its number among such sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    Nothing,
+    Before(u32),
+    Behind(u32),
+}
+
 /// Why a word may begin a match.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Anchor {
-    /// Each of these needs the text around must meet, or there is no match; [`NONE`] is met by all.
-    pub(super) needs: [u32; 2],
+    /// Each of these the text around must meet, or there is no match.
+    pub(super) needs: [Need; 2],
     /// What must be before, from near to far, and what behind.
     pub(super) before: NodeIndex,
     pub(super) behind: NodeIndex,

@@ -6,7 +6,8 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::program::{Anchor, Node, NodeIndex, Program, Step};
+use super::pattern::MAX_WORDS;
+use super::program::{Anchor, Need, Node, NodeIndex, Program, Step};
 use super::quotes;
 use super::vocabulary::{self, NONE, WordIndex};
 use super::words::{Padded, is_letter};
@@ -16,8 +17,6 @@ use super::{Edge, Edges, EntryIndex, Hit};
 pub(super) const MAX_OCTETS: usize = 200;
 /// Octets of a link that count; what comes behind them are words.
 const MAX_LINK: usize = 100;
-/// Words whose presence is looked up together. No pattern looks farther: [`MAX_OCTETS`] have fewer words.
-const BLOCK: usize = 128;
 /// Steps of one match after which failures are remembered.
 const PATIENCE: usize = 48;
 
@@ -27,7 +26,7 @@ pub struct Scratch {
     padded: Padded,
     tokens: Vec<Token>,
     around: Vec<Around>,
-    present: Vec<u64>,
+    seen: Seen,
     failed: Vec<u128>,
 }
 
@@ -58,7 +57,7 @@ pub(super) fn scan(
     mut found: impl FnMut(Hit) -> ControlFlow<()>,
 ) {
     let anchored = program.anchored.len() as WordIndex;
-    let Scratch { padded, tokens, around, present, failed } = scratch;
+    let Scratch { padded, tokens, around, seen, failed } = scratch;
     tokens.clear();
     let mut any = false;
     vocabulary::each(&program.vocabulary, view, padded, |start, end, word| {
@@ -68,55 +67,82 @@ pub(super) fn scan(
     if !any {
         return;
     }
-    let mut present = Present { program, tokens, met: present, block: None };
+    let mut present = Present::new(program, tokens, !links.is_empty(), seen);
     around.clear();
     let mut matcher = Matcher::new(program, view, tokens, links, edges, around, failed);
-    for (index, token) in tokens.iter().enumerate() {
+    'text: for (index, token) in tokens.iter().enumerate() {
         let Some(anchors) = program.anchored.get(token.word as usize) else { continue };
-        present.turn_to(index / BLOCK);
+        present.turn_to(index);
         let anchors = program.anchors.get(anchors.start as usize..anchors.end as usize).unwrap_or_default();
-        for anchor in anchors.iter().filter(|anchor| anchor.needs.iter().all(|need| present.meets(*need))) {
+        for anchor in anchors.iter().filter(|anchor| anchor.needs.iter().all(|need| present.meets(*need, index))) {
             if let Some(hit) = matcher.attempt(anchor, index)
                 && found(hit).is_break()
             {
-                return;
+                break 'text;
             }
         }
     }
+    present.end();
 }
 
 /// Which needs of patterns the text around a word meets. Most matches would fail for want of a word, and are not tried.
 struct Present<'s> {
     program: &'s Program,
     tokens: &'s [Token],
-    met: &'s mut Vec<u64>,
-    block: Option<usize>,
+    seen: &'s mut Seen,
+    /// Words that a match may look at on either side.
+    width: usize,
+    /// Words whose needs have been noted.
+    noted: usize,
 }
 
-impl Present<'_> {
-    /// Looks at a block of words and its neighbours.
-    fn turn_to(&mut self, block: usize) {
-        if self.block == Some(block) {
-            return;
+/// When a word last met each need, on a clock that runs on from text to text: what is old needs no clearing.
+#[derive(Debug, Default)]
+struct Seen {
+    last: Vec<u64>,
+    clock: u64,
+}
+
+impl<'s> Present<'s> {
+    fn new(program: &'s Program, tokens: &'s [Token], links: bool, seen: &'s mut Seen) -> Self {
+        if seen.last.len() < program.needs {
+            seen.last.resize(program.needs, 0);
         }
-        self.block = Some(block);
-        self.met.clear();
-        self.met.resize(self.program.needs / 64 + 1, 0);
-        let near = (block + 2) * BLOCK;
-        let tokens = self.tokens.get(block.saturating_sub(1) * BLOCK..near.min(self.tokens.len())).unwrap_or_default();
-        for token in tokens {
+        // Where a link may be stepped over as one word, only octets bound what is looked at.
+        let width = if links { MAX_OCTETS } else { MAX_WORDS };
+        seen.clock += MAX_OCTETS as u64 + 1;
+        Self { program, tokens, seen, width, noted: 0 }
+    }
+
+    /// Notes what the words around `index` meet.
+    fn turn_to(&mut self, index: usize) {
+        let start = self.noted.max(index.saturating_sub(self.width));
+        let end = (index + self.width + 1).min(self.tokens.len());
+        for (index, token) in self.tokens.iter().enumerate().take(end).skip(start) {
             let Some(needs) = self.program.needed_as.get(token.word as usize) else { continue };
             for need in self.program.needs_of.get(needs.start as usize..needs.end as usize).unwrap_or_default() {
-                if let Some(word) = self.met.get_mut((need >> 6) as usize) {
-                    *word |= 1 << (need & 63);
+                if let Some(last) = self.seen.last.get_mut(*need as usize) {
+                    *last = self.seen.clock + index as u64;
                 }
             }
         }
+        self.noted = self.noted.max(end);
     }
 
+    /// Whether the words around `index` may meet a need.
     #[inline]
-    fn meets(&self, need: u32) -> bool {
-        need == NONE || self.met.get((need >> 6) as usize).is_some_and(|word| word >> (need & 63) & 1 != 0)
+    fn meets(&self, need: Need, index: usize) -> bool {
+        let now = self.seen.clock + index as u64;
+        match need {
+            Need::Nothing => true,
+            Need::Before(need) => self.seen.last.get(need as usize).is_some_and(|last| last + self.width as u64 >= now),
+            Need::Behind(need) => self.seen.last.get(need as usize).is_some_and(|last| *last > now),
+        }
+    }
+
+    /// The next text comes later.
+    fn end(self) {
+        self.seen.clock += self.tokens.len() as u64;
     }
 }
 
