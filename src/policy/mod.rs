@@ -10,6 +10,7 @@ mod limiter;
 mod message;
 mod references;
 mod rules;
+pub mod score;
 mod snapshot;
 mod verdict;
 
