@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod run;
 mod sim;
+mod train;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -108,6 +109,8 @@ enum Command {
     /// Simulate a message centre or its clients, for load tests
     #[command(subcommand)]
     Sim(sim::Sim),
+    /// Make a score model of labelled texts, and say how it does on texts that it has not seen
+    Train(train::TrainArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -143,6 +146,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Check => check::check(&arguments.config),
         Command::Demo => demo::demo(),
         Command::Sim(sim) => sim::run(sim),
+        Command::Train(arguments) => train::train(&arguments),
         Command::Completions { shell } => completions(shell),
     }
 }
