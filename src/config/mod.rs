@@ -7,9 +7,9 @@ mod account;
 mod fault;
 mod load;
 mod pem;
-mod reader;
+pub(crate) mod reader;
 mod rule;
-mod value;
+pub(crate) mod value;
 
 #[cfg(test)]
 mod tests;

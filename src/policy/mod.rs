@@ -7,6 +7,7 @@
 pub mod clauses;
 mod cleared;
 mod limiter;
+pub mod lists;
 mod message;
 mod references;
 mod rules;
