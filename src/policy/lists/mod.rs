@@ -115,8 +115,37 @@ pub struct Lists {
 impl Lists {
     /// The lists that come with the program.
     pub fn shipped() -> &'static [Source<'static>] {
-        const SHIPPED: &[Source<'static>] =
-            &[Source { file: "sample.en.toml", text: include_str!("data/sample.en.toml") }];
+        const SHIPPED: &[Source<'static>] = &[
+            Source { file: "sample.en.toml", text: include_str!("data/sample.en.toml") },
+            Source { file: "confidential.en.toml", text: include_str!("data/confidential.en.toml") },
+            Source { file: "confidential.nl.toml", text: include_str!("data/confidential.nl.toml") },
+            Source { file: "confidential.fr.toml", text: include_str!("data/confidential.fr.toml") },
+            Source { file: "confidential.de.toml", text: include_str!("data/confidential.de.toml") },
+            Source { file: "deception.en.toml", text: include_str!("data/deception.en.toml") },
+            Source { file: "deception.nl.toml", text: include_str!("data/deception.nl.toml") },
+            Source { file: "deception.fr.toml", text: include_str!("data/deception.fr.toml") },
+            Source { file: "deception.de.toml", text: include_str!("data/deception.de.toml") },
+            Source { file: "harm.en.toml", text: include_str!("data/harm.en.toml") },
+            Source { file: "harm.nl.toml", text: include_str!("data/harm.nl.toml") },
+            Source { file: "harm.fr.toml", text: include_str!("data/harm.fr.toml") },
+            Source { file: "harm.de.toml", text: include_str!("data/harm.de.toml") },
+            Source { file: "illegal.en.toml", text: include_str!("data/illegal.en.toml") },
+            Source { file: "illegal.nl.toml", text: include_str!("data/illegal.nl.toml") },
+            Source { file: "illegal.fr.toml", text: include_str!("data/illegal.fr.toml") },
+            Source { file: "illegal.de.toml", text: include_str!("data/illegal.de.toml") },
+            Source { file: "rescue.en.toml", text: include_str!("data/rescue.en.toml") },
+            Source { file: "rescue.nl.toml", text: include_str!("data/rescue.nl.toml") },
+            Source { file: "rescue.fr.toml", text: include_str!("data/rescue.fr.toml") },
+            Source { file: "rescue.de.toml", text: include_str!("data/rescue.de.toml") },
+            Source { file: "pictures.en.toml", text: include_str!("data/pictures.en.toml") },
+            Source { file: "pictures.nl.toml", text: include_str!("data/pictures.nl.toml") },
+            Source { file: "pictures.fr.toml", text: include_str!("data/pictures.fr.toml") },
+            Source { file: "pictures.de.toml", text: include_str!("data/pictures.de.toml") },
+            Source { file: "health.en.toml", text: include_str!("data/health.en.toml") },
+            Source { file: "health.nl.toml", text: include_str!("data/health.nl.toml") },
+            Source { file: "health.fr.toml", text: include_str!("data/health.fr.toml") },
+            Source { file: "health.de.toml", text: include_str!("data/health.de.toml") },
+        ];
         SHIPPED
     }
 
