@@ -55,14 +55,14 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// The file as a whole cannot be used.
-    pub(super) fn of_file(file: &str, message: String, help: &str) -> Self {
+    /// The file, or what is named in its place, cannot be used as a whole.
+    pub(crate) fn of_file(file: &str, message: String, help: &str) -> Self {
         let fault = Fault { position: None, key: String::new(), message, help: help.to_owned(), span: 0..0 };
         Self { file: file.to_owned(), text: String::new(), faults: vec![fault], omitted: 0 }
     }
 
     /// What the reader found in `text`, with the TOML parser's own errors; `None` if there is nothing.
-    pub(super) fn collect(file: &str, text: &str, syntax: &[toml::de::Error], document: Document<'_>) -> Option<Self> {
+    pub(crate) fn collect(file: &str, text: &str, syntax: &[toml::de::Error], document: Document<'_>) -> Option<Self> {
         let lines = Lines::new(text);
         let wreckage = Wreckage::new(&lines, syntax);
         let (found, omitted) = document.into_found();

@@ -15,8 +15,8 @@ use super::fault::Faults;
 use super::reader::{Document, Table, nearest};
 use super::value::{Read as Outcome, Wrong};
 use super::{
-    Account, Admin, Audit, Brand, Concatenation, Config, ListFile, Listen, ListenTls, Mode, RuleName, RuleSettings,
-    Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress, UpstreamTls, account, pem, value,
+    Account, Admin, Audit, Brand, Concatenation, Config, ListFile, Listen, ListenTls, Mode, OwnEntry, OwnExpression, OwnWord,
+    RuleName, RuleSettings, Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress, UpstreamTls, account, pem, value,
 };
 use crate::pdu::{CommandStatus, HEADER_LEN};
 
@@ -47,7 +47,7 @@ impl Config {
     /// Every fault at once.
     pub fn parse(text: &str, file_name: &str, base_dir: &Path) -> Result<Self, Faults> {
         let (root, syntax) = DeTable::parse_recoverable(text);
-        let document = Document::new(base_dir);
+        let document = Document::new(file_name, text, base_dir);
         let config = config(Table::root(&document, root.into_inner()), version(text));
         match Faults::collect(file_name, text, &syntax, document) {
             Some(faults) => Err(faults),
@@ -238,11 +238,16 @@ fn policy(
     let concatenation = concatenation(table.section("concatenation"));
     let mut lists = table.section("lists");
     let (mut rules, mut shorteners, mut picture_links) = (BTreeMap::new(), Treatment::Record, Treatment::Record);
+    let (mut words, mut expressions) = (Vec::new(), Vec::new());
     for name in RuleName::ORDER {
         let mut section = table.section(name.name());
         rules.insert(name, rule(&mut section, name));
         match name {
             RuleName::Fraud => shorteners = section.or("shorteners", shorteners, value::choice(TREATMENTS)),
+            RuleName::Content => {
+                words = section.tables("word").into_iter().map(own_word).collect();
+                expressions = section.tables("expression").into_iter().map(own_expression).collect();
+            }
             RuleName::Media => picture_links = section.or("picture_links", picture_links, value::choice(TREATMENTS)),
             _ => {}
         }
@@ -251,11 +256,34 @@ fn policy(
         lists: list_files(&mut lists),
         languages: lists.list("languages", value::language),
         except: lists.list("except", value::category),
+        words,
+        expressions,
         brands,
         shorteners,
         picture_links,
     };
     (rules, concatenation, texts)
+}
+
+fn own_entry(table: &mut Table<'_>) -> OwnEntry {
+    OwnEntry {
+        place: table.place(),
+        id: table.required("id", "add a name that no other entry has", value::category).unwrap_or_default(),
+        clause: table.or("clause", 30, value::count(1..=u64::from(u16::MAX))),
+        category: table.or("category", "own".to_owned(), value::category),
+        language: table.or("language", "any".to_owned(), value::category),
+    }
+}
+
+fn own_word(mut table: Table<'_>) -> OwnWord {
+    let entry = own_entry(&mut table);
+    OwnWord { entry, patterns: table.list("match", value::string) }
+}
+
+fn own_expression(mut table: Table<'_>) -> OwnExpression {
+    let entry = own_entry(&mut table);
+    let expression = table.required("expression", "add a regular expression", value::string).unwrap_or_default();
+    OwnExpression { entry, expression }
 }
 
 /// Reads the operator's lists.

@@ -7,9 +7,9 @@ mod account;
 mod fault;
 mod load;
 mod pem;
-mod reader;
+pub(crate) mod reader;
 mod rule;
-mod value;
+pub(crate) mod value;
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,9 @@ use secrecy::SecretString;
 use crate::text::DefaultAlphabet;
 
 pub use fault::{Fault, Faults, Position};
-pub use rule::{Brand, ListFile, Mode, RuleName, RuleSettings, Texts, Treatment};
+pub use rule::{
+    Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, RuleName, RuleSettings, Texts, Treatment,
+};
 
 /// Everything that the configuration file says, checked.
 #[derive(Debug)]

@@ -13,33 +13,35 @@ use toml::de::{DeTable, DeValue};
 use super::value::{Read, Wrong};
 
 /// Faults kept of one file; more are only counted.
-pub(super) const MAX_FAULTS: usize = 10_000;
+pub(crate) const MAX_FAULTS: usize = 10_000;
 
 /// Octets of a key beyond which it is neither shown whole nor compared with the known ones.
 const MAX_KEY: usize = 64;
 
 /// One file while it is being read.
 #[derive(Debug)]
-pub(super) struct Document<'a> {
+pub(crate) struct Document<'a> {
+    file: &'a str,
+    text: &'a str,
     /// The folder that relative paths in the file start from.
-    pub(super) base: &'a Path,
+    pub(crate) base: &'a Path,
     found: RefCell<Vec<Found>>,
     omitted: Cell<usize>,
 }
 
 /// A fault as an offset range; its line and column are worked out when all are known.
 #[derive(Debug)]
-pub(super) struct Found {
-    pub(super) span: Range<usize>,
-    pub(super) key: String,
-    pub(super) message: String,
-    pub(super) help: String,
-    pub(super) nature: Nature,
+pub(crate) struct Found {
+    pub(crate) span: Range<usize>,
+    pub(crate) key: String,
+    pub(crate) message: String,
+    pub(crate) help: String,
+    pub(crate) nature: Nature,
 }
 
 /// What a syntax error elsewhere in the file makes of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nature {
+pub(crate) enum Nature {
     /// A value is wrong: it stands on its own.
     Value,
     /// A key is unknown or of the wrong shape: a spoilt table header may have put it there.
@@ -49,8 +51,8 @@ pub(super) enum Nature {
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn new(base: &'a Path) -> Self {
-        Self { base, found: RefCell::default(), omitted: Cell::new(0) }
+    pub(crate) fn new(file: &'a str, text: &'a str, base: &'a Path) -> Self {
+        Self { file, text, base, found: RefCell::default(), omitted: Cell::new(0) }
     }
 
     fn push(&self, found: Found) {
@@ -63,14 +65,14 @@ impl<'a> Document<'a> {
     }
 
     /// What was found, and how much more there was.
-    pub(super) fn into_found(self) -> (Vec<Found>, usize) {
+    pub(crate) fn into_found(self) -> (Vec<Found>, usize) {
         (self.found.into_inner(), self.omitted.get())
     }
 }
 
 /// A table whose keys are taken one by one.
 #[derive(Debug)]
-pub(super) struct Table<'d> {
+pub(crate) struct Table<'d> {
     document: &'d Document<'d>,
     path: String,
     span: Range<usize>,
@@ -80,17 +82,31 @@ pub(super) struct Table<'d> {
 }
 
 impl<'d> Table<'d> {
-    pub(super) fn root(document: &'d Document<'d>, entries: DeTable<'d>) -> Self {
+    pub(crate) fn root(document: &'d Document<'d>, entries: DeTable<'d>) -> Self {
         Self { document, path: String::new(), span: 0..0, entries, known: Vec::new() }
     }
 
     /// The folder that relative paths start from.
-    pub(super) fn base(&self) -> &'d Path {
+    pub(crate) fn base(&self) -> &'d Path {
         self.document.base
     }
 
+    /// File, line and key of this table, for what is checked when the whole file has been read.
+    pub(super) fn place(&self) -> String {
+        let before = self.document.text.get(..self.span.start).unwrap_or_default();
+        let line = before.bytes().filter(|octet| *octet == b'\n').count() + 1;
+        format!("{}:{line}: {}", self.document.file, self.path)
+    }
+
+    /// From here on faults name this table of an array by `name` in place of its index.
+    pub(crate) fn call(&mut self, name: &str) {
+        let array = self.path.rfind('[').unwrap_or(self.path.len());
+        self.path.truncate(array);
+        self.path.push_str(&format!("[{name}]"));
+    }
+
     /// The whole key of this table.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
@@ -115,18 +131,18 @@ impl<'d> Table<'d> {
     }
 
     /// The value of `key`, if it is there and right.
-    pub(super) fn optional<T>(&mut self, key: &'static str, read: impl Fn(&DeValue<'_>) -> Read<T>) -> Option<T> {
+    pub(crate) fn optional<T>(&mut self, key: &'static str, read: impl Fn(&DeValue<'_>) -> Read<T>) -> Option<T> {
         let value = self.take(key)?;
         read(value.get_ref()).map_err(|wrong| self.report(value.span(), self.key(key), wrong, Nature::Value)).ok()
     }
 
     /// The value of `key`, or `default`.
-    pub(super) fn or<T>(&mut self, key: &'static str, default: T, read: impl Fn(&DeValue<'_>) -> Read<T>) -> T {
+    pub(crate) fn or<T>(&mut self, key: &'static str, default: T, read: impl Fn(&DeValue<'_>) -> Read<T>) -> T {
         self.optional(key, read).unwrap_or(default)
     }
 
     /// The value of `key`, which must be there; `help` says what to write.
-    pub(super) fn required<T>(
+    pub(crate) fn required<T>(
         &mut self,
         key: &'static str,
         help: &str,
@@ -139,30 +155,69 @@ impl<'d> Table<'d> {
     }
 
     /// The values of an array; absent is empty.
-    pub(super) fn list<T>(&mut self, key: &'static str, read: impl Fn(&DeValue<'_>) -> Read<T>) -> Vec<T> {
+    pub(crate) fn list<T>(&mut self, key: &'static str, read: impl Fn(&DeValue<'_>) -> Read<T>) -> Vec<T> {
         let Some(value) = self.take(key) else { return Vec::new() };
+        self.items(&value, &self.key(key), read)
+    }
+
+    /// The values of an array, which must be there and not be empty; `help` says what to write.
+    pub(crate) fn filled_list<T>(
+        &mut self,
+        key: &'static str,
+        help: &str,
+        read: impl Fn(&DeValue<'_>) -> Read<T>,
+    ) -> Vec<T> {
+        let Some(value) = self.take(key) else {
+            self.missing(key, help);
+            return Vec::new();
+        };
+        self.refuse_empty(&value, &self.key(key), help);
+        self.items(&value, &self.key(key), read)
+    }
+
+    /// All arrays under names of the user's choice, sorted by name; none may be empty.
+    pub(crate) fn named_lists<T>(
+        mut self,
+        help: &str,
+        read: impl Fn(&DeValue<'_>) -> Read<T>,
+    ) -> Vec<(String, Vec<T>)> {
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        let list = |(name, value): (Spanned<std::borrow::Cow<'_, str>>, Spanned<DeValue<'_>>)| {
+            let path = self.key(name.get_ref());
+            self.refuse_empty(&value, &path, help);
+            (name.into_inner().into_owned(), self.items(&value, &path, &read))
+        };
+        entries.map(list).collect()
+    }
+
+    fn refuse_empty(&self, value: &Spanned<DeValue<'_>>, path: &str, help: &str) {
+        if matches!(value.get_ref(), DeValue::Array(items) if items.is_empty()) {
+            self.report(value.span(), path.to_owned(), Wrong::because("is empty", help), Nature::Value);
+        }
+    }
+
+    fn items<T>(&self, value: &Spanned<DeValue<'_>>, path: &str, read: impl Fn(&DeValue<'_>) -> Read<T>) -> Vec<T> {
         let DeValue::Array(items) = value.get_ref() else {
-            self.report(value.span(), self.key(key), Wrong::expected(value.get_ref(), "an array"), Nature::Value);
+            let wrong = Wrong::expected(value.get_ref(), "an array");
+            self.report(value.span(), path.to_owned(), wrong, Nature::Value);
             return Vec::new();
         };
         let read_item = |(index, item): (usize, &Spanned<DeValue<'_>>)| {
             read(item.get_ref())
-                .map_err(|wrong| {
-                    self.report(item.span(), format!("{}[{index}]", self.key(key)), wrong, Nature::Value);
-                })
+                .map_err(|wrong| self.report(item.span(), format!("{path}[{index}]"), wrong, Nature::Value))
                 .ok()
         };
         items.iter().enumerate().filter_map(read_item).collect()
     }
 
     /// The table under `key`, if it is there.
-    pub(super) fn table(&mut self, key: &'static str) -> Option<Table<'d>> {
+    pub(crate) fn table(&mut self, key: &'static str) -> Option<Table<'d>> {
         let value = self.take(key)?;
         self.subtable(value, self.key(key))
     }
 
     /// The table under `key`; absent is empty.
-    pub(super) fn section(&mut self, key: &'static str) -> Table<'d> {
+    pub(crate) fn section(&mut self, key: &'static str) -> Table<'d> {
         let path = self.key(key);
         self.table(key).unwrap_or_else(|| Table {
             document: self.document,
@@ -174,7 +229,7 @@ impl<'d> Table<'d> {
     }
 
     /// The tables of `[[key]]`, in order.
-    pub(super) fn tables(&mut self, key: &'static str) -> Vec<Table<'d>> {
+    pub(crate) fn tables(&mut self, key: &'static str) -> Vec<Table<'d>> {
         let Some(value) = self.take(key) else { return Vec::new() };
         let path = self.key(key);
         let span = value.span();
@@ -194,7 +249,7 @@ impl<'d> Table<'d> {
     }
 
     /// All tables under names of the user's choice, sorted by name.
-    pub(super) fn named_tables(mut self) -> Vec<(String, Table<'d>)> {
+    pub(crate) fn named_tables(mut self) -> Vec<(String, Table<'d>)> {
         std::mem::take(&mut self.entries)
             .into_iter()
             .filter_map(|(name, value)| {
@@ -217,27 +272,27 @@ impl<'d> Table<'d> {
     }
 
     /// Whether `key`, which must have been asked for, is in the file.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.known.iter().any(|(name, span)| *name == key && span.is_some())
     }
 
     /// The outcome of a check of `key` that went beyond its value.
-    pub(super) fn checked<T>(&self, key: &str, outcome: Read<T>) -> Option<T> {
+    pub(crate) fn checked<T>(&self, key: &str, outcome: Read<T>) -> Option<T> {
         outcome.map_err(|wrong| self.report(self.span_of(key), self.key(key), wrong, Nature::Value)).ok()
     }
 
     /// A fault that takes more than one value to see: at `key` if that is there, else at the table.
-    pub(super) fn fault(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn fault(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
         self.report(self.span_of(key), self.key(key), Wrong::because(message, help), Nature::Value);
     }
 
     /// `key` names something that is not there.
-    pub(super) fn dangling(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn dangling(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
         self.report(self.span_of(key), self.key(key), Wrong::because(message, help), Nature::Absence);
     }
 
     /// `key` must be there and is not.
-    pub(super) fn missing(&self, key: &str, help: &str) {
+    pub(crate) fn missing(&self, key: &str, help: &str) {
         self.report(self.span.clone(), self.key(key), Wrong::because("is missing", help), Nature::Absence);
     }
 
@@ -265,7 +320,7 @@ impl Drop for Table<'_> {
 }
 
 /// The candidate that `word` may be a slip of.
-pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     if word.len() > MAX_KEY {
         return None;
     }
@@ -278,7 +333,7 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>)
 }
 
 /// `a, b, c`
-pub(super) fn list<'c>(words: impl Iterator<Item = &'c str>) -> String {
+pub(crate) fn list<'c>(words: impl Iterator<Item = &'c str>) -> String {
     let mut words: Vec<&str> = words.collect();
     words.sort_unstable();
     words.join(", ")

@@ -115,6 +115,10 @@ pub struct Texts {
     pub languages: Vec<String>,
     /// Entries and categories that do not count.
     pub except: Vec<String>,
+    /// The operator's own words, given in the configuration.
+    pub words: Vec<OwnWord>,
+    /// The operator's own expressions.
+    pub expressions: Vec<OwnExpression>,
     /// Brands that nobody may imitate.
     pub brands: Vec<Brand>,
     /// Links through URL shorteners.
@@ -130,6 +134,39 @@ pub struct ListFile {
     pub file: String,
     /// What is in it.
     pub text: String,
+}
+
+/// What the operator's words and expressions have in common.
+#[derive(Debug, Clone)]
+pub struct OwnEntry {
+    /// File, line and key, for faults that show later.
+    pub place: String,
+    /// Its name in records.
+    pub id: String,
+    /// The clause that it stands for.
+    pub clause: u16,
+    /// What it is about.
+    pub category: String,
+    /// ISO 639-1, or `any`.
+    pub language: String,
+}
+
+/// `[[policy.content.word]]`
+#[derive(Debug, Clone)]
+pub struct OwnWord {
+    /// Its name and clause.
+    pub entry: OwnEntry,
+    /// Patterns as in a list.
+    pub patterns: Vec<String>,
+}
+
+/// `[[policy.content.expression]]`
+#[derive(Debug, Clone)]
+pub struct OwnExpression {
+    /// Its name and clause.
+    pub entry: OwnEntry,
+    /// A regular expression over the text in lower case.
+    pub expression: String,
 }
 
 /// `[[brand]]`

@@ -26,24 +26,24 @@ const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
 const MAX_ARGON2_MEMORY: u32 = 1024 * 1024;
 
 /// The outcome of reading one value.
-pub(super) type Read<T> = Result<T, Wrong>;
+pub(crate) type Read<T> = Result<T, Wrong>;
 
 /// Why a value cannot be used.
 #[derive(Debug)]
-pub(super) struct Wrong {
+pub(crate) struct Wrong {
     /// What it is.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// What was expected, or what to do.
-    pub(super) help: String,
+    pub(crate) help: String,
 }
 
 impl Wrong {
     /// `value` is not `expected`.
-    pub(super) fn expected(value: &DeValue<'_>, expected: &str) -> Self {
+    pub(crate) fn expected(value: &DeValue<'_>, expected: &str) -> Self {
         Self::because(format!("is {}", describe(value)), format!("expected {expected}"))
     }
 
-    pub(super) fn because(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn because(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { message: message.into(), help: help.into() }
     }
 }
@@ -71,7 +71,7 @@ fn text<'v>(value: &'v DeValue<'_>, expected: &str) -> Read<&'v str> {
 }
 
 /// Parses a string, or says what was expected.
-fn parsed<T>(value: &DeValue<'_>, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Read<T> {
+pub(crate) fn parsed<T>(value: &DeValue<'_>, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Read<T> {
     parse(text(value, expected)?).ok_or_else(|| Wrong::expected(value, expected))
 }
 
@@ -80,7 +80,7 @@ pub(super) fn boolean(value: &DeValue<'_>) -> Read<bool> {
 }
 
 /// Free text without control characters, trimmed.
-pub(super) fn string(value: &DeValue<'_>) -> Read<String> {
+pub(crate) fn string(value: &DeValue<'_>) -> Read<String> {
     let expected = format!("a string of 1 to {MAX_STRING} characters on one line");
     parsed(value, &expected, |text| {
         let text = text.trim();
@@ -140,7 +140,7 @@ fn integer(value: &DeValue<'_>, range: &RangeInclusive<u64>) -> Read<u64> {
 }
 
 /// A number of things.
-pub(super) fn count<T: TryFrom<u64>>(range: RangeInclusive<u64>) -> impl Fn(&DeValue<'_>) -> Read<T> {
+pub(crate) fn count<T: TryFrom<u64>>(range: RangeInclusive<u64>) -> impl Fn(&DeValue<'_>) -> Read<T> {
     move |value| T::try_from(integer(value, &range)?).map_err(|_| Wrong::expected(value, "a smaller integer"))
 }
 
@@ -273,7 +273,7 @@ pub(super) fn domain(value: &DeValue<'_>) -> Read<String> {
 }
 
 /// A country code.
-pub(super) fn country(value: &DeValue<'_>) -> Read<String> {
+pub(crate) fn country(value: &DeValue<'_>) -> Read<String> {
     parsed(value, r#"a country as two upper-case letters (ISO 3166-1 alpha-2) such as "BE""#, |text| {
         (text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())).then(|| text.to_owned())
     })
@@ -290,7 +290,7 @@ pub(super) fn date(value: &DeValue<'_>) -> Read<jiff::civil::Date> {
 }
 
 /// One of a few words.
-pub(super) fn choice<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&DeValue<'_>) -> Read<T> {
+pub(crate) fn choice<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&DeValue<'_>) -> Read<T> {
     move |value| {
         let chosen = value.as_str().and_then(|text| words.iter().find(|(word, _)| *word == text));
         chosen.map(|(_, meaning)| *meaning).ok_or_else(|| {

@@ -9,6 +9,7 @@ mod cleared;
 mod concatenation;
 mod contact;
 mod explain;
+mod expressions;
 mod inspection;
 mod limiter;
 pub mod lists;

@@ -7,9 +7,13 @@
 
 mod run;
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 
 use super::concatenation::{Assembly, Piece};
+use super::expressions::{self, Expressions};
 use super::lists::{self, Edge, Edges, Lists};
 use super::message::{Coding, Submission};
 use super::{AccountFacts, Clause, Evidence, Field, Spot};
@@ -87,6 +91,7 @@ impl Findings {
 #[derive(Debug)]
 pub(super) struct Inspector {
     lists: Lists,
+    expressions: Expressions,
 }
 
 /// Buffers that are used again for every message that a thread judges, so that none of them allocates.
@@ -101,6 +106,7 @@ struct Scratch {
 #[derive(Debug, Default)]
 struct Search {
     lists: lists::Scratch,
+    expressions: expressions::Scratch,
 }
 
 thread_local! {
@@ -113,13 +119,19 @@ impl Inspector {
     /// # Errors
     /// Every fault of the operator's lists.
     pub(super) fn new(texts: &config::Texts) -> Result<Self, Vec<Faults>> {
-        let own = texts.lists.iter().map(|list| lists::Source { file: &list.file, text: &list.text });
+        let words: Vec<config::ListFile> = texts.words.iter().map(list_of).collect();
+        let own = texts.lists.iter().chain(&words).map(|list| lists::Source { file: &list.file, text: &list.text });
         let lists = Lists::build(Lists::shipped().iter().copied().chain(own), |entry| {
             let languages = &texts.languages;
             let spoken = languages.is_empty() || entry.language == "any" || languages.contains(&entry.language);
             spoken && !texts.except.contains(&entry.id) && !texts.except.contains(&entry.category)
-        })?;
-        Ok(Self { lists })
+        });
+        match (lists, Expressions::new(&texts.expressions)) {
+            (Ok(lists), Ok(expressions)) => Ok(Self { lists, expressions }),
+            (lists, expressions) => {
+                Err([lists.err(), expressions.err()].into_iter().flatten().flatten().collect())
+            }
+        }
     }
 
     /// How many entries the lists have.
@@ -270,4 +282,15 @@ fn readings<'t>(
         }
         Err(undecodable) => Err(Evidence::Undecodable(undecodable)),
     }
+}
+
+/// A word of the configuration as a list of one entry.
+fn list_of(word: &config::OwnWord) -> config::ListFile {
+    let config::OwnEntry { place, id, clause, category, language } = &word.entry;
+    let patterns = toml::Value::from(word.patterns.clone());
+    let text = format!(
+        "rule = 'content'\nlanguage = '{language}'\nclause = {clause}\ncategory = '{category}'\n\
+         [[entry]]\nid = '{id}'\nmatch = {patterns}\n"
+    );
+    config::ListFile { file: place.clone(), text }
 }

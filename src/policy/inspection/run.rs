@@ -2,10 +2,15 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::super::lists::{Edges, Hit, ListRule};
-use super::super::{AccountFacts, Evidence, Octets, Span, Spot};
+use super::super::expressions::Exhausted;
+use super::super::lists::{Edge, Edges, EntryText, Hit, ListRule};
+use super::super::{AccountFacts, Clause, Evidence, Octets, Span, Spot};
 use super::{Findings, Found, Ground, Inspector, Scratch};
+use crate::config::OwnEntry;
 use crate::text::{Extent, Normal, Normaliser, Place, Readings, Segment, View, ViewKind, origin, share};
+
+/// Clause 26: no asking for confidential data without prior contact or consent.
+const CONFIDENTIAL: Clause = Clause(26);
 
 /// The segments that a text is read from, in order.
 pub(super) struct Run<'r, 't> {
@@ -71,7 +76,7 @@ impl Inspector {
             match decoder.decode(run.segments, run.extent()) {
                 Ok(text) => {
                     read = true;
-                    self.look(text, &run, normaliser, search, findings);
+                    self.look(text, &run, normaliser, search, findings)?;
                 }
                 Err(undecodable) => failed = failed.or(Some(undecodable)),
             }
@@ -89,46 +94,82 @@ impl Inspector {
         normaliser: &mut Normaliser,
         search: &mut super::Search,
         findings: &mut Findings,
-    ) {
+    ) -> Result<(), Evidence> {
         let (normal, fresh) = (normaliser.normalise(text), run.fresh());
         for view in normal.views() {
             let fresh = fresh.clone().map(|fresh| normal.image(view.kind, fresh));
             if view.kind == ViewKind::Plain {
                 findings.plain = fresh.as_ref().map_or(view.text.len(), Range::len);
             }
+            let window = Window { view, normal: &normal, run, fresh: fresh.as_ref() };
             self.lists.scan(view.text, &[], run.edges, &mut search.lists, |hit| {
-                if hit.settled && fresh.as_ref().is_none_or(|fresh| touches(&hit.reach, fresh)) {
-                    self.hit(&hit, view, &normal, run, findings);
+                if hit.settled && window.is_fresh(&hit.reach) {
+                    self.hit(&hit, &window, findings);
                 }
                 ControlFlow::Continue(())
             });
+            let scanned = self.expressions.scan(view.text, &mut search.expressions, |entry, range| {
+                if window.is_settled(&range) && window.is_fresh(&range) {
+                    let OwnEntry { id, clause, category, language, .. } = entry;
+                    window.note((Ground::Content, *clause), [id, category, language], range, findings);
+                }
+            });
+            scanned.map_err(|Exhausted| Evidence::Hidden("a text that exhausts the operator's expressions"))?;
         }
+        Ok(())
     }
 
-    fn hit(&self, hit: &Hit, view: View<'_>, normal: &Normal<'_>, run: &Run<'_, '_>, findings: &mut Findings) {
-        let Some(entry) = self.lists.entry(hit.entry) else { return };
-        if run.account.declared().licences.contains(&entry.category) {
-            return;
-        }
-        let ground = match entry.rule {
+    fn hit(&self, hit: &Hit, window: &Window<'_, '_, '_, '_>, findings: &mut Findings) {
+        let Some(EntryText { id, rule, clause, language, category }) = self.lists.entry(hit.entry) else { return };
+        let ground = match rule {
             ListRule::Content => Ground::Content,
-            ListRule::Fraud if entry.clause.0 == 26 => Ground::Confidential,
+            ListRule::Fraud if *clause == CONFIDENTIAL => Ground::Confidential,
             ListRule::Fraud => Ground::Deception,
             ListRule::Media => Ground::Media,
             ListRule::Health => Ground::Health,
         };
-        findings.note(ground, || Found {
-            clause: entry.clause,
-            evidence: Evidence::Entry {
-                entry: Octets::new(entry.id.as_bytes()),
-                category: Octets::new(entry.category.as_bytes()),
-                language: Octets::new(entry.language.as_bytes()),
-                span: run.span(normal, view.kind, hit.span.clone()),
-            },
-        });
+        window.note((ground, clause.0), [id, category, language], hit.span.clone(), findings);
     }
 }
 
-fn touches(reach: &Range<usize>, fresh: &Range<usize>) -> bool {
-    reach.start < fresh.end && fresh.start < reach.end
+/// A view of a text, and what of it is judged.
+struct Window<'p, 'n, 'r, 't> {
+    view: View<'p>,
+    normal: &'p Normal<'n>,
+    run: &'p Run<'r, 't>,
+    fresh: Option<&'p Range<usize>>,
+}
+
+impl Window<'_, '_, '_, '_> {
+    /// Whether a range, or an octet beside it, is of the part that is judged.
+    fn is_fresh(&self, range: &Range<usize>) -> bool {
+        self.fresh.is_none_or(|fresh| range.start <= fresh.end && fresh.start <= range.end)
+    }
+
+    /// Whether no text that may still come is next to a range.
+    fn is_settled(&self, range: &Range<usize>) -> bool {
+        let Edges { left, right } = self.run.edges;
+        (left == Edge::End || range.start > 0) && (right == Edge::End || range.end < self.view.text.len())
+    }
+
+    fn note(
+        &self,
+        (ground, clause): (Ground, u16),
+        [id, category, language]: [&str; 3],
+        range: Range<usize>,
+        findings: &mut Findings,
+    ) {
+        if self.run.account.declared().licences.iter().any(|licence| licence == category) {
+            return;
+        }
+        findings.note(ground, || Found {
+            clause: Clause(clause),
+            evidence: Evidence::Entry {
+                entry: Octets::new(id.as_bytes()),
+                category: Octets::new(category.as_bytes()),
+                language: Octets::new(language.as_bytes()),
+                span: self.run.span(self.normal, self.view.kind, range),
+            },
+        });
+    }
 }

@@ -9,7 +9,22 @@
 //! Scanning is local: whether there is a hit depends on the text within its [`Hit::reach`] alone, so a text may be judged
 //! in windows that overlap and has the same hits however it is cut. Nothing here judges, does I/O or reads a clock.
 
+mod common;
+mod compile;
+mod format;
+mod pattern;
+mod program;
+mod quotes;
+mod scan;
+mod vocabulary;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
 use std::ops::{ControlFlow, Range};
+
+pub use scan::Scratch;
 
 use crate::config::Faults;
 use crate::policy::Clause;
@@ -91,14 +106,10 @@ pub struct Hit {
     pub settled: bool,
 }
 
-/// Buffers that scanning uses again.
-#[derive(Debug, Default)]
-pub struct Scratch {}
-
 /// Compiled lists.
 #[derive(Debug)]
 pub struct Lists {
-    entries: Vec<EntryText>,
+    program: program::Program,
 }
 
 impl Lists {
@@ -117,23 +128,30 @@ impl Lists {
         sources: impl IntoIterator<Item = Source<'a>>,
         keep: impl Fn(&EntryText) -> bool,
     ) -> Result<Self, Vec<Faults>> {
-        let _ = (sources.into_iter().count(), keep);
-        Ok(Self { entries: Vec::new() })
+        let (mut ids, mut faults) = (format::Ids::new(), Vec::new());
+        let mut compiler = compile::Compiler::new();
+        for source in sources {
+            match format::read(source, &mut ids) {
+                Ok(list) => compiler.list(list, &keep),
+                Err(found) => faults.push(found),
+            }
+        }
+        if faults.is_empty() { Ok(Self { program: compiler.finish() }) } else { Err(faults) }
     }
 
     /// What an entry says of itself.
     pub fn entry(&self, entry: EntryIndex) -> Option<&EntryText> {
-        self.entries.get(entry.0 as usize)
+        self.program.entries.get(entry.0 as usize)
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.program.entries.len()
     }
 
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.program.entries.is_empty()
     }
 
     /// Finds the hits in `view`, a view of [`crate::text::Normal`]; `links` are where links stand in it, in order.
@@ -145,6 +163,6 @@ impl Lists {
         scratch: &mut Scratch,
         found: impl FnMut(Hit) -> ControlFlow<()>,
     ) {
-        let _ = (view, links, edges, scratch, found);
+        scan::scan(&self.program, view, links, edges, scratch, found);
     }
 }

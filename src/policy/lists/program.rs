@@ -1,0 +1,126 @@
+//! What patterns are compiled to: steps from word to word, away from the word by which a pattern is found.
+//!
+//! Data only: `compile` makes it, `scan` follows it.
+
+use std::ops::Range;
+
+use super::EntryText;
+use super::vocabulary::{NONE, Vocabulary, WordIndex};
+
+/// A place among the nodes.
+pub(super) type NodeIndex = u32;
+/// The node at which every program ends well.
+pub(super) const ACCEPT: NodeIndex = 0;
+
+/// A step, and where to go when it succeeds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node {
+    pub(super) step: Step,
+    pub(super) next: NodeIndex,
+}
+
+/// What is asked of the text.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    /// Nothing more.
+    Accept,
+    /// The next word is this one.
+    Word(WordIndex),
+    /// The next word is one of a set.
+    Symbol(u32),
+    /// The next word is one of a set, and is still to be taken.
+    Peek(u32),
+    /// The next word has so many digits and nothing else.
+    Digits { least: u8, most: u8 },
+    /// The next words are a link.
+    Link,
+    /// A sentence ends here and another begins.
+    Boundary,
+    /// Up to so many words of any kind.
+    Gap { most: u8, across: bool },
+    /// First this way, then the next node.
+    Split(NodeIndex),
+}
+
+/// A set of words.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Symbol {
+    /// A bit for each of them, by [`bit`].
+    pub(super) mask: u64,
+    /// Where they lie among the members, sorted.
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+/// A word's bit in masks of 64.
+#[inline]
+pub(super) fn bit(word: WordIndex) -> u64 {
+    if word == NONE { 0 } else { 1 << (word & 63) }
+}
+
+/// Why a word may begin a match.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Anchor {
+    /// Of each of these masks the text around has a bit, or there is no match.
+    pub(super) needs: [u64; 2],
+    /// What must be before, from near to far, and what behind.
+    pub(super) before: NodeIndex,
+    pub(super) behind: NodeIndex,
+    pub(super) pattern: u32,
+}
+
+/// The nodes of one pattern, and whose it is.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    pub(super) entry: u32,
+    pub(super) nodes: Range<NodeIndex>,
+}
+
+/// What cancels a hit.
+#[derive(Debug, Clone)]
+pub(super) struct Unless {
+    pub(super) before: NodeIndex,
+    pub(super) behind: NodeIndex,
+    pub(super) nodes: Range<NodeIndex>,
+}
+
+/// How a hit of an entry is judged.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Judgement {
+    /// Whether it passes between quotation marks.
+    pub(super) quoted: bool,
+    /// Those of the file and those of the entry.
+    pub(super) unless: [Range<u32>; 2],
+    /// Words before and behind the hit that these look at.
+    pub(super) before: usize,
+    pub(super) behind: usize,
+}
+
+/// Everything that scanning reads.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) entries: Vec<EntryText>,
+    pub(super) judgements: Vec<Judgement>,
+    pub(super) vocabulary: Vocabulary,
+    /// By word: its anchors. Words without any come last and have no range here.
+    pub(super) anchored: Vec<Range<u32>>,
+    pub(super) anchors: Vec<Anchor>,
+    pub(super) patterns: Vec<Pattern>,
+    pub(super) unless: Vec<Unless>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) symbols: Vec<Symbol>,
+    pub(super) members: Vec<WordIndex>,
+}
+
+impl Program {
+    /// Whether a word belongs to a set.
+    #[inline]
+    pub(super) fn has(&self, symbol: u32, word: WordIndex) -> bool {
+        let Some(symbol) = self.symbols.get(symbol as usize) else { return false };
+        symbol.mask & bit(word) != 0
+            && self
+                .members
+                .get(symbol.start as usize..symbol.end as usize)
+                .is_some_and(|members| members.binary_search(&word).is_ok())
+    }
+}

@@ -1,0 +1,553 @@
+//! Finding hits: outward from each anchor of the text, within a sentence's few words.
+//!
+//! Matching tries every way that a pattern allows, nearest words first. Its cost is bounded by the pattern: after a
+//! number of steps it remembers where it has failed and does not try again what failed there. No text runs out of tries,
+//! so none gets past the lists by being tedious. All that matching looked at is kept as the hit's reach.
+
+use std::ops::{ControlFlow, Range};
+
+use super::program::{Anchor, Node, NodeIndex, Program, Step, bit};
+use super::quotes;
+use super::vocabulary::{self, NONE, WordIndex};
+use super::words::{Padded, is_letter};
+use super::{Edge, Edges, EntryIndex, Hit};
+
+/// Octets that a hit spans at most, and that it looks at on either side; a longer run of signs ends a sentence.
+pub(super) const MAX_OCTETS: usize = 200;
+/// Octets of a link that count; what comes behind them are words.
+const MAX_LINK: usize = 100;
+/// Words whose presence is looked up together. A pattern never looks as far as two such blocks.
+const BLOCK: usize = 64;
+/// Steps of one match after which failures are remembered.
+const PATIENCE: usize = 48;
+
+/// Buffers that scanning uses again.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    padded: Padded,
+    tokens: Vec<Token>,
+    around: Vec<Around>,
+    present: Vec<u64>,
+    failed: Vec<u128>,
+}
+
+/// A word of the view.
+#[derive(Debug, Clone, Copy)]
+struct Token {
+    start: u32,
+    end: u32,
+    word: WordIndex,
+}
+
+/// What is worked out of a word's surroundings when a match is tried.
+#[derive(Debug, Clone, Copy, Default)]
+struct Around {
+    /// A sentence ends between the word before and this one.
+    breaks: bool,
+    /// Within a link: words of it before this one, and behind.
+    link: Option<(u16, u16)>,
+}
+
+/// Finds the hits of a view.
+pub(super) fn scan(
+    program: &Program,
+    view: &str,
+    links: &[Range<usize>],
+    edges: Edges,
+    scratch: &mut Scratch,
+    mut found: impl FnMut(Hit) -> ControlFlow<()>,
+) {
+    let anchored = program.anchored.len() as WordIndex;
+    let Scratch { padded, tokens, around, present, failed } = scratch;
+    tokens.clear();
+    let mut any = false;
+    vocabulary::each(&program.vocabulary, view, padded, |start, end, word| {
+        any |= word < anchored;
+        tokens.push(Token { start: start as u32, end: end as u32, word });
+    });
+    if !any {
+        return;
+    }
+    presence(tokens, !links.is_empty(), present);
+    around.clear();
+    let mut matcher = Matcher::new(program, view, tokens, links, edges, around, failed);
+    for (index, token) in tokens.iter().enumerate() {
+        let Some(anchors) = program.anchored.get(token.word as usize) else { continue };
+        let present = present.get(index / BLOCK).copied().unwrap_or(0);
+        let anchors = program.anchors.get(anchors.start as usize..anchors.end as usize).unwrap_or_default();
+        for anchor in anchors.iter().filter(|anchor| anchor.needs.iter().all(|need| need & present != 0)) {
+            if let Some(hit) = matcher.attempt(anchor, index)
+                && found(hit).is_break()
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// By block of words: the bits of the words that it and its neighbours have; of all words where a link may be stepped
+/// over, since then a pattern looks farther.
+fn presence(tokens: &[Token], links: bool, present: &mut Vec<u64>) {
+    present.clear();
+    let bits = |tokens: &[Token]| tokens.iter().fold(0, |bits, token| bits | bit(token.word));
+    present.extend(tokens.chunks(BLOCK).map(bits));
+    if links {
+        let all = present.iter().fold(0, |all, bits| all | bits);
+        present.fill(all);
+        return;
+    }
+    let mut before = 0;
+    for index in 0..present.len() {
+        let behind = present.get(index + 1).copied().unwrap_or(0);
+        if let Some(bits) = present.get_mut(index) {
+            let own = *bits;
+            *bits |= before | behind;
+            before = own;
+        }
+    }
+}
+
+/// Where sentences end, and which words are links.
+fn surroundings(view: &str, tokens: &[Token], links: &[Range<usize>], around: &mut Vec<Around>) {
+    let mut before = 0;
+    for token in tokens {
+        let gap = view.get(before..token.start as usize).unwrap_or_default();
+        around.push(Around { breaks: ends_sentence(gap), link: None });
+        before = token.end as usize;
+    }
+    for link in links {
+        let end = link.end.min(link.start.saturating_add(MAX_LINK));
+        let first = tokens.partition_point(|token| (token.start as usize) < link.start);
+        let behind = tokens.partition_point(|token| (token.start as usize) < end);
+        for (index, around) in around.get_mut(first..behind).into_iter().flatten().enumerate() {
+            around.link = Some((index as u16, (behind - first - 1 - index) as u16));
+        }
+    }
+}
+
+/// Whether a sentence ends within what stands between two words: a sign that ends it, closed or not, and then a space.
+fn ends_sentence(gap: &str) -> bool {
+    if gap == " " {
+        return false;
+    }
+    if gap.len() >= MAX_OCTETS {
+        return true;
+    }
+    let mut ended = false;
+    for character in gap.chars() {
+        match character {
+            '.' | '!' | '?' | '…' | '。' | '！' | '？' | '؟' | '।' | '۔' => ended = true,
+            _ if character.is_whitespace() && ended => return true,
+            ')' | ']' | '"' | '\'' | '”' | '’' | '»' | '“' | '›' => {}
+            _ => ended = false,
+        }
+    }
+    false
+}
+
+/// What a match has looked at: octets, and whether more text may come within sight.
+#[derive(Debug, Clone, Copy)]
+struct Sight {
+    from: usize,
+    to: usize,
+    open: bool,
+    /// Whether it matters what is a link.
+    links: bool,
+}
+
+/// One view while matches are tried in it.
+struct Matcher<'s> {
+    program: &'s Program,
+    view: &'s str,
+    tokens: &'s [Token],
+    links: &'s [Range<usize>],
+    /// Empty until the first match is tried.
+    around: &'s mut Vec<Around>,
+    edges: Edges,
+    /// Whether a sentence is seen to begin at the first word, and to end at the last, whatever lies beyond.
+    outer_breaks: [bool; 2],
+    sight: Sight,
+    steps: usize,
+    /// By node and freedom: a bit for each distance in words at which it has failed.
+    failed: &'s mut Vec<u128>,
+    nodes: Range<NodeIndex>,
+    /// The word that distances are from.
+    from: usize,
+    last: Option<(u32, Range<usize>)>,
+}
+
+impl<'s> Matcher<'s> {
+    fn new(
+        program: &'s Program,
+        view: &'s str,
+        tokens: &'s [Token],
+        links: &'s [Range<usize>],
+        edges: Edges,
+        around: &'s mut Vec<Around>,
+        failed: &'s mut Vec<u128>,
+    ) -> Self {
+        Self {
+            program,
+            view,
+            tokens,
+            links,
+            around,
+            edges,
+            outer_breaks: [true; 2],
+            sight: Sight { from: 0, to: 0, open: false, links: false },
+            steps: 0,
+            failed,
+            nodes: 0..0,
+            from: 0,
+            last: None,
+        }
+    }
+
+    /// Works out the surroundings of all words, once.
+    fn prepare(&mut self) {
+        if self.around.is_empty() {
+            surroundings(self.view, self.tokens, self.links, self.around);
+            let head = self.tokens.first().map_or(0, |token| token.start as usize);
+            let tail = self.tokens.last().map_or(0, |token| token.end as usize);
+            let ends = |gap: Option<&str>| ends_sentence(gap.unwrap_or_default());
+            self.outer_breaks = [
+                self.edges.left == Edge::End || ends(self.view.get(..head)),
+                self.edges.right == Edge::End || ends(self.view.get(tail..)),
+            ];
+        }
+    }
+
+    /// Tries a match around a word.
+    fn attempt(&mut self, anchor: &Anchor, index: usize) -> Option<Hit> {
+        self.prepare();
+        let program = self.program;
+        let pattern = program.patterns.get(anchor.pattern as usize)?;
+        let token = *self.tokens.get(index)?;
+        self.begin(&pattern.nodes, index);
+        self.sight = Sight { from: token.start as usize, to: token.end as usize, open: false, links: false };
+        self.see(index);
+        let first = self.run::<false>(anchor.before, index, false, token.end as usize)?;
+        let start = self.tokens.get(first)?.start as usize;
+        let last = self.run::<true>(anchor.behind, index, false, start)?;
+        let span = start..self.tokens.get(last)?.end as usize;
+        if span.len() > MAX_OCTETS
+            || self.last.as_ref().is_some_and(|(entry, last)| *entry == pattern.entry && *last == span)
+        {
+            return None;
+        }
+        let judgement = program.judgements.get(pattern.entry as usize)?;
+        let sight = self.sight;
+        let context = self.context(first, last, &span, [judgement.before, judgement.behind]);
+        for unless in judgement.unless.iter().flat_map(|range| range.start as usize..range.end as usize) {
+            let Some(unless) = program.unless.get(unless) else { continue };
+            self.begin(&unless.nodes, first);
+            if self.run::<false>(unless.before, first, false, span.start).is_none() {
+                continue;
+            }
+            self.from = last;
+            if self.run::<true>(unless.behind, last, false, span.end).is_some() {
+                return None;
+            }
+        }
+        if judgement.quoted && quotes::quoted(self.view, &(context.from..context.to), &span) {
+            return None;
+        }
+        self.sight = sight;
+        self.sight.links |= judgement.before + judgement.behind > 0;
+        let reach = self.reach(context);
+        self.last = Some((pattern.entry, span.clone()));
+        Some(Hit { entry: EntryIndex(pattern.entry), span, reach, settled: !self.sight.open })
+    }
+
+    fn begin(&mut self, nodes: &Range<NodeIndex>, from: usize) {
+        self.steps = 0;
+        self.nodes = nodes.clone();
+        self.from = from;
+    }
+
+    /// Follows a program from the word `at`; `origin` is the octet that the farthest one may be [`MAX_OCTETS`] from. Free:
+    /// a sentence may end before the next word. The farthest word of the match, if there is one.
+    fn run<const ON: bool>(&mut self, node: NodeIndex, at: usize, free: bool, origin: usize) -> Option<usize> {
+        let (mut node, mut at, mut free) = (node, at, free);
+        loop {
+            let Node { step, next } = *self.program.nodes.get(node as usize)?;
+            match step {
+                Step::Accept => return Some(at),
+                Step::Word(word) => {
+                    at = self.next::<ON>(at, free, origin)?;
+                    if self.word(at) != word {
+                        return None;
+                    }
+                    free = false;
+                }
+                Step::Symbol(symbol) => {
+                    at = self.next::<ON>(at, free, origin)?;
+                    if !self.program.has(symbol, self.word(at)) {
+                        return None;
+                    }
+                    free = false;
+                }
+                Step::Peek(symbol) => {
+                    let peeked = self.next::<ON>(at, free, origin)?;
+                    if !self.program.has(symbol, self.word(peeked)) {
+                        return None;
+                    }
+                }
+                Step::Digits { least, most } => {
+                    at = self.next::<ON>(at, free, origin)?;
+                    if !self.has_digits(at, least, most) {
+                        return None;
+                    }
+                    free = false;
+                }
+                Step::Link => {
+                    at = self.next::<ON>(at, free, origin)?;
+                    self.sight.links = true;
+                    self.around.get(at)?.link.filter(|(before, behind)| 0 == if ON { *before } else { *behind })?;
+                    at = self.over_link::<ON>(at, origin)?;
+                    free = false;
+                }
+                Step::Boundary => {
+                    if !self.is_boundary::<ON>(at) {
+                        return None;
+                    }
+                    free = true;
+                }
+                Step::Split(first) => {
+                    if self.has_failed(node, at, free) {
+                        return None;
+                    }
+                    if let Some(end) = self.run::<ON>(first, at, free, origin) {
+                        return Some(end);
+                    }
+                    // Should the other way fail too, it is as if this node had not been tried before.
+                    self.fail(node, at, free);
+                }
+                Step::Gap { most, across } => return self.gap::<ON>(node, next, (most, across), at, free, origin),
+            }
+            node = next;
+        }
+    }
+
+    /// Steps over as few words as it takes for `next` to match.
+    fn gap<const ON: bool>(
+        &mut self,
+        node: NodeIndex,
+        next: NodeIndex,
+        (most, across): (u8, bool),
+        at: usize,
+        free: bool,
+        origin: usize,
+    ) -> Option<usize> {
+        if self.has_failed(node, at, free) {
+            return None;
+        }
+        self.sight.links = true;
+        let (mut current, mut current_free) = (at, free | across);
+        for taken in 0..=most {
+            if let Some(end) = self.run::<ON>(next, current, current_free, origin) {
+                return Some(end);
+            }
+            if taken == most {
+                break;
+            }
+            let Some(over) = self.next::<ON>(current, current_free, origin) else { break };
+            let Some(over) = self.over_link::<ON>(over, origin) else { break };
+            (current, current_free) = (over, across);
+        }
+        self.fail(node, at, free);
+        None
+    }
+
+    /// The word next to `at`, if it is near enough and no sentence ends between.
+    #[inline]
+    fn next<const ON: bool>(&mut self, at: usize, free: bool, origin: usize) -> Option<usize> {
+        let next = if ON { at + 1 } else { at.wrapping_sub(1) };
+        let Some(token) = self.tokens.get(next) else {
+            let [head, tail] = self.outer_breaks;
+            if free || !(if ON { tail } else { head }) {
+                self.see_edge::<ON>();
+            }
+            return None;
+        };
+        if !free && self.around.get(if ON { next } else { at }).is_none_or(|around| around.breaks) {
+            return None;
+        }
+        if ON {
+            let limit = origin + MAX_OCTETS;
+            if token.end as usize > limit {
+                self.sight.to = self.sight.to.max(limit + 1);
+                return None;
+            }
+        } else if origin - token.start as usize > MAX_OCTETS {
+            self.sight.from = self.sight.from.min(origin - MAX_OCTETS - 1);
+            return None;
+        }
+        self.see(next);
+        Some(next)
+    }
+
+    /// The last word of the link that `at` begins, as seen on the way; `at` where it begins none.
+    fn over_link<const ON: bool>(&mut self, at: usize, origin: usize) -> Option<usize> {
+        let Some((before, behind)) = self.around.get(at)?.link else { return Some(at) };
+        let (near, far) = if ON { (before, behind) } else { (behind, before) };
+        if near != 0 {
+            return Some(at);
+        }
+        let mut at = at;
+        for _ in 0..far {
+            at = self.next::<ON>(at, true, origin)?;
+        }
+        Some(at)
+    }
+
+    fn see(&mut self, index: usize) {
+        let Some(token) = self.tokens.get(index) else { return };
+        let (start, end) = (token.start as usize, token.end as usize);
+        self.sight.from = self.sight.from.min(start);
+        self.sight.to = self.sight.to.max(end);
+        self.sight.open |=
+            (start == 0 && self.edges.left == Edge::Open) || (end == self.view.len() && self.edges.right == Edge::Open);
+    }
+
+    fn see_edge<const ON: bool>(&mut self) {
+        if ON {
+            self.sight.to = self.view.len();
+            self.sight.open |= self.edges.right == Edge::Open;
+        } else {
+            self.sight.from = 0;
+            self.sight.open |= self.edges.left == Edge::Open;
+        }
+    }
+
+    /// Whether a sentence ends between `at` and what is next to it. Where that may still come, it is taken to end.
+    fn is_boundary<const ON: bool>(&mut self, at: usize) -> bool {
+        let next = if ON { at + 1 } else { at.wrapping_sub(1) };
+        if next < self.tokens.len() {
+            return self.around.get(if ON { next } else { at }).is_some_and(|around| around.breaks);
+        }
+        let [head, tail] = self.outer_breaks;
+        if !(if ON { tail } else { head }) {
+            self.see_edge::<ON>();
+        }
+        true
+    }
+
+    /// How far so many words before and behind a hit reach, a link taken as one.
+    fn context(&self, first: usize, last: usize, span: &Range<usize>, [before, behind]: [usize; 2]) -> Sight {
+        let mut context = Sight { from: span.start, to: span.end, open: false, links: before + behind > 0 };
+        let (left, right) = (self.edges.left == Edge::Open, self.edges.right == Edge::Open);
+        let limit = span.start.saturating_sub(MAX_OCTETS + 1);
+        let mut at = first;
+        for _ in 0..before {
+            let previous = at.checked_sub(1).map(|previous| self.far_end::<false>(previous));
+            match previous.and_then(|previous| Some((previous, self.tokens.get(previous)?.start as usize))) {
+                Some((previous, start)) if start > limit || limit == 0 => (at, context.from) = (previous, start),
+                _ => {
+                    context.from = limit;
+                    break;
+                }
+            }
+        }
+        context.open |= left && before > 0 && context.from == 0;
+        let limit = (span.end + MAX_OCTETS + 1).min(self.view.len());
+        let mut at = last;
+        for _ in 0..behind {
+            let next = self.far_end::<true>(at + 1);
+            match self.tokens.get(next).map(|token| token.end as usize) {
+                Some(end) if end < limit || limit == self.view.len() => (at, context.to) = (next, end),
+                _ => {
+                    context.to = limit;
+                    break;
+                }
+            }
+        }
+        context.open |= right && behind > 0 && context.to == self.view.len();
+        context.from = self.view.floor_char_boundary(context.from);
+        context.to = self.view.ceil_char_boundary(context.to);
+        context
+    }
+
+    /// The other end of the link that `at` is an end of, or `at`.
+    fn far_end<const ON: bool>(&self, at: usize) -> usize {
+        match self.around.get(at).and_then(|around| around.link) {
+            Some((0, behind)) if ON => at + usize::from(behind),
+            Some((before, 0)) if !ON => at - usize::from(before),
+            _ => at,
+        }
+    }
+
+    /// All that the decision looked at: also what shows where its outermost words end, and where it matters what is a
+    /// link, up to the white space that a link cannot cross.
+    fn reach(&mut self, context: Sight) -> Range<usize> {
+        let view = self.view;
+        let from = view.floor_char_boundary(self.sight.from.min(context.from));
+        let to = view.ceil_char_boundary(self.sight.to.max(context.to));
+        self.sight.open |= context.open;
+        let before = view.get(..from).unwrap_or_default();
+        let behind = view.get(to..).unwrap_or_default();
+        let mut reach = from - outward(before.chars().rev(), |sign| !is_letter(sign)).0
+            ..to + outward(behind.chars(), |sign| !is_letter(sign)).0;
+        if self.sight.links {
+            let (length, ended) = outward(before.chars().rev(), |sign| !sign.is_whitespace());
+            reach.start = reach.start.min(from - length);
+            self.sight.open |= !ended && self.edges.left == Edge::Open;
+            let (length, ended) = outward(behind.chars(), |sign| !sign.is_whitespace());
+            reach.end = reach.end.max(to + length);
+            self.sight.open |= !ended && self.edges.right == Edge::Open;
+        }
+        reach
+    }
+
+    fn word(&self, at: usize) -> WordIndex {
+        self.tokens.get(at).map_or(NONE, |token| token.word)
+    }
+
+    fn has_digits(&self, at: usize, least: u8, most: u8) -> bool {
+        let Some(token) = self.tokens.get(at) else { return false };
+        let word = self.view.get(token.start as usize..token.end as usize).unwrap_or_default();
+        let digits = word.chars().try_fold(0, |count, digit| digit.is_numeric().then_some(count + 1));
+        digits.is_some_and(|digits| (usize::from(least)..=usize::from(most)).contains(&digits))
+    }
+
+    /// Where a node that branches has its bit, once failures are remembered.
+    fn place(&mut self, node: NodeIndex, at: usize, free: bool) -> Option<(usize, u128)> {
+        if self.steps < PATIENCE {
+            return None;
+        }
+        let distance = at.abs_diff(self.from);
+        let slot = (node - self.nodes.start) as usize * 2 + usize::from(free);
+        (distance < 128).then(|| (slot, 1 << distance))
+    }
+
+    fn has_failed(&mut self, node: NodeIndex, at: usize, free: bool) -> bool {
+        self.steps += 1;
+        if self.steps == PATIENCE {
+            self.failed.clear();
+            self.failed.resize(self.nodes.len() * 2, 0);
+        }
+        let place = self.place(node, at, free);
+        place.is_some_and(|(slot, bit)| self.failed.get(slot).is_some_and(|failed| failed & bit != 0))
+    }
+
+    fn fail(&mut self, node: NodeIndex, at: usize, free: bool) {
+        if let Some((slot, bit)) = self.place(node, at, free)
+            && let Some(failed) = self.failed.get_mut(slot)
+        {
+            *failed |= bit;
+        }
+    }
+}
+
+/// Octets of the characters as long as `same` holds, and of the first for which it does not, but not much more than
+/// [`MAX_OCTETS`]; and whether there was more.
+fn outward(characters: impl Iterator<Item = char>, same: impl Fn(char) -> bool) -> (usize, bool) {
+    let mut length = 0;
+    for character in characters {
+        length += character.len_utf8();
+        if !same(character) || length > MAX_OCTETS {
+            return (length, true);
+        }
+    }
+    (length, false)
+}
