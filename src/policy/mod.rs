@@ -24,7 +24,7 @@ mod tests;
 
 pub use cleared::{Cleared, Rewritten};
 pub use concatenation::Concatenation;
-pub use contact::{Contacts, NoContacts};
+pub use contact::{Contacts, KnownContacts, NoContacts};
 pub use explain::{Explanation, Foretold, Opinion, Says};
 pub use limiter::Limiter;
 pub use message::{Part, Recipients, Submission};

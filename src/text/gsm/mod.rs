@@ -207,7 +207,6 @@ fn invariant_run(octets: &[u8]) -> &str {
     octets.get(..end).and_then(|run| std::str::from_utf8(run).ok()).unwrap_or_default()
 }
 
-#[cfg(test)]
 pub(super) mod encode;
 #[cfg(test)]
 mod tests;
