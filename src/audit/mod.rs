@@ -28,8 +28,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
-pub use key::{NumberHash, NumberKey};
 pub use crate::policy::Octets;
+pub use key::{NumberHash, NumberKey};
 pub use record::{Record, Verdict};
 pub use reference::Ref;
 

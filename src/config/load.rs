@@ -15,8 +15,9 @@ use super::fault::Faults;
 use super::reader::{Document, Table, nearest};
 use super::value::{Read as Outcome, Wrong};
 use super::{
-    Account, Admin, Audit, Brand, Concatenation, Config, ListFile, Listen, ListenTls, Mode, OwnEntry, OwnExpression, OwnWord,
-    RuleName, RuleSettings, Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress, UpstreamTls, account, pem, value,
+    Account, Admin, Audit, Brand, Concatenation, Config, ListFile, Listen, ListenTls, Mode, OwnEntry, OwnExpression,
+    OwnWord, RuleName, RuleSettings, Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress, UpstreamTls, account,
+    pem, value,
 };
 use crate::pdu::{CommandStatus, HEADER_LEN};
 
@@ -229,10 +230,7 @@ fn brand(mut table: Table<'_>) -> Brand {
     }
 }
 
-fn policy(
-    mut table: Table<'_>,
-    brands: Vec<Brand>,
-) -> (BTreeMap<RuleName, RuleSettings>, Concatenation, Texts) {
+fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> (BTreeMap<RuleName, RuleSettings>, Concatenation, Texts) {
     const TREATMENTS: &[(&str, Treatment)] =
         &[("pass", Treatment::Pass), ("record", Treatment::Record), ("refuse", Treatment::Refuse)];
     let concatenation = concatenation(table.section("concatenation"));

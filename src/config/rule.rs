@@ -25,16 +25,8 @@ pub enum RuleName {
 
 impl RuleName {
     /// Every rule, in the order they run.
-    pub const ORDER: [Self; 8] = [
-        Self::Account,
-        Self::Sender,
-        Self::Brand,
-        Self::Media,
-        Self::Fraud,
-        Self::Content,
-        Self::Health,
-        Self::Rate,
-    ];
+    pub const ORDER: [Self; 8] =
+        [Self::Account, Self::Sender, Self::Brand, Self::Media, Self::Fraud, Self::Content, Self::Health, Self::Rate];
 
     /// The name in the configuration, in records and in metrics.
     pub const fn name(self) -> &'static str {

@@ -65,7 +65,11 @@ fn faults_of_syntax_and_keys() {
         ),
         ("account = [1]", "1:12: account[0]", "is the integer 1; expected a table"),
         ("\"\\n\" = 1", "1:1: \"\\n\"", "unknown key"),
-        ("[policy.destiny]\nmode = 'off'", "1:9: policy.destiny", "expected one of account, brand, concatenation, content"),
+        (
+            "[policy.destiny]\nmode = 'off'",
+            "1:9: policy.destiny",
+            "expected one of account, brand, concatenation, content",
+        ),
     ]);
 }
 

@@ -50,6 +50,8 @@ struct Known {
     /// By number - 1.
     pieces: Box<[Option<Piece>]>,
     condemned: Option<Box<Rejection>>,
+    /// Whether a part named the account's brand.
+    named: bool,
 }
 
 /// A part that has gone up.
@@ -255,17 +257,24 @@ impl<'m> Assembly<'m> {
             Entry::Occupied(_) => (0, octets),
             Entry::Vacant(_) => (1, octets + Known::octets_of(self.part.total)),
         };
-        let room = self.account.has_room(references, octets, (bounds.references_per_account, bounds.memory_per_account))
-            && self.memory.held.has_room(references, octets, (bounds.references, bounds.memory));
+        let room =
+            self.account.has_room(references, octets, (bounds.references_per_account, bounds.memory_per_account))
+                && self.memory.held.has_room(references, octets, (bounds.references, bounds.memory));
         if room { Ok(()) } else { Err(Full(self.account.references.load(Ordering::Relaxed) as u32)) }
     }
 
-    /// The part goes up.
-    pub(super) fn accept(self, message: &Submission<'_>, plain: usize) {
+    /// Whether a part that has come named the account's brand.
+    pub(super) fn named(&self) -> bool {
+        self.known().is_some_and(|known| known.named)
+    }
+
+    /// The part goes up; `plain` octets of it are seen, and it has `named` the account's brand or not.
+    pub(super) fn accept(self, message: &Submission<'_>, plain: usize, named: bool) {
         let (number, hash) = (self.part.number, self.hash);
         let (field, octets) = message.texts().next().unwrap_or((Field::ShortMessage, &[]));
         let piece = Piece { hash, number, coding: message.coding(), field, octets: octets.into(), plain };
         self.note(|known| {
+            known.named |= named;
             known.octets += piece.octets.len();
             if let Some(slot) = known.pieces.get_mut(usize::from(number) - 1) {
                 known.octets -= slot.replace(piece).map_or(0, |before| before.octets.len());
@@ -316,7 +325,7 @@ impl Known {
 
     fn new(account: Arc<Held>, total: u8) -> Self {
         let pieces = std::iter::repeat_with(|| None).take(usize::from(total)).collect();
-        Self { expires_nanos: 0, account, octets: Self::octets_of(total), pieces, condemned: None }
+        Self { expires_nanos: 0, account, octets: Self::octets_of(total), pieces, condemned: None, named: false }
     }
 
     fn piece(&self, number: u8) -> Option<&Piece> {

@@ -149,9 +149,11 @@ fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
         HirKind::Literal(literal) => Some(vec![literal.0.to_vec()]),
         HirKind::Capture(capture) => required(&capture.sub),
         HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
-        HirKind::Concat(all) => all.iter().rev().filter_map(required).max_by_key(|literals| {
-            literals.iter().map(Vec::len).min().unwrap_or(0)
-        }),
+        HirKind::Concat(all) => all
+            .iter()
+            .rev()
+            .filter_map(required)
+            .max_by_key(|literals| literals.iter().map(Vec::len).min().unwrap_or(0)),
         HirKind::Alternation(all) => {
             all.iter().map(required).collect::<Option<Vec<_>>>().map(|all| all.into_iter().flatten().collect())
         }

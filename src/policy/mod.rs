@@ -4,6 +4,7 @@
 //! [`Policy::clear`] is the only maker of [`Cleared`] for an operation that carries text or a recipient, and the only
 //! thing that the writer towards the SMSC accepts is `Cleared`: what was not judged cannot get there.
 
+pub mod brands;
 pub mod clauses;
 mod cleared;
 mod concatenation;
@@ -15,7 +16,9 @@ mod limiter;
 pub mod lists;
 mod message;
 mod octets;
+pub mod pictures;
 mod rules;
+pub mod shorteners;
 mod snapshot;
 mod verdict;
 
@@ -162,6 +165,7 @@ impl Policy {
     pub fn new(
         settings: &std::collections::BTreeMap<RuleName, config::RuleSettings>,
         texts: &config::Texts,
+        accounts: &[config::Account],
     ) -> Result<Self, Vec<Faults>> {
         let mut entries = Vec::new();
         for name in RuleName::ORDER {
@@ -176,7 +180,7 @@ impl Policy {
                 status: settings.status,
             });
         }
-        Ok(Self { entries, inspector: Inspector::new(texts)? })
+        Ok(Self { entries, inspector: Inspector::new(texts, accounts)? })
     }
 
     /// How many entries the lists in force have.
@@ -214,7 +218,7 @@ impl Policy {
             now,
         };
         let judged = self.judge(&mut context, shadowed);
-        let plain = context.findings.plain;
+        let Findings { plain, named, .. } = context.findings;
         match judged {
             Err(rejection) => {
                 if let Some(assembly) = assembly.filter(|_| rejection.rule.reads_text()) {
@@ -224,7 +228,7 @@ impl Policy {
             }
             Ok(refused) => {
                 if let Some(assembly) = assembly {
-                    assembly.accept(&message, plain);
+                    assembly.accept(&message, plain, named);
                 }
                 if refused.is_empty() {
                     Outcome::Cleared(Cleared::judged(frame))

@@ -40,7 +40,7 @@ impl Snapshot {
     /// # Errors
     /// Every fault of the operator's lists.
     pub fn new(config: Config, previous: Option<&Self>) -> Result<Self, ListFaults> {
-        let policy = Policy::new(&config.rules, &config.texts).map_err(ListFaults)?;
+        let policy = Policy::new(&config.rules, &config.texts, &config.accounts).map_err(ListFaults)?;
         let accounts: HashMap<_, _, RandomState> = config
             .accounts
             .into_iter()
@@ -113,7 +113,7 @@ impl AccountFacts {
             .filter_map(|sender| {
                 let key = SenderKey::declared(&sender)?;
                 let before = previous.and_then(|account| account.senders.get(&key)?.limiter.as_ref());
-                Some((key, SenderFacts::new(&sender, before)))
+                Some((key, SenderFacts::new(&sender, &declared.brands, before)))
             })
             .collect();
         let before = previous.and_then(|account| account.limiter.as_ref());
@@ -148,6 +148,11 @@ impl AccountFacts {
         self.senders.get(&SenderKey::presented(source)?)
     }
 
+    /// Whether this is one of the names by which its recipients know it.
+    pub(super) fn has_brand(&self, name: &str) -> bool {
+        self.declared.brands.iter().any(|brand| bare(brand) == bare(name))
+    }
+
     /// The limit over all its binds.
     pub fn limiter(&self) -> Option<&Limiter> {
         self.limiter.as_ref()
@@ -163,14 +168,17 @@ impl AccountFacts {
 #[derive(Debug)]
 pub struct SenderFacts {
     on_behalf: bool,
+    names_brand: bool,
     /// The first millisecond (since 1970-01-01T00:00:00Z) at which it may no longer be used, and its last day.
     expiry: Option<(i64, i32)>,
     limiter: Option<Limiter>,
 }
 
 impl SenderFacts {
-    fn new(declared: &config::Sender, previous: Option<&Limiter>) -> Self {
+    fn new(declared: &config::Sender, brands: &[String], previous: Option<&Limiter>) -> Self {
+        let id = bare(&declared.id);
         Self {
+            names_brand: brands.iter().any(|brand| id.contains(&bare(brand))),
             on_behalf: declared.on_behalf_of.is_some(),
             expiry: declared.expires.map(|last_day| {
                 let days = days_since_epoch(last_day);
@@ -178,6 +186,11 @@ impl SenderFacts {
             }),
             limiter: declared.rate.map(|limit| Limiter::reuse_or_new(previous, limit)),
         }
+    }
+
+    /// Whether it names a brand of the account's.
+    pub(super) fn names_brand(&self) -> bool {
+        self.names_brand
     }
 
     /// Whether it belongs to somebody else than the account.
@@ -194,6 +207,11 @@ impl SenderFacts {
     pub fn limiter(&self) -> Option<&Limiter> {
         self.limiter.as_ref()
     }
+}
+
+/// A name by its letters and digits alone, in lower case.
+pub(super) fn bare(name: &str) -> String {
+    name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn days_since_epoch(date: jiff::civil::Date) -> i32 {
@@ -303,7 +321,8 @@ mod tests {
         let text = "rate = { per_second = 5 }\nsender = [{ id = 'SHOP', rate = { per_second = 3 } }]";
         let first = Snapshot::new(config(text), None).unwrap();
         let same = Snapshot::new(config(text), Some(&first)).unwrap();
-        let other = Snapshot::new(config("rate = { per_second = 6 }\nsender = [{ id = 'SHOP' }]"), Some(&same)).unwrap();
+        let other =
+            Snapshot::new(config("rate = { per_second = 6 }\nsender = [{ id = 'SHOP' }]"), Some(&same)).unwrap();
         let limits = |snapshot: &Snapshot| {
             let account = snapshot.account(b"shop").unwrap();
             let sender = account.sender(&address(b"SHOP")).unwrap().limiter().map(Limiter::burst);

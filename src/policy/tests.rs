@@ -95,6 +95,21 @@ pub(super) fn text(text: &str) -> Vec<u8> {
     submit(SubmitSm { short_message: text.as_bytes(), ..message() }, &[])
 }
 
+/// The same from another sender.
+pub(super) fn from(sender: &str, text: &str) -> Vec<u8> {
+    submit(SubmitSm { source: address(sender.as_bytes()), short_message: text.as_bytes(), ..message() }, &[])
+}
+
+/// The parts of a text under an 8-bit reference.
+pub(super) fn parts(texts: &[&[u8]], reference: u8) -> Vec<Vec<u8>> {
+    let total = texts.len() as u8;
+    let one = |(index, text): (usize, &&[u8])| {
+        let text = [&[5, 0, 3, reference, total, index as u8 + 1][..], text].concat();
+        submit(SubmitSm { esm_class: EsmClass(EsmClass::UDHI), short_message: &text, ..message() }, &[])
+    };
+    texts.iter().enumerate().map(one).collect()
+}
+
 /// The list entry that a rejection rests on, and where it matches.
 pub(super) fn said(rejection: &Rejection) -> (String, std::ops::Range<u32>) {
     match rejection.evidence {

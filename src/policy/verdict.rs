@@ -118,7 +118,7 @@ pub enum Evidence {
         /// What is wrong with it.
         fault: &'static str,
         /// Its host.
-        host: Octets<64>,
+        host: Octets<40>,
         /// The brand that it imitates.
         brand: Octets<24>,
         /// Where it stands.

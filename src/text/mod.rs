@@ -17,6 +17,7 @@
 mod decode;
 mod foreign;
 mod gsm;
+pub mod links;
 mod normal;
 mod reading;
 mod user_data;
@@ -28,7 +29,7 @@ mod tests;
 pub use decode::{Decoder, Extent, Place, Segment, Undecodable, origin, share};
 pub use gsm::encode::encode as encode_gsm;
 pub use gsm::{Language, Packing, Shifts};
-pub use normal::{Normal, Normaliser, View, ViewKind};
+pub use normal::{Normal, Normaliser, View, ViewKind, fold_look_alikes};
 pub use reading::{Charset, Content, DefaultAlphabet, Readings};
 pub use user_data::{Ports, UserData};
 

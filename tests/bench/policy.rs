@@ -1,6 +1,10 @@
 //! Judging: what `Policy::clear` takes for a message, with the rules of account, sender and rate on.
 
-#![allow(clippy::expect_used, reason = "what a bench cannot set up must stop it, as in a test")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "what a bench cannot set up must stop it, as in a test"
+)]
 
 use std::hint::black_box;
 use std::path::Path;
@@ -8,9 +12,10 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use criterion::{Criterion, criterion_group, criterion_main};
-use smppolicy::config::Config;
+use smppolicy::config::{Config, ListFile};
 use smppolicy::pdu::{
-    Address, Destination, Destinations, EsmClass, Frame, Npi, SequenceNumber, SubmitMulti, SubmitSm, Ton,
+    Address, DataCoding, Destination, Destinations, EsmClass, Frame, Npi, SequenceNumber, SubmitMulti, SubmitSm, Tlv,
+    TlvTag, Tlvs, Ton,
 };
 use smppolicy::policy::{Limiter, Now, Outcome, Snapshot, Standing};
 
@@ -44,7 +49,26 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let config = Config::parse(CONFIG, "the bench's configuration", Path::new("/")).expect("a valid configuration");
+        Self::of(Config::parse(CONFIG, "the bench's configuration", Path::new("/")).expect("a valid configuration"))
+    }
+
+    /// With the rules about content, by so many entries, or without them.
+    fn with_entries(count: Option<usize>) -> Self {
+        let modes =
+            ["brand", "media", "fraud", "content", "health"].map(|rule| format!("[policy.{rule}]\nmode = 'off'\n"));
+        let off = if count.is_none() { modes.concat() } else { String::new() };
+        let text = format!("{CONFIG}\n{off}");
+        let mut config =
+            Config::parse(&text, "the bench's configuration", Path::new("/")).expect("a valid configuration");
+        let shipped = Self::of(
+            Config::parse(CONFIG, "the bench's configuration", Path::new("/")).expect("a valid configuration"),
+        );
+        let more = count.unwrap_or(0).saturating_sub(shipped.standing.snapshot.policy().entries_in_lists());
+        config.texts.lists = vec![ListFile { file: "more.toml".to_owned(), text: entries(more) }];
+        Self::of(config)
+    }
+
+    fn of(config: Config) -> Self {
         let snapshot = Arc::new(Snapshot::new(config, None).expect("lists in order"));
         let account = snapshot.account(b"bench").expect("the account is declared").clone();
         let limiter = account.declared().bind_rate.map(Limiter::new);
@@ -61,6 +85,21 @@ impl Bench {
     fn passes(&mut self, frame: Frame<'_>) -> bool {
         matches!(self.clear(frame), Outcome::Cleared(_))
     }
+}
+
+/// A list of so many entries of two or three words that are like real ones, each with a word of its own.
+fn entries(count: usize) -> String {
+    const SYLLABLES: [&str; 16] =
+        ["ka", "ster", "lin", "mo", "ver", "dal", "tig", "on", "re", "ban", "sel", "ti", "gor", "nu", "pra", "del"];
+    const COMMON: [&str; 8] = ["your", "the", "account", "money", "free", "now", "today", "for"];
+    let mut list = "rule = 'content'\nlanguage = 'en'\nclause = 30\ncategory = 'bench'\n".to_owned();
+    for number in 0..count {
+        let word: String = (0..4).filter_map(|place| SYLLABLES.get(number >> (4 * place) & 15)).copied().collect();
+        let (before, behind) =
+            (COMMON.get(number % 8).expect("one of 8"), COMMON.get(number / 8 % 8).expect("one of 8"));
+        list.push_str(&format!("[[entry]]\nid = 'bench-{number}'\nmatch = ['{before} {word} ~2 {behind}']\n"));
+    }
+    list
 }
 
 fn sender(digits: &[u8]) -> Address<'_> {
@@ -129,5 +168,100 @@ fn policy(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, policy);
+/// 160 septets, 70 code units: what one message carries.
+const GSM: &str = "Dear customer, your parcel will arrive on Tuesday between ten and noon. Reply STOP to opt out, \
+                   or ask our team for another day. Kind regards, the ACME store team";
+const CYRILLIC: &str = "Уважаемый клиент, ваш заказ прибудет во вторник после обеда. Спасибо!!";
+
+fn coded(coding: u8, text: &[u8]) -> BytesMut {
+    let (mut list, mut bytes) = (BytesMut::new(), BytesMut::new());
+    let payload = [Tlv { tag: TlvTag::MESSAGE_PAYLOAD, value: text }];
+    let payload = if text.len() > 254 { &payload[..] } else { &[] };
+    let tlvs = Tlvs::build(payload.iter().copied(), &mut list).expect("a payload that fits");
+    let pdu = SubmitSm {
+        source: sender(b"ACMEStore"),
+        destination: number(b"4915112345678"),
+        data_coding: DataCoding(coding),
+        short_message: if payload.is_empty() { text } else { &[] },
+        tlvs,
+        ..SubmitSm::default()
+    };
+    pdu.encode(SequenceNumber(1), &mut bytes).expect("a valid submit_sm");
+    bytes
+}
+
+/// What the rules about content cost, beside the same message without them.
+fn content(criterion: &mut Criterion) {
+    let cyrillic: Vec<u8> = CYRILLIC.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let link = GSM.replace("ask our team", "https://acme.example/a");
+    let mut group = criterion.benchmark_group("content");
+    for (rules, count) in [("off", None), ("on, 5,000 entries", Some(5_000))] {
+        let mut bench = Bench::with_entries(count);
+        for (name, coding, text) in
+            [("gsm 160", 0, GSM.as_bytes()), ("gsm 160 with a link", 0, link.as_bytes()), ("ucs2 70", 8, &cyrillic)]
+        {
+            let bytes = coded(coding, text);
+            let frame = Frame::from_bytes(&bytes).expect("a frame");
+            assert!(bench.passes(frame), "{name}");
+            group.bench_function(format!("{name}, rules {rules}"), |bencher| bencher.iter(|| bench.passes(frame)));
+        }
+    }
+    group.finish();
+}
+
+/// Texts that are built to cost much: 64,000 octets each, whatever becomes of them.
+fn hostile(criterion: &mut Criterion) {
+    const SIZE: usize = 64_000;
+    let repeated = |text: &str| text.chars().cycle().take(SIZE / 2).collect::<String>();
+    let ucs2 = |text: &str| repeated(text).encode_utf16().flat_map(u16::to_be_bytes).take(SIZE).collect::<Vec<u8>>();
+    let septets = |text: &str| text.bytes().cycle().take(SIZE).collect::<Vec<u8>>();
+    let mut group = criterion.benchmark_group("hostile");
+    group.sample_size(20);
+    let mut bench = Bench::with_entries(Some(5_000));
+    for (name, coding, text) in [
+        ("ordinary text, for comparison", 0, septets(&format!("{GSM} "))),
+        ("10,000 links", 0, septets("ab.co ")),
+        ("links that imitate", 0, septets("paypa1.com/x ")),
+        ("confusables", 8, ucs2("рауреаӏ ")),
+        ("combining marks", 8, ucs2("a\u{301}\u{302}\u{303}")),
+        ("spaced out", 0, septets("f r e e ")),
+        ("leet", 0, septets("fr33 m0n3y 1!1! ")),
+        ("no spaces", 0, septets("abcdefghij")),
+        ("quotes and stops", 0, septets("\"a. 'b. ")),
+        ("no septets: every reading", 0, septets("fr\u{e9}e ")),
+        ("words of entries", 0, septets("your account free money now kill you reply with pin ")),
+    ] {
+        let bytes = coded(coding, &text);
+        let frame = Frame::from_bytes(&bytes).expect("a frame");
+        group.bench_function(name, |bencher| bencher.iter(|| bench.clear(frame)));
+    }
+    let parts: Vec<BytesMut> = (1..=255)
+        .map(|number| {
+            submit_sm(b"ACMEStore", EsmClass::UDHI, &[&[5, 0, 3, 7, 255, number], &GSM.as_bytes()[..153]].concat())
+        })
+        .collect();
+    group.bench_function("254 of 255 parts of 153 octets, in order", |bencher| {
+        let mut reference = 0;
+        bencher.iter_batched(
+            || {
+                reference += 1;
+                parts.iter().map(|part| with_reference(part, reference)).collect::<Vec<_>>()
+            },
+            |parts| parts.iter().take(254).all(|part| bench.passes(Frame::from_bytes(part).expect("a frame"))),
+            criterion::BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+}
+
+/// The part under another sender, so that it belongs to another message.
+fn with_reference(part: &BytesMut, reference: u32) -> BytesMut {
+    let mut part = part.clone();
+    let digits = format!("{:013}", 4_900_000_000_000_u64 + u64::from(reference));
+    let at = part.windows(13).position(|window| window == b"4915112345678").expect("the recipient");
+    part[at..at + 13].copy_from_slice(digits.as_bytes());
+    part
+}
+
+criterion_group!(benches, policy, content, hostile);
 criterion_main!(benches);

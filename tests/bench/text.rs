@@ -6,6 +6,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use smppolicy::pdu::DataCoding;
+use smppolicy::policy::brands::{Brand, Brands, Scratch};
+use smppolicy::text::links::Links;
 use smppolicy::text::{Charset, Content, Decoder, DefaultAlphabet, Extent, Normaliser, Segment, UserData};
 
 const PLAIN: &str = "Dear customer, your parcel will arrive on Tuesday between ten and noon. Reply STOP to opt out, \
@@ -53,5 +55,43 @@ fn normalise(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode, normalise);
+fn links(criterion: &mut Criterion) {
+    let mut links = Links::default();
+    let one = PLAIN.replace("ten and noon", "10-12: parcelmoor.co.uk/t/1");
+    let words = PLAIN.replace(". R", ".R").replace(". K", ".is K");
+    let many = "a.nl/x ".repeat(10_000).get(..64 << 10).expect("it is longer").to_owned();
+    let mut group = criterion.benchmark_group("links");
+    for (name, text) in
+        [("none", PLAIN), ("none, spaces forgotten", &words), ("one", &one), ("10,000 in 64 KiB", &many)]
+    {
+        group.bench_function(name, |bench| bench.iter(|| links.find(black_box(text)).iter().count()));
+    }
+    group.finish();
+}
+
+fn brands(criterion: &mut Criterion) {
+    let brand = |index: u32| Brand {
+        name: format!("Brand{}bank", char::from_u32(0x430 + index).unwrap_or('a')),
+        domains: vec![format!("brand{index}.nl")],
+        ..Brand::default()
+    };
+    let polderbank =
+        Brand { name: "Polderbank".to_owned(), domains: vec!["polderbank.nl".to_owned()], ..Brand::default() };
+    let brands = Brands::new((0..1_000).map(brand).chain([polderbank]));
+    let (mut links, mut scratch) = (Links::default(), Scratch::default());
+    let mut group = criterion.benchmark_group("brands");
+    for (name, text) in [
+        ("genuine", "mijn.polderbank.nl/x"),
+        ("honest", "track.fernandfield-shop.co.uk/55821"),
+        ("near", "polderbamk.nl/x"),
+        ("glued", "mijnpolderbankveilig.nl/x"),
+    ] {
+        let found = links.find(text);
+        let link = found.iter().next().expect("it has a link");
+        group.bench_function(name, |bench| bench.iter(|| brands.judge(black_box(&link), &mut scratch)));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, decode, normalise, links, brands);
 criterion_main!(benches);

@@ -5,19 +5,24 @@
 //! Nothing here decides: [`Findings`] are facts, and rules say what they mean. What a text shows never depends on how it
 //! was encoded, or cut into parts.
 
+mod links;
 mod run;
 
 #[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::Range;
 
+use super::brands::{self, Brands};
 use super::concatenation::{Assembly, Piece};
 use super::expressions::{self, Expressions};
 use super::lists::{self, Edge, Edges, Lists};
 use super::message::{Coding, Submission};
 use super::{AccountFacts, Clause, Evidence, Field, Spot};
 use crate::config::{self, Faults};
+use crate::text::links::Links;
 use crate::text::{Content, Decoder, Normaliser, Readings, Segment, UserData};
 use run::Run;
 
@@ -68,8 +73,8 @@ pub(super) struct Findings {
     grounds: [Option<Found>; Ground::COUNT],
     /// Whether a field holds octets that are not text.
     pub(super) binary: bool,
-    /// Whether neither text nor sender names the account's brand.
-    pub(super) unnamed: bool,
+    /// Whether the text names a brand of the account's.
+    pub(super) named: bool,
     /// Octets of the plain view of this part, of which the memory for multipart messages makes a note.
     pub(super) plain: usize,
 }
@@ -92,6 +97,17 @@ impl Findings {
 pub(super) struct Inspector {
     lists: Lists,
     expressions: Expressions,
+    brands: Brands,
+    /// The brands that the lists look for, by their entries' ids.
+    named: HashMap<String, Named>,
+}
+
+/// A brand that texts may name.
+#[derive(Debug)]
+struct Named {
+    name: String,
+    /// Whether others than the account that it belongs to must not name it.
+    protected: bool,
 }
 
 /// Buffers that are used again for every message that a thread judges, so that none of them allocates.
@@ -106,6 +122,9 @@ struct Scratch {
 #[derive(Debug, Default)]
 struct Search {
     lists: lists::Scratch,
+    links: Links,
+    spans: Vec<Range<usize>>,
+    brands: brands::Scratch,
     expressions: expressions::Scratch,
 }
 
@@ -114,23 +133,28 @@ thread_local! {
 }
 
 impl Inspector {
-    /// Compiles what `texts` names.
+    /// Compiles what `texts` names, and the brands of `accounts`.
     ///
     /// # Errors
     /// Every fault of the operator's lists.
-    pub(super) fn new(texts: &config::Texts) -> Result<Self, Vec<Faults>> {
-        let words: Vec<config::ListFile> = texts.words.iter().map(list_of).collect();
+    pub(super) fn new(texts: &config::Texts, accounts: &[config::Account]) -> Result<Self, Vec<Faults>> {
+        let named = named(texts, accounts);
+        let brands = brand_list(texts, &named);
+        let words = texts.words.iter().map(list_of).chain([brands]).collect::<Vec<_>>();
         let own = texts.lists.iter().chain(&words).map(|list| lists::Source { file: &list.file, text: &list.text });
         let lists = Lists::build(Lists::shipped().iter().copied().chain(own), |entry| {
             let languages = &texts.languages;
             let spoken = languages.is_empty() || entry.language == "any" || languages.contains(&entry.language);
             spoken && !texts.except.contains(&entry.id) && !texts.except.contains(&entry.category)
         });
+        let protected = texts.brands.iter().cloned().map(|config::Brand { name, spellings, domains }| brands::Brand {
+            name,
+            spellings,
+            domains,
+        });
         match (lists, Expressions::new(&texts.expressions)) {
-            (Ok(lists), Ok(expressions)) => Ok(Self { lists, expressions }),
-            (lists, expressions) => {
-                Err([lists.err(), expressions.err()].into_iter().flatten().flatten().collect())
-            }
+            (Ok(lists), Ok(expressions)) => Ok(Self { lists, expressions, brands: Brands::new(protected), named }),
+            (lists, expressions) => Err([lists.err(), expressions.err()].into_iter().flatten().flatten().collect()),
         }
     }
 
@@ -191,7 +215,15 @@ impl Inspector {
             };
             let spots = [Spot { field, part: 0, octet: 0 }];
             let (segments, readings) = (&mut [segment], &[readings]);
-            let run = Run { segments, readings, spots: &spots, own: 0, edges: Edges::WHOLE, account };
+            let run = Run {
+                segments,
+                readings,
+                spots: &spots,
+                own: 0,
+                edges: Edges::WHOLE,
+                account,
+                source: message.source.digits,
+            };
             self.read(run, scratch, findings)
         };
         if twice {
@@ -221,10 +253,12 @@ impl Inspector {
         let last = part.number + behind.all.len() as u8;
         let edges = Edges { left: before.edge(first == 1), right: behind.edge(last == part.total) };
         let position = before.all.len();
-        let all = before.all.into_iter().rev().chain([(own, Spot { field, part: part.number, octet: 0 })]).chain(behind.all);
+        let all =
+            before.all.into_iter().rev().chain([(own, Spot { field, part: part.number, octet: 0 })]).chain(behind.all);
         let (texts, spots): (Vec<_>, Vec<_>) = all.unzip();
         let (mut segments, readings): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
-        let run = Run { segments: &mut segments, readings: &readings, spots: &spots, own: position, edges, account };
+        let (segments, source) = (&mut segments[..], message.source.digits);
+        let run = Run { segments, readings: &readings, spots: &spots, own: position, edges, account, source };
         self.read(run, scratch, findings)
     }
 }
@@ -282,6 +316,32 @@ fn readings<'t>(
         }
         Err(undecodable) => Err(Evidence::Undecodable(undecodable)),
     }
+}
+
+/// The brands that texts may name, by the ids that their list entries have.
+fn named(texts: &config::Texts, accounts: &[config::Account]) -> HashMap<String, Named> {
+    let protected = texts.brands.iter().map(|brand| Named { name: brand.name.clone(), protected: true });
+    let own = accounts.iter().flat_map(|account| &account.brands);
+    let own = own.map(|name| Named { name: name.clone(), protected: false });
+    protected.chain(own).enumerate().map(|(index, named)| (format!("brand-{index}"), named)).collect()
+}
+
+/// A list by which texts are searched for brands in the same pass as for everything else.
+fn brand_list(texts: &config::Texts, named: &HashMap<String, Named>) -> config::ListFile {
+    let mut text = "rule = 'brand'\nlanguage = 'any'\nclause = 6\ncategory = 'brand'\n".to_owned();
+    for (id, named) in named {
+        let spellings = texts.brands.iter().filter(|brand| named.protected && brand.name == named.name);
+        let names = std::iter::once(&named.name).chain(spellings.flat_map(|brand| &brand.spellings));
+        // Patterns are made of words; a name of signs alone cannot be looked for.
+        let patterns: Vec<String> = names
+            .map(|name| name.replace(|character: char| !character.is_alphanumeric(), " "))
+            .filter(|name| !name.trim().is_empty())
+            .collect();
+        if !patterns.is_empty() {
+            text.push_str(&format!("[[entry]]\nid = '{id}'\nmatch = {}\n", toml::Value::from(patterns)));
+        }
+    }
+    config::ListFile { file: "brands".to_owned(), text }
 }
 
 /// A word of the configuration as a list of one entry.

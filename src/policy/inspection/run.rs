@@ -4,13 +4,16 @@ use std::ops::{ControlFlow, Range};
 
 use super::super::expressions::Exhausted;
 use super::super::lists::{Edge, Edges, EntryText, Hit, ListRule};
+use super::super::snapshot::bare;
 use super::super::{AccountFacts, Clause, Evidence, Octets, Span, Spot};
-use super::{Findings, Found, Ground, Inspector, Scratch};
+use super::{Findings, Found, Ground, Inspector, Scratch, Search, links};
 use crate::config::OwnEntry;
 use crate::text::{Extent, Normal, Normaliser, Place, Readings, Segment, View, ViewKind, origin, share};
 
 /// Clause 26: no asking for confidential data without prior contact or consent.
 const CONFIDENTIAL: Clause = Clause(26);
+/// Clause 6: not misleading about one's nature.
+const NATURE: Clause = Clause(6);
 
 /// The segments that a text is read from, in order.
 pub(super) struct Run<'r, 't> {
@@ -26,6 +29,8 @@ pub(super) struct Run<'r, 't> {
     pub(super) edges: Edges,
     /// Whose message it is.
     pub(super) account: &'r AccountFacts,
+    /// Its sender ID.
+    pub(super) source: &'r [u8],
 }
 
 impl Run<'_, '_> {
@@ -93,7 +98,7 @@ impl Inspector {
         text: &str,
         run: &Run<'_, '_>,
         normaliser: &mut Normaliser,
-        search: &mut super::Search,
+        search: &mut Search,
         findings: &mut Findings,
     ) -> Result<(), Evidence> {
         let (normal, fresh) = (normaliser.normalise(text), run.fresh());
@@ -103,21 +108,38 @@ impl Inspector {
                 findings.plain = fresh.as_ref().map_or(view.text.len(), Range::len);
             }
             let window = Window { view, normal: &normal, run, fresh: fresh.as_ref() };
-            self.lists.scan(view.text, &[], run.edges, &mut search.lists, |hit| {
-                if hit.settled && window.is_fresh(&hit.reach) {
-                    self.hit(&hit, &window, findings);
-                }
-                ControlFlow::Continue(())
-            });
-            let scanned = self.expressions.scan(view.text, &mut search.expressions, |entry, range| {
-                if window.is_settled(&range) && window.is_fresh(&range) {
-                    let OwnEntry { id, clause, category, language, .. } = entry;
-                    window.note((Ground::Content, *clause), [id, category, language], range, findings);
-                }
-            });
-            scanned.map_err(|Exhausted| Evidence::Hidden("a text that exhausts the operator's expressions"))?;
+            self.search(&window, search, findings)?;
         }
         Ok(())
+    }
+
+    fn search(
+        &self,
+        window: &Window<'_, '_, '_, '_>,
+        search: &mut Search,
+        findings: &mut Findings,
+    ) -> Result<(), Evidence> {
+        let (view, Search { lists, links, spans, brands, expressions }) = (window.view, search);
+        let found = links.find(view.text);
+        spans.clear();
+        spans.extend(found.iter().map(|link| link.span));
+        // Where signs have been read as letters, the name of a host is no longer what it was.
+        if matches!(view.kind, ViewKind::Plain | ViewKind::Skeleton) {
+            found.iter().for_each(|link| links::look(&link, &self.brands, brands, window, findings));
+        }
+        self.lists.scan(view.text, spans, window.run.edges, lists, |hit| {
+            if hit.settled && window.is_fresh(&hit.reach) {
+                self.hit(&hit, window, findings);
+            }
+            ControlFlow::Continue(())
+        });
+        let scanned = self.expressions.scan(view.text, expressions, |entry, range| {
+            if window.is_settled(&range) && window.is_fresh(&range) {
+                let OwnEntry { id, clause, category, language, .. } = entry;
+                window.note((Ground::Content, *clause), [id, category, language], range, findings);
+            }
+        });
+        scanned.map_err(|Exhausted| Evidence::Hidden("a text that exhausts the operator's expressions"))
     }
 
     fn hit(&self, hit: &Hit, window: &Window<'_, '_, '_, '_>, findings: &mut Findings) {
@@ -128,13 +150,28 @@ impl Inspector {
             ListRule::Fraud => Ground::Deception,
             ListRule::Media => Ground::Media,
             ListRule::Health => Ground::Health,
+            ListRule::Brand if self.named.contains_key(id) => return self.brand(id, hit, window, findings),
+            ListRule::Brand => Ground::OtherBrand,
         };
         window.note((ground, clause.0), [id, category, language], hit.span.clone(), findings);
     }
 }
 
+impl Inspector {
+    /// A brand is named: the account's own, or a protected one.
+    fn brand(&self, id: &str, hit: &Hit, window: &Window<'_, '_, '_, '_>, findings: &mut Findings) {
+        let Some(named) = self.named.get(id) else { return };
+        if window.run.account.has_brand(&named.name) {
+            findings.named = true;
+        } else if named.protected && !window.speaks_for(&named.name) {
+            let (brand, span) = (Octets::new(named.name.as_bytes()), window.span(hit.span.clone()));
+            findings.note(Ground::OtherBrand, || Found { clause: NATURE, evidence: Evidence::Brand { brand, span } });
+        }
+    }
+}
+
 /// A view of a text, and what of it is judged.
-struct Window<'p, 'n, 'r, 't> {
+pub(super) struct Window<'p, 'n, 'r, 't> {
     view: View<'p>,
     normal: &'p Normal<'n>,
     run: &'p Run<'r, 't>,
@@ -143,14 +180,25 @@ struct Window<'p, 'n, 'r, 't> {
 
 impl Window<'_, '_, '_, '_> {
     /// Whether a range, or an octet beside it, is of the part that is judged.
-    fn is_fresh(&self, range: &Range<usize>) -> bool {
+    pub(super) fn is_fresh(&self, range: &Range<usize>) -> bool {
         self.fresh.is_none_or(|fresh| range.start <= fresh.end && fresh.start <= range.end)
     }
 
     /// Whether no text that may still come is next to a range.
-    fn is_settled(&self, range: &Range<usize>) -> bool {
+    pub(super) fn is_settled(&self, range: &Range<usize>) -> bool {
         let Edges { left, right } = self.run.edges;
         (left == Edge::End || range.start > 0) && (right == Edge::End || range.end < self.view.text.len())
+    }
+
+    /// Where a range of the view lies in the user data.
+    pub(super) fn span(&self, range: Range<usize>) -> Span {
+        self.run.span(self.normal, self.view.kind, range)
+    }
+
+    /// Whether this brand is the account's, or the sender's.
+    pub(super) fn speaks_for(&self, brand: &str) -> bool {
+        let source = String::from_utf8_lossy(self.run.source);
+        self.run.account.has_brand(brand) || bare(&source) == bare(brand)
     }
 
     fn note(
@@ -169,7 +217,7 @@ impl Window<'_, '_, '_, '_> {
                 entry: Octets::new(id.as_bytes()),
                 category: Octets::new(category.as_bytes()),
                 language: Octets::new(language.as_bytes()),
-                span: self.run.span(self.normal, self.view.kind, range),
+                span: self.span(range),
             },
         });
     }

@@ -79,8 +79,28 @@ fn cut<'o>(octets: &'o [u8], cuts: &[prop::sample::Index], unit: usize) -> Vec<&
 
 fn text() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "zorble ", "zor", "ble ", "you ", "them. ", "Z0rble ", "z o r b l e ", "flummox ", "flu", "not ", "is wrong ",
-        "alpha ", "omega ", "please. ", "\"", "nègre ", "и", "ванов ", "😀", "n\u{200B}", ", ", "and so on and so on ",
+        "zorble ",
+        "zor",
+        "ble ",
+        "you ",
+        "them. ",
+        "Z0rble ",
+        "z o r b l e ",
+        "flummox ",
+        "flu",
+        "not ",
+        "is wrong ",
+        "alpha ",
+        "omega ",
+        "please. ",
+        "\"",
+        "nègre ",
+        "и",
+        "ванов ",
+        "😀",
+        "n\u{200B}",
+        ", ",
+        "and so on and so on ",
     ]);
     prop::collection::vec(piece, 1..14).prop_map(|pieces| pieces.concat())
 }

@@ -66,6 +66,7 @@ fn list(mut root: Table<'_>, file: &str, ids: &mut Ids) -> List {
         ("fraud", ListRule::Fraud),
         ("media", ListRule::Media),
         ("health", ListRule::Health),
+        ("brand", ListRule::Brand),
     ];
     let rule =
         root.required("rule", r#"write which rule reads the list, as in rule = "content""#, value::choice(RULES));

@@ -49,6 +49,8 @@ pub enum ListRule {
     Media,
     /// What a message tells of a person's health.
     Health,
+    /// Whose brands a message names.
+    Brand,
 }
 
 /// What an entry says of itself.
@@ -115,8 +117,21 @@ pub struct Lists {
 impl Lists {
     /// The lists that come with the program.
     pub fn shipped() -> &'static [Source<'static>] {
-        const SHIPPED: &[Source<'static>] =
-            &[Source { file: "sample.en.toml", text: include_str!("data/sample.en.toml") }];
+        const SHIPPED: &[Source<'static>] = &[
+            Source { file: "sample.en.toml", text: include_str!("data/sample.en.toml") },
+            Source { file: "hate.en.toml", text: include_str!("data/hate.en.toml") },
+            Source { file: "hate.nl.toml", text: include_str!("data/hate.nl.toml") },
+            Source { file: "hate.fr.toml", text: include_str!("data/hate.fr.toml") },
+            Source { file: "hate.de.toml", text: include_str!("data/hate.de.toml") },
+            Source { file: "threat.en.toml", text: include_str!("data/threat.en.toml") },
+            Source { file: "threat.nl.toml", text: include_str!("data/threat.nl.toml") },
+            Source { file: "threat.fr.toml", text: include_str!("data/threat.fr.toml") },
+            Source { file: "threat.de.toml", text: include_str!("data/threat.de.toml") },
+            Source { file: "offence.en.toml", text: include_str!("data/offence.en.toml") },
+            Source { file: "offence.nl.toml", text: include_str!("data/offence.nl.toml") },
+            Source { file: "offence.fr.toml", text: include_str!("data/offence.fr.toml") },
+            Source { file: "offence.de.toml", text: include_str!("data/offence.de.toml") },
+        ];
         SHIPPED
     }
 

@@ -37,7 +37,9 @@ pub(super) fn quoted(view: &str, region: &Range<usize>, span: &Range<usize>) -> 
 
 fn kind(sign: char) -> Option<Kind> {
     match sign {
-        '"' | '“' | '”' | '„' | '‟' | '«' | '»' | '「' | '」' | '『' | '』' | '＂' => Some(Kind::Double),
+        '"' | '“' | '”' | '„' | '‟' | '«' | '»' | '「' | '」' | '『' | '』' | '＂' | '<' | '>' => {
+            Some(Kind::Double)
+        }
         '\'' | '‘' | '’' | '‚' | '‛' | '`' | '´' | '‹' | '›' => Some(Kind::Single),
         _ => None,
     }
@@ -47,20 +49,20 @@ fn role(view: &str, at: usize, sign: char) -> Option<Role> {
     let before = view.get(..at).and_then(|before| before.chars().next_back());
     let behind = view.get(at + sign.len_utf8()..).and_then(|behind| behind.chars().next());
     let beside_word = |beside: Option<char>| beside.is_some_and(char::is_alphanumeric);
+    match sign {
+        // French has them point outwards, often set off with spaces; German has them point at the words.
+        '«' | '‹' | '<' if beside_word(before) => return Some(Role::Closes),
+        '«' | '‹' | '<' => return Some(Role::Opens),
+        '»' | '›' | '>' if beside_word(behind) && !beside_word(before) => return Some(Role::Opens),
+        '»' | '›' | '>' => return Some(Role::Closes),
+        _ => {}
+    }
     let nothing = |beside: Option<char>| beside.is_none_or(char::is_whitespace);
     let begins = beside_word(behind) || behind.is_some_and(|sign| matches!(sign, '.' | '…' | '¿' | '¡' | '@' | '#'));
     if !beside_word(before) && begins && (nothing(before) || beside_word(behind)) {
         return Some(Role::Opens);
     }
-    if !nothing(before) && !beside_word(behind) {
-        return Some(Role::Closes);
-    }
-    match sign {
-        // French sets them off with spaces.
-        '«' | '‹' => Some(Role::Opens),
-        '»' | '›' => Some(Role::Closes),
-        _ => None,
-    }
+    (!nothing(before) && !beside_word(behind)).then_some(Role::Closes)
 }
 
 #[cfg(test)]
@@ -75,7 +77,10 @@ mod tests {
             (r#"("HIT")"#, true),
             (r#""...HIT.""#, true),
             ("« vous êtes HIT »", true),
+            ("<< vous etes HIT >> ?", true),
             ("»du HIT«", true),
+            (">>du HIT<<", true),
+            ("I <3 HIT", false),
             ("„du HIT“ sagte er", true),
             ("“HIT”", true),
             ("he said 'HIT' again", true),

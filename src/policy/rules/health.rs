@@ -12,7 +12,11 @@ impl Rule for Health {
     fn check_recipient(&self, context: &Context<'_>, recipient: &Destination<'_>) -> Verdict {
         match (context.findings.on(Ground::Health), recipient) {
             (Some(found), Destination::Sme(address)) if !context.account.declared().health_attested => {
-                if is_north_american(address) { super::refuse(found) } else { Verdict::Pass }
+                if is_north_american(address) {
+                    super::refuse(found)
+                } else {
+                    Verdict::Pass
+                }
             }
             _ => Verdict::Pass,
         }

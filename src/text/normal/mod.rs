@@ -186,6 +186,11 @@ impl<'a> Normal<'a> {
     }
 }
 
+/// Appends a text in lower case, look-alikes folded, without what is not seen: what a name is compared by.
+pub fn fold_look_alikes(text: &str, into: &mut String) {
+    fold(text, &mut Nowhere, into);
+}
+
 /// Takes what nobody asked for.
 struct Nowhere;
 
