@@ -65,7 +65,10 @@ impl Table {
 
     fn outcome(case: &Case, explanation: &Explanation<'_>, without: usize) -> Result<Expected, String> {
         if case.recorded {
-            let mut all = explanation.opinions.iter().filter_map(|opinion| opinion.says.rejection());
+            let each = explanation.opinions.iter().flat_map(|opinion| {
+                opinion.recipients.iter().map(|(_, says)| says).chain([&opinion.says])
+            });
+            let mut all = each.filter_map(Says::rejection);
             if !all.any(|rejection| names(&case.ground, rejection).is_ok()) {
                 return Err(format!("explain: nothing is recorded under {:?}", case.ground));
             }

@@ -113,7 +113,8 @@ async fn play_batch(batch: Vec<Play>) -> Result<Vec<Line>, String> {
         let mut faults = Vec::new();
         faults.extend(stage.play(number, play, reference).await.err());
         faults.extend(table.play(play, reference).err());
-        lines.push(Line { case: play.case.clone(), label: play.label(), faults });
+        let is_in_a_way = play.way.is_some();
+        lines.push(Line { case: play.case.clone(), label: play.label(), is_in_a_way, faults });
     }
     for (number, fault) in stage.strike().await {
         if let Some(line) = lines.get_mut(number) {

@@ -56,7 +56,8 @@ struct Single<'a> {
 
 #[derive(Serialize)]
 struct Word<'a> {
-    says: &'static str,
+    /// Null if the rule is off.
+    says: Option<&'static str>,
     #[serde(flatten)]
     ground: Option<Grounds<'a>>,
 }
@@ -163,7 +164,7 @@ fn opinion_of<'a>(message: &Submission<'_>, says: &'a Says) -> Word<'a> {
         status: rejection.status.to_string(),
         ground: ground(message, rejection, false),
     };
-    Word { says: word(says), ground: says.rejection().map(ground) }
+    Word { says: Some(word(says)).filter(|word| !word.is_empty()), ground: says.rejection().map(ground) }
 }
 
 fn ground<'a>(message: &Submission<'_>, rejection: &'a Rejection, with_rule: bool) -> Ground<'a> {

@@ -252,7 +252,8 @@ pub(super) const fn word(says: &Says) -> &'static str {
         Says::Pass => "pass",
         Says::Refuse(_) => "refuse",
         Says::Note(_) => "note",
-        Says::Unread | Says::Off => "nothing",
+        Says::Unread => "unread",
+        Says::Off => "",
     }
 }
 
