@@ -7,6 +7,7 @@ mod demo;
 mod explain;
 mod run;
 mod sim;
+mod train;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -111,6 +112,8 @@ enum Command {
     /// Simulate a message centre or its clients, for load tests
     #[command(subcommand)]
     Sim(sim::Sim),
+    /// Make a score model of labelled texts, and say how it does on texts that it has not seen
+    Train(train::TrainArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -148,6 +151,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Demo => demo::demo(),
         Command::Explain(arguments) => explain::explain(&config, &arguments),
         Command::Sim(sim) => sim::run(sim),
+        Command::Train(arguments) => train::train(&arguments),
         Command::Completions { shell } => completions(shell),
     }
 }

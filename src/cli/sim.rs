@@ -153,7 +153,8 @@ fn positive(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "write a number above 0".to_owned())
 }
 
-fn share(text: &str) -> Result<f64, String> {
+/// A share as an argument.
+pub(super) fn share(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
     number.ok_or_else(|| "write a share from 0.0 to 1.0".to_owned())
 }

@@ -18,6 +18,7 @@ mod message;
 mod octets;
 pub mod pictures;
 mod rules;
+pub mod score;
 pub mod shorteners;
 mod snapshot;
 mod verdict;

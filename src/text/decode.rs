@@ -2,9 +2,13 @@
 
 use std::ops::{ControlFlow, Range};
 
+use super::buffer::Buffer;
 use super::gsm::{Gsm, is_invariant};
 use super::utf16::{Order, Utf16};
 use super::{Charset, Finder, Locator, Readings, Sink, UserData, foreign};
+
+/// An octet becomes at most three of text, of the basic plane, and half of one more in packed septets.
+const EXPANSION_MAX: usize = 4;
 
 /// Why octets cannot be read as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,9 +70,11 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// Without an early exit, so that many octets are looked at in one step.
+/// Without an early exit inside a step, so that many octets are looked at at once.
 fn all_invariant(text: &[u8]) -> bool {
-    text.chunks(64).all(|chunk| chunk.iter().fold(true, |all, &octet| all & is_invariant(octet)))
+    let invariant = |octets: &[u8]| octets.iter().fold(true, |all, &octet| all & is_invariant(octet));
+    let (steps, rest) = text.as_chunks::<32>();
+    steps.iter().all(|step| invariant(step)) && invariant(rest)
 }
 
 /// Whether a text is all there.
@@ -92,7 +98,7 @@ pub struct Place {
 /// The buffer that texts are decoded into.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    text: String,
+    text: Buffer,
 }
 
 impl Decoder {
@@ -108,9 +114,11 @@ impl Decoder {
         {
             return Ok(text);
         }
-        self.text.clear();
-        read(segments, extent, &mut self.text)?;
-        Ok(&self.text)
+        let octets: usize = segments.iter().map(|segment| segment.octets.len()).sum();
+        self.text.write(EXPANSION_MAX * (octets + 1), |sink| read(segments, extent, sink))?;
+        // What was written is text: if it were not, it would not be judged.
+        let charset = segments.first().map_or(Charset::Utf8, |segment| segment.charset);
+        self.text.as_str().ok_or(Undecodable::Invalid(charset))
     }
 
     /// Shows `judge` the text under each reading until it breaks. A reading that fails is no plausible one, unless all do.

@@ -14,6 +14,7 @@
 //! reading them again: a message that passes pays nothing for it.
 //! Nothing here judges, does I/O, or imports another module than `pdu`. No input can make it panic.
 
+mod buffer;
 mod decode;
 mod foreign;
 mod gsm;
@@ -38,21 +39,9 @@ trait Sink {
     /// One character, and the offset in the input of the first octet that belongs to it.
     fn put(&mut self, character: char, at: usize);
 
-    /// Characters of one octet each, the first of which began at `at`.
-    fn put_ascii(&mut self, run: &str, at: usize) {
+    /// Characters that are in the input as they are here, the first of which began at `at`.
+    fn put_run(&mut self, run: &str, at: usize) {
         run.char_indices().for_each(|(index, character)| self.put(character, at + index));
-    }
-}
-
-impl Sink for String {
-    #[inline]
-    fn put(&mut self, character: char, _at: usize) {
-        self.push(character);
-    }
-
-    #[inline]
-    fn put_ascii(&mut self, run: &str, _at: usize) {
-        self.push_str(run);
     }
 }
 
@@ -76,16 +65,23 @@ impl Locator {
     }
 }
 
-impl Sink for Locator {
-    fn put(&mut self, character: char, at: usize) {
-        // Several characters may come from one place, which is then all theirs.
+impl Locator {
+    /// So many octets of output came from `at`. Whatever comes from one place is told at once, so that it is all in a
+    /// range or none.
+    fn advance(&mut self, length: usize, at: usize) {
         if self.to.is_none() && self.written >= self.wanted.end && self.from.is_some_and(|from| from < at) {
             self.to = Some(at);
         }
-        self.written += character.len_utf8();
+        self.written += length;
         if self.from.is_none() && self.written > self.wanted.start {
             self.from = Some(at);
         }
+    }
+}
+
+impl Sink for Locator {
+    fn put(&mut self, character: char, at: usize) {
+        self.advance(character.len_utf8(), at);
     }
 }
 
@@ -109,14 +105,21 @@ impl Finder {
     }
 }
 
-impl Sink for Finder {
-    fn put(&mut self, character: char, at: usize) {
+impl Finder {
+    /// So many octets of output came from `at`.
+    fn advance(&mut self, length: usize, at: usize) {
         if self.from.is_none() && at >= self.wanted.start {
             self.from = Some(self.written);
         }
         if self.to.is_none() && at >= self.wanted.end {
             self.to = Some(self.written);
         }
-        self.written += character.len_utf8();
+        self.written += length;
+    }
+}
+
+impl Sink for Finder {
+    fn put(&mut self, character: char, at: usize) {
+        self.advance(character.len_utf8(), at);
     }
 }

@@ -30,27 +30,33 @@ impl Utf16 {
         let (units, []) = octets.as_chunks::<2>() else {
             return Err(Undecodable::OddOctets);
         };
-        for (index, &unit) in units.iter().enumerate() {
-            let at = base + 2 * index;
-            let unit = match order {
-                Order::BigEndian => u16::from_be_bytes(unit),
-                Order::LittleEndian => u16::from_le_bytes(unit),
-            };
-            if self.high.is_none()
-                && let Some(character) = char::from_u32(unit.into())
-            {
-                // A byte order mark says nothing.
-                if character != BOM || at != base {
-                    sink.put(character, at);
-                }
-                continue;
+        let code = |unit: [u8; 2]| match order {
+            Order::BigEndian => u16::from_be_bytes(unit),
+            Order::LittleEndian => u16::from_le_bytes(unit),
+        };
+        // A byte order mark says nothing.
+        let mark =
+            usize::from(self.high.is_none() && units.first().is_some_and(|&unit| char_of(code(unit)) == Some(BOM)));
+        let units = units.get(mark..).unwrap_or_default();
+        let base = base + 2 * mark;
+        // Most texts have no surrogates, which is seen for many units at once.
+        let surrogates = units.iter().fold(false, |any, &unit| any | (code(unit) & 0xF800 == 0xD800));
+        if self.high.is_none() && !surrogates {
+            for (index, &unit) in units.iter().enumerate() {
+                sink.put(char_of(code(unit)).unwrap_or_default(), base + 2 * index);
             }
-            self.surrogate(unit, at, extent, sink)?;
+            return Ok(());
+        }
+        for (index, &unit) in units.iter().enumerate() {
+            let (unit, at) = (code(unit), base + 2 * index);
+            match char_of(unit) {
+                Some(character) if self.high.is_none() => sink.put(character, at),
+                _ => self.surrogate(unit, at, extent, sink)?,
+            }
         }
         Ok(())
     }
 
-    #[cold]
     fn surrogate(&mut self, unit: u16, at: usize, extent: Extent, sink: &mut impl Sink) -> Result<(), Undecodable> {
         if let Some((high, began)) = self.high.take() {
             if let Some(Ok(character)) = char::decode_utf16([high, unit]).next() {
@@ -70,6 +76,10 @@ impl Utf16 {
     pub(super) fn finish(&mut self, extent: Extent) -> Result<(), Undecodable> {
         if self.high.take().is_some() { lone(extent) } else { Ok(()) }
     }
+}
+
+fn char_of(unit: u16) -> Option<char> {
+    char::from_u32(unit.into())
 }
 
 /// The other half may be in a part that is not here.

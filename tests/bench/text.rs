@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use smppolicy::pdu::DataCoding;
 use smppolicy::policy::brands::{Brand, Brands, Scratch};
 use smppolicy::text::links::Links;
@@ -19,14 +19,14 @@ const CYRILLIC: &str = "Уважаемый клиент, ваш заказ пр�
 fn decode(criterion: &mut Criterion) {
     let packed_coding = DataCoding(0xF0);
     let signs = PLAIN.replace('a', "\u{1}");
-    let ucs2: Vec<u8> = CYRILLIC.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let cyrillic = ucs2(CYRILLIC);
     let mut decoder = Decoder::default();
     let mut group = criterion.benchmark_group("decode");
     for (name, coding, octets) in [
         ("gsm, plain ascii", DataCoding::DEFAULT, PLAIN.as_bytes()),
         ("gsm, with signs of its own", DataCoding::DEFAULT, signs.as_bytes()),
         ("gsm, packed and unpacked", packed_coding, PLAIN.as_bytes()),
-        ("ucs2", DataCoding::UCS2, &ucs2),
+        ("ucs2", DataCoding::UCS2, &cyrillic),
     ] {
         group.bench_function(name, |bench| {
             bench.iter(|| {
@@ -93,5 +93,71 @@ fn brands(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode, normalise, links, brands);
+/// Both together, as a message pays for it, over all its readings.
+fn stage(criterion: &mut Criterion) {
+    let accents: Vec<u8> = PLAIN.bytes().map(|octet| if octet == b'e' { 0x05 } else { octet }).collect();
+    let mut stage = Stage::default();
+    let mut group = criterion.benchmark_group("stage");
+    for (name, coding, octets) in [
+        ("gsm, ascii", DataCoding::DEFAULT, PLAIN.as_bytes().to_vec()),
+        ("gsm, disguised", DataCoding::DEFAULT, DISGUISED.as_bytes().to_vec()),
+        ("gsm, accents", DataCoding::DEFAULT, accents),
+        ("ucs2, cyrillic", DataCoding::UCS2, ucs2(CYRILLIC)),
+    ] {
+        group.bench_function(name, |bench| bench.iter(|| stage.read(coding, black_box(&octets))));
+    }
+    group.finish();
+}
+
+/// Texts of 64 KiB that are made to be slow: what an octet costs is to be compared with the messages of `stage`.
+fn hostile(criterion: &mut Criterion) {
+    let long = |pattern: &str| pattern.chars().cycle().take(0x8000).collect::<String>();
+    let invalid: Vec<u8> = (0..0x1_0000_u32).map(|index| (index * 7) as u8).collect();
+    let mut stage = Stage::default();
+    let mut group = criterion.benchmark_group("hostile");
+    for (name, coding, octets) in [
+        ("spaced out", DataCoding::DEFAULT, long("a.b.c.d.").into_bytes()),
+        ("digits spaced out", DataCoding::DEFAULT, long("1 ").into_bytes()),
+        ("runs that fail", DataCoding::DEFAULT, long("1 2 3 4 5 a.1.2").into_bytes()),
+        ("leet", DataCoding::DEFAULT, long("1!").into_bytes()),
+        ("words and leet", DataCoding::DEFAULT, long("a!b!c!!").into_bytes()),
+        ("marks", DataCoding::DEFAULT, long("!").into_bytes()),
+        ("one word", DataCoding::DEFAULT, long("x").into_bytes()),
+        ("one word, disguised", DataCoding::DEFAULT, long("a1").into_bytes()),
+        ("combining marks", DataCoding::UCS2, ucs2(&long("\u{301}"))),
+        ("look-alikes", DataCoding::UCS2, ucs2(&long("𝓯𝓻㏂½"))),
+        ("cyrillic spaced out", DataCoding::UCS2, ucs2(&long("а.б.в.1"))),
+        ("invalid septets, all readings", DataCoding::DEFAULT, invalid),
+    ] {
+        group.throughput(Throughput::Bytes(octets.len() as u64));
+        group.bench_function(name, |bench| bench.iter(|| stage.read(coding, black_box(&octets))));
+    }
+    group.finish();
+}
+
+fn ucs2(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_be_bytes).collect()
+}
+
+#[derive(Default)]
+struct Stage {
+    decoder: Decoder,
+    normaliser: Normaliser,
+}
+
+impl Stage {
+    /// How many views all readings have.
+    fn read(&mut self, coding: DataCoding, octets: &[u8]) -> usize {
+        let user_data = UserData::split(octets, false).expect("no header");
+        let content = Content::of(Some(coding), &user_data, DefaultAlphabet::Gsm);
+        let Ok(Content::Text(readings)) = content else { return 0 };
+        let views = |charset: Charset| {
+            let text = self.decoder.decode(&[Segment::new(&user_data, charset)], Extent::Whole);
+            text.map_or(0, |text| self.normaliser.normalise(text).views().count())
+        };
+        readings.iter().map(views).sum()
+    }
+}
+
+criterion_group!(benches, decode, normalise, stage, hostile, links, brands);
 criterion_main!(benches);

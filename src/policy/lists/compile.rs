@@ -7,20 +7,27 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::common::frequency;
 use super::format::{Entry, List};
-use super::pattern::{self, Class, Element, Word};
-use super::program::{ACCEPT, Anchor, Judgement, Node, NodeIndex, Pattern, Program, Step, Symbol, Unless, bit};
+use super::pattern::{self, Element, Word};
+use super::program::{
+    ACCEPT, Anchor, Judgement, Need, Node, NodeIndex, Pattern, PhraseSet, Program, Step, Symbol, Unless, bit,
+};
 use super::vocabulary::{Vocabulary, WordIndex};
 
 /// A spelling, as a whole word or as a prefix, by the order in which it was met.
 type Form = u32;
 
+/// Nearly every text has a word of that frequency.
+const COMMON: u32 = 500;
+
 /// An anchor whose word and needs are still sets of forms.
 struct Draft {
     symbol: u32,
-    needs: [Option<u32>; 2],
+    /// Symbols; whether behind the anchor.
+    needs: [Option<(u32, bool)>; 2],
     before: NodeIndex,
     behind: NodeIndex,
     pattern: u32,
@@ -36,7 +43,9 @@ struct Use {
 pub(super) struct Compiler {
     forms: HashMap<(String, bool), Form>,
     uses: Vec<Use>,
-    symbols: HashMap<Vec<Form>, u32>,
+    symbols: HashMap<Rc<[Form]>, u32>,
+    /// By symbol: its forms, sorted.
+    sets: Vec<Rc<[Form]>>,
     drafts: Vec<Draft>,
     program: Program,
 }
@@ -48,162 +57,173 @@ enum Way {
     On,
 }
 
-/// An element taken apart: the words that may stand for it alone, and the ways that take more than one element.
-#[derive(Default)]
+/// An element whose words are known by number.
+enum Piece {
+    Ways(Rc<Ways>),
+    Optional(Vec<Piece>),
+    Step(Step),
+}
+
+/// What may stand in one place of a pattern.
 struct Ways {
-    single: Vec<Word>,
-    longer: Vec<Vec<Element>>,
+    /// The words that may stand there alone.
+    single: Option<u32>,
+    /// Words in a row, by their symbols, longest first; and the same as sets that are followed back and on.
+    phrases: Vec<Vec<u32>>,
+    sets: Option<[u32; 2]>,
+    /// Anything else.
+    longer: Vec<Vec<Piece>>,
+    /// Forms of which one is there, whatever way it is.
+    needed: Vec<Form>,
+    /// Whether that is so, that is, whether the place may be an anchor.
+    anchor: bool,
 }
 
 impl Compiler {
     pub(super) fn new() -> Self {
-        let program = Program {
-            entries: Vec::new(),
-            judgements: Vec::new(),
-            vocabulary: Vocabulary::new(std::iter::empty()),
-            anchored: Vec::new(),
-            anchors: Vec::new(),
-            patterns: Vec::new(),
-            unless: Vec::new(),
-            nodes: vec![Node { step: Step::Accept, next: ACCEPT }],
-            symbols: Vec::new(),
-            members: Vec::new(),
-        };
-        Self { forms: HashMap::new(), uses: Vec::new(), symbols: HashMap::new(), drafts: Vec::new(), program }
+        let (forms, uses, symbols, sets, drafts) = Default::default();
+        Self { forms, uses, symbols, sets, drafts, program: Program::new() }
     }
 
     /// Compiles the entries of a list that `keep` wants.
     pub(super) fn list(&mut self, list: List, keep: impl Fn(&super::EntryText) -> bool) {
-        let classes = &list.classes;
-        let (common, common_context) = self.unless(&list.unless, classes);
+        let as_elements = |items: &[Vec<Word>]| -> Vec<Vec<Element>> {
+            items.iter().map(|words| words.iter().cloned().map(Element::Word).collect()).collect()
+        };
+        let classes: Vec<Rc<Ways>> =
+            list.classes.iter().map(|class| Rc::new(self.either(&as_elements(&class.items), &[]))).collect();
+        let context = |all: &[pattern::Unless]| {
+            let longest = |elements: &Vec<Element>| pattern::longest(elements, &list.classes);
+            let before = all.iter().map(|unless| longest(&unless.before)).max().unwrap_or(0);
+            [before, all.iter().map(|unless| longest(&unless.behind)).max().unwrap_or(0)]
+        };
+        let (common, common_context) = (self.unless(&list.unless, &classes), context(&list.unless));
         for Entry { text, quoted, matches, unless } in list.entries {
             if !keep(&text) {
                 continue;
             }
             let entry = self.program.entries.len() as u32;
-            let (own, own_context) = self.unless(&unless, classes);
-            let mut sides = [common_context[0].max(own_context[0]), common_context[1].max(own_context[1])];
-            if quoted {
-                sides = [pattern::MAX_CONTEXT; 2];
-            }
-            let [before, behind] = sides;
+            let own = self.unless(&unless, &classes);
+            let [before, behind] = if quoted { [pattern::MAX_CONTEXT; 2] } else { context(&unless) };
+            let [common_before, common_behind] = common_context;
             self.program.entries.push(text);
-            self.program.judgements.push(Judgement { quoted, unless: [common.clone(), own], before, behind });
+            self.program.judgements.push(Judgement {
+                quoted,
+                unless: [common.clone(), own],
+                before: before.max(common_before),
+                behind: behind.max(common_behind),
+            });
             for elements in &matches {
-                self.pattern(elements, entry, classes);
+                let pieces = self.pieces(elements, &classes);
+                self.pattern(&pieces, entry);
             }
         }
     }
 
-    /// Compiles what cancels hits: where it lies, and how many words it looks at before and behind.
-    fn unless(&mut self, all: &[pattern::Unless], classes: &[Class]) -> (Range<u32>, [usize; 2]) {
+    /// Compiles what cancels hits.
+    fn unless(&mut self, all: &[pattern::Unless], classes: &[Rc<Ways>]) -> Range<u32> {
         let start = self.program.unless.len() as u32;
-        let mut context = [0; 2];
         for pattern::Unless { before, behind } in all {
-            context[0] = pattern::longest(before, classes).max(context[0]);
-            context[1] = pattern::longest(behind, classes).max(context[1]);
+            let (before, behind) = (self.pieces(before, classes), self.pieces(behind, classes));
             let first = self.program.nodes.len() as u32;
-            let before = self.emit(before, Way::Back, ACCEPT, classes);
-            let behind = self.emit(behind, Way::On, ACCEPT, classes);
+            let before = self.emit(&before, Way::Back, ACCEPT);
+            let behind = self.emit(&behind, Way::On, ACCEPT);
             let nodes = first..self.program.nodes.len() as u32;
             self.program.unless.push(Unless { before, behind, nodes });
         }
-        (start..self.program.unless.len() as u32, context)
+        start..self.program.unless.len() as u32
     }
 
-    fn pattern(&mut self, elements: &[Element], entry: u32, classes: &[Class]) {
+    fn pattern(&mut self, pieces: &[Piece], entry: u32) {
         let pattern = self.program.patterns.len() as u32;
         let (first, drafts) = (self.program.nodes.len() as u32, self.drafts.len());
-        let mut needs: Vec<(u64, usize, Vec<Form>)> = Vec::new();
-        for (index, element) in elements.iter().enumerate().filter(|(_, element)| pattern::is_anchor(element)) {
-            let mut forms = Vec::new();
-            self.needed(element, classes, &mut forms);
-            needs.push((self.cost(&forms), index, forms));
-        }
-        needs.sort_by_key(|(cost, index, _)| (*cost, *index));
-        let found = self.anchors(elements, ACCEPT, ACCEPT, classes);
-        let mut others = needs.into_iter().filter(|(_, index, _)| Some(*index) != found).map(|(_, _, forms)| forms);
-        let needs = [others.next(), others.next()].map(|forms| forms.map(|forms| self.symbol(forms)));
+        let mut others: Vec<(u64, usize)> =
+            pieces.iter().enumerate().filter_map(|(index, piece)| Some((self.cost(piece)?, index))).collect();
+        others.sort_unstable();
+        let found = self.anchors(pieces, ACCEPT, ACCEPT);
+        let mut others = others.into_iter().filter(|(_, index)| Some(*index) != found);
+        let mut need = || {
+            others.find_map(|(_, index)| match pieces.get(index) {
+                Some(Piece::Ways(ways)) if self.tells(&ways.needed) => {
+                    Some((self.symbol(ways.needed.clone()), Some(index) > found))
+                }
+                _ => None,
+            })
+        };
+        let needs = [need(), need()];
         for draft in self.drafts.iter_mut().skip(drafts) {
             (draft.needs, draft.pattern) = (needs, pattern);
         }
         self.program.patterns.push(Pattern { entry, nodes: first..self.program.nodes.len() as u32 });
     }
 
-    /// Drafts the anchors of elements between which and the pattern's ends `before` and `behind` must match; returns the
-    /// element that they are in.
-    fn anchors(
-        &mut self,
-        elements: &[Element],
-        before: NodeIndex,
-        behind: NodeIndex,
-        classes: &[Class],
-    ) -> Option<usize> {
-        let candidates = elements.iter().enumerate().filter(|(_, element)| pattern::is_anchor(element));
-        let costs: Vec<(u64, usize)> = candidates
-            .map(|(index, element)| {
-                let mut forms = Vec::new();
-                self.needed(element, classes, &mut forms);
-                (self.cost(&forms), index)
-            })
-            .collect();
-        let (_, index) = costs.into_iter().min()?;
-        let (left, right) = elements.split_at_checked(index)?;
-        let (element, right) = right.split_first()?;
-        let before = self.emit(left, Way::Back, before, classes);
-        let behind = self.emit(right, Way::On, behind, classes);
-        let ways = ways(element, classes);
-        if !ways.single.is_empty() {
-            let forms = self.forms(&ways.single);
-            for form in &forms {
-                if let Some(form) = self.uses.get_mut(*form as usize) {
-                    form.anchors += 1;
-                }
-            }
-            let symbol = self.symbol(forms);
-            self.drafts.push(Draft { symbol, needs: [None; 2], before, behind, pattern: 0 });
+    /// Drafts the anchors of pieces between which and the pattern's ends `before` and `behind` must match; returns the
+    /// piece that they are in.
+    fn anchors(&mut self, pieces: &[Piece], before: NodeIndex, behind: NodeIndex) -> Option<usize> {
+        let costs = pieces.iter().enumerate().filter_map(|(index, piece)| Some((self.cost(piece)?, index)));
+        let (_, index) = costs.min()?;
+        let (left, right) = pieces.split_at_checked(index)?;
+        let (Piece::Ways(ways), right) = right.split_first()? else { return None };
+        let before = self.emit(left, Way::Back, before);
+        let behind = self.emit(right, Way::On, behind);
+        if let Some(symbol) = ways.single {
+            self.draft(symbol, before, behind);
+        }
+        for phrase in &ways.phrases {
+            let rarest = phrase.iter().enumerate().min_by_key(|(_, symbol)| self.cost_of_symbol(**symbol));
+            let Some((rarest, symbol)) = rarest else { continue };
+            let (left, right) =
+                (phrase.get(..rarest).unwrap_or_default(), phrase.get(rarest + 1..).unwrap_or_default());
+            let before = left.iter().fold(before, |next, symbol| self.node(Step::Symbol(*symbol), next));
+            let behind = right.iter().rfold(behind, |next, symbol| self.node(Step::Symbol(*symbol), next));
+            self.draft(*symbol, before, behind);
         }
         for way in &ways.longer {
-            self.anchors(way, before, behind, classes);
+            self.anchors(way, before, behind);
         }
         Some(index)
     }
 
-    /// Forms of which a text that has the element has at least one.
-    fn needed(&mut self, element: &Element, classes: &[Class], forms: &mut Vec<Form>) {
-        let ways = ways(element, classes);
-        forms.extend(self.forms(&ways.single));
-        for way in &ways.longer {
-            let mut best: Option<(u64, Vec<Form>)> = None;
-            for element in way.iter().filter(|element| pattern::is_anchor(element)) {
-                let mut forms = Vec::new();
-                self.needed(element, classes, &mut forms);
-                let cost = self.cost(&forms);
-                if best.as_ref().is_none_or(|(known, _)| cost < *known) {
-                    best = Some((cost, forms));
-                }
+    fn draft(&mut self, symbol: u32, before: NodeIndex, behind: NodeIndex) {
+        for form in self.sets.get(symbol as usize).into_iter().flat_map(|set| set.iter()) {
+            if let Some(form) = self.uses.get_mut(*form as usize) {
+                form.anchors += 1;
             }
-            forms.extend(best.into_iter().flat_map(|(_, forms)| forms));
         }
+        self.drafts.push(Draft { symbol, needs: [None; 2], before, behind, pattern: 0 });
     }
 
     /// What it costs to begin at each of these.
-    fn cost(&self, forms: &[Form]) -> u64 {
+    fn cost_of(&self, forms: &[Form]) -> u64 {
         let uses = forms.iter().filter_map(|form| self.uses.get(*form as usize));
         uses.map(|form| u64::from(form.frequency) * (16 + u64::from(form.anchors))).sum()
     }
 
-    fn forms(&mut self, words: &[Word]) -> Vec<Form> {
-        let spellings = words.iter().flat_map(|word| {
-            std::iter::once(&word.plain).chain(&word.folded).map(|spelling| (spelling.as_str(), word.prefix))
-        });
-        let spellings: BTreeSet<(&str, bool)> = spellings.collect();
-        let mut forms = Vec::with_capacity(spellings.len());
-        for (spelling, prefix) in spellings {
+    /// Whether it says something of a text that it has one of these.
+    fn tells(&self, forms: &[Form]) -> bool {
+        let mut uses = forms.iter().filter_map(|form| self.uses.get(*form as usize));
+        uses.all(|form| form.frequency < COMMON)
+    }
+
+    fn cost_of_symbol(&self, symbol: u32) -> u64 {
+        self.sets.get(symbol as usize).map_or(u64::MAX, |set| self.cost_of(set))
+    }
+
+    /// What it costs to have a piece as the anchor, if it can be.
+    fn cost(&self, piece: &Piece) -> Option<u64> {
+        match piece {
+            Piece::Ways(ways) if ways.anchor => Some(self.cost_of(&ways.needed)),
+            _ => None,
+        }
+    }
+
+    fn forms(&mut self, word: &Word) -> Vec<Form> {
+        let mut forms = Vec::with_capacity(2);
+        for spelling in std::iter::once(&word.plain).chain(&word.folded) {
             let next = self.forms.len() as Form;
-            let form = *self.forms.entry((spelling.to_owned(), prefix)).or_insert(next);
+            let form = *self.forms.entry((spelling.clone(), word.prefix)).or_insert(next);
             if form == next {
-                self.uses.push(Use { frequency: frequency(spelling, prefix), anchors: 0 });
+                self.uses.push(Use { frequency: frequency(spelling, word.prefix), anchors: 0 });
             }
             forms.push(form);
         }
@@ -213,8 +233,102 @@ impl Compiler {
     fn symbol(&mut self, mut forms: Vec<Form>) -> u32 {
         forms.sort_unstable();
         forms.dedup();
-        let next = self.symbols.len() as u32;
-        *self.symbols.entry(forms).or_insert(next)
+        let next = self.sets.len() as u32;
+        let forms: Rc<[Form]> = forms.into();
+        let symbol = *self.symbols.entry(Rc::clone(&forms)).or_insert(next);
+        if symbol == next {
+            self.sets.push(forms);
+        }
+        symbol
+    }
+
+    fn pieces(&mut self, elements: &[Element], classes: &[Rc<Ways>]) -> Vec<Piece> {
+        elements.iter().filter_map(|element| self.piece(element, classes)).collect()
+    }
+
+    fn piece(&mut self, element: &Element, classes: &[Rc<Ways>]) -> Option<Piece> {
+        Some(match element {
+            Element::Word(_) => Piece::Ways(Rc::new(self.either(&[vec![element.clone()]], classes))),
+            Element::Class(class) => Piece::Ways(Rc::clone(classes.get(*class)?)),
+            Element::Either(branches) => Piece::Ways(Rc::new(self.either(branches, classes))),
+            Element::Optional(body) => Piece::Optional(self.pieces(body, classes)),
+            Element::Gap { most, across } => Piece::Step(Step::Gap { most: *most, across: *across }),
+            Element::Digits { least, most } => Piece::Step(Step::Digits { least: *least, most: *most }),
+            Element::Link => Piece::Step(Step::Link),
+            Element::Boundary => Piece::Step(Step::Boundary),
+            Element::Hit => return None,
+        })
+    }
+
+    /// Sorts branches by what it takes to follow them.
+    fn either(&mut self, branches: &[Vec<Element>], classes: &[Rc<Ways>]) -> Ways {
+        let (mut single, mut needed) = (Vec::new(), Vec::new());
+        let mut ways = Ways {
+            single: None,
+            phrases: Vec::new(),
+            sets: None,
+            longer: Vec::new(),
+            needed: Vec::new(),
+            anchor: true,
+        };
+        for branch in branches {
+            match branch.as_slice() {
+                [Element::Word(word)] => single.extend(self.forms(word)),
+                words if words.iter().all(|element| matches!(element, Element::Word(_))) => {
+                    let mut phrase = Vec::with_capacity(words.len());
+                    for element in words {
+                        if let Element::Word(word) = element {
+                            let forms = self.forms(word);
+                            phrase.push(self.symbol(forms));
+                        }
+                    }
+                    let rarest = phrase.iter().min_by_key(|symbol| self.cost_of_symbol(**symbol));
+                    needed.extend(
+                        rarest
+                            .and_then(|rarest| self.sets.get(*rarest as usize))
+                            .into_iter()
+                            .flat_map(|set| set.iter()),
+                    );
+                    ways.phrases.push(phrase);
+                }
+                elements => {
+                    let pieces = self.pieces(elements, classes);
+                    let costs = pieces.iter().filter_map(|piece| Some((self.cost(piece)?, piece)));
+                    match costs.min_by_key(|(cost, _)| *cost) {
+                        Some((_, Piece::Ways(best))) => needed.extend(&best.needed),
+                        _ => ways.anchor = false,
+                    }
+                    ways.longer.push(pieces);
+                }
+            }
+        }
+        needed.extend(&single);
+        ways.needed = needed;
+        ways.single = (!single.is_empty()).then(|| self.symbol(single));
+        ways.phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.len()));
+        if !ways.phrases.is_empty() {
+            ways.sets = Some([self.phrase_set(&ways.phrases, Way::Back), self.phrase_set(&ways.phrases, Way::On)]);
+        }
+        ways
+    }
+
+    /// The phrases, each from near to far.
+    fn phrase_set(&mut self, phrases: &[Vec<u32>], way: Way) -> u32 {
+        let mut nearest = Vec::new();
+        let start = self.program.phrases.len() as u32;
+        for phrase in phrases {
+            let first = self.program.phrase_words.len() as u32;
+            match way {
+                Way::Back => self.program.phrase_words.extend(phrase.iter().rev()),
+                Way::On => self.program.phrase_words.extend(phrase),
+            }
+            let near = self.program.phrase_words.get(first as usize).copied();
+            nearest.extend(near.and_then(|near| self.sets.get(near as usize)).into_iter().flat_map(|set| set.iter()));
+            self.program.phrases.push(first..self.program.phrase_words.len() as u32);
+        }
+        let near = self.symbol(nearest);
+        self.program.phrase_sets.push(PhraseSet { near, phrases: start..self.program.phrases.len() as u32 });
+        self.program.phrase_sets.len() as u32 - 1
     }
 
     fn node(&mut self, step: Step, next: NodeIndex) -> NodeIndex {
@@ -222,64 +336,40 @@ impl Compiler {
         self.program.nodes.len() as NodeIndex - 1
     }
 
-    /// Nodes that match `elements` and go on at `next`; the first of them.
-    fn emit(&mut self, elements: &[Element], way: Way, next: NodeIndex, classes: &[Class]) -> NodeIndex {
+    /// Nodes that match `pieces` and go on at `next`; the first of them.
+    fn emit(&mut self, pieces: &[Piece], way: Way, next: NodeIndex) -> NodeIndex {
         match way {
-            Way::Back => elements.iter().fold(next, |next, element| self.element(element, way, next, classes)),
-            Way::On => elements.iter().rfold(next, |next, element| self.element(element, way, next, classes)),
+            Way::Back => pieces.iter().fold(next, |next, piece| self.emit_one(piece, way, next)),
+            Way::On => pieces.iter().rfold(next, |next, piece| self.emit_one(piece, way, next)),
         }
     }
 
-    fn element(&mut self, element: &Element, way: Way, next: NodeIndex, classes: &[Class]) -> NodeIndex {
-        match element {
-            Element::Word(_) | Element::Class(_) | Element::Either(_) => {
-                let ways = ways(element, classes);
-                self.ways(ways, way, next, classes)
-            }
-            Element::Optional(body) => {
-                let body = self.emit(body, way, next, classes);
+    fn emit_one(&mut self, piece: &Piece, way: Way, next: NodeIndex) -> NodeIndex {
+        match piece {
+            Piece::Ways(ways) => self.emit_ways(ways, way, next),
+            Piece::Optional(body) => {
+                let body = self.emit(body, way, next);
                 self.node(Step::Split(body), next)
             }
-            Element::Gap { most, across } => self.node(Step::Gap { most: *most, across: *across }, next),
-            Element::Digits { least, most } => self.node(Step::Digits { least: *least, most: *most }, next),
-            Element::Link => self.node(Step::Link, next),
-            Element::Boundary => self.node(Step::Boundary, next),
-            Element::Hit => next,
+            Piece::Step(step) => self.node(*step, next),
         }
     }
 
-    /// The longest way is tried first.
-    fn ways(&mut self, ways: Ways, way: Way, next: NodeIndex, classes: &[Class]) -> NodeIndex {
-        let Ways { single, mut longer } = ways;
-        longer.sort_by_key(|elements| pattern::longest(elements, classes));
-        let near = |elements: &Vec<Element>| match if way == Way::On { elements.first() } else { elements.last() } {
-            Some(Element::Word(word)) => Some(word.clone()),
-            _ => None,
-        };
-        let near: Option<Vec<Word>> = longer.iter().map(near).collect();
-        let mut chain: Option<NodeIndex> = None;
-        for elements in &longer {
-            let first = self.emit(elements, way, next, classes);
+    /// What is long is tried first.
+    fn emit_ways(&mut self, ways: &Ways, way: Way, next: NodeIndex) -> NodeIndex {
+        let mut chain = ways.single.map(|symbol| self.node(Step::Symbol(symbol), next));
+        let sets = ways.sets.map(|[back, on]| if way == Way::Back { back } else { on });
+        let sets = sets.map(|set| self.node(Step::Phrases(set), next));
+        let longer = ways.longer.iter().map(|way_of_it| self.emit(way_of_it, way, next)).collect::<Vec<_>>();
+        for first in sets.into_iter().chain(longer) {
             chain = Some(chain.map_or(first, |rest| self.node(Step::Split(first), rest)));
         }
-        // One look at the next word spares a try of every way of several words.
-        if let (Some(first), Some(near)) = (chain, near.filter(|near| near.len() > 1)) {
-            let forms = self.forms(&near);
-            let symbol = self.symbol(forms);
-            chain = Some(self.node(Step::Peek(symbol), first));
-        }
-        if single.is_empty() {
-            return chain.unwrap_or(next);
-        }
-        let forms = self.forms(&single);
-        let symbol = self.symbol(forms);
-        let one = self.node(Step::Symbol(symbol), next);
-        chain.map_or(one, |chain| self.node(Step::Split(chain), one))
+        chain.unwrap_or(next)
     }
 
     /// Puts words, sets and anchors in their final places.
     pub(super) fn finish(self) -> Program {
-        let Self { forms, symbols, drafts, mut program, .. } = self;
+        let Self { forms, sets, drafts, mut program, .. } = self;
         let mut spellings: Vec<(&(String, bool), Form)> =
             forms.iter().map(|(spelling, form)| (spelling, *form)).collect();
         spellings.sort_unstable();
@@ -290,17 +380,11 @@ impl Compiler {
             }
         }
         // By symbol: places among the sorted spellings.
-        let mut sets: Vec<Vec<usize>> = vec![Vec::new(); symbols.len()];
-        for (forms, symbol) in &symbols {
-            let covered = forms
-                .iter()
-                .filter_map(|form| places.get(*form as usize))
-                .flat_map(|place| covered(&spellings, *place));
-            let covered: BTreeSet<usize> = covered.collect();
-            if let Some(set) = sets.get_mut(*symbol as usize) {
-                set.extend(covered);
-            }
-        }
+        let covered = |set: &Rc<[Form]>| -> BTreeSet<usize> {
+            let places = set.iter().filter_map(|form| places.get(*form as usize));
+            places.flat_map(|place| covered(&spellings, *place)).collect()
+        };
+        let sets: Vec<BTreeSet<usize>> = sets.iter().map(covered).collect();
         let mut by_place: Vec<Vec<usize>> = vec![Vec::new(); spellings.len()];
         for (index, draft) in drafts.iter().enumerate() {
             for place in sets.get(draft.symbol as usize).into_iter().flatten() {
@@ -318,7 +402,8 @@ impl Compiler {
             let mask = members.iter().fold(0, |mask, word| mask | bit(*word));
             program.symbols.push(Symbol { mask, start: start as u32, end: program.members.len() as u32 });
         }
-        place_anchors(&mut program, &drafts, &by_place);
+        let needs = place_needs(&mut program, &drafts, words.len());
+        place_anchors(&mut program, &drafts, &by_place, &needs);
         for node in &mut program.nodes {
             if let Step::Symbol(symbol) = node.step
                 && let Some(Symbol { start, end, .. }) = program.symbols.get(symbol as usize)
@@ -354,53 +439,48 @@ fn words_by_place(by_place: &[Vec<usize>]) -> Vec<WordIndex> {
     by_place.iter().map(word).collect()
 }
 
-fn place_anchors(program: &mut Program, drafts: &[Draft], by_place: &[Vec<usize>]) {
+/// Numbers the symbols that anchors need, and tells each word which of them it is one of.
+fn place_needs(program: &mut Program, drafts: &[Draft], words: usize) -> HashMap<u32, u32> {
+    let mut needs = HashMap::new();
+    let mut by_word: Vec<Vec<u32>> = vec![Vec::new(); words];
+    for (symbol, _) in drafts.iter().flat_map(|draft| draft.needs).flatten() {
+        let next = needs.len() as u32;
+        if *needs.entry(symbol).or_insert(next) != next {
+            continue;
+        }
+        let Some(Symbol { start, end, .. }) = program.symbols.get(symbol as usize) else { continue };
+        for word in program.members.get(*start as usize..*end as usize).unwrap_or_default() {
+            if let Some(needs) = by_word.get_mut(*word as usize) {
+                needs.push(next);
+            }
+        }
+    }
+    program.needs = needs.len();
+    for needs in by_word {
+        let start = program.needs_of.len() as u32;
+        program.needs_of.extend(needs);
+        program.needed_as.push(start..program.needs_of.len() as u32);
+    }
+    needs
+}
+
+fn place_anchors(program: &mut Program, drafts: &[Draft], by_place: &[Vec<usize>], needs: &HashMap<u32, u32>) {
     for indexes in by_place.iter().filter(|indexes| !indexes.is_empty()) {
         let start = program.anchors.len() as u32;
+        let need = |need: Option<(u32, bool)>| match need.and_then(|(need, behind)| Some((*needs.get(&need)?, behind)))
+        {
+            None => Need::Nothing,
+            Some((need, true)) => Need::Behind(need),
+            Some((need, false)) => Need::Before(need),
+        };
         for draft in indexes.iter().filter_map(|index| drafts.get(*index)) {
-            let mask = |need: Option<u32>| {
-                let symbol = need.and_then(|symbol| program.symbols.get(symbol as usize));
-                symbol.map_or(u64::MAX, |symbol| symbol.mask)
-            };
             program.anchors.push(Anchor {
-                needs: draft.needs.map(mask),
+                needs: draft.needs.map(need),
                 before: draft.before,
                 behind: draft.behind,
                 pattern: draft.pattern,
             });
         }
         program.anchored.push(start..program.anchors.len() as u32);
-    }
-}
-
-/// An element's ways of one word and of more.
-fn ways(element: &Element, classes: &[Class]) -> Ways {
-    let mut ways = Ways::default();
-    gather(element, classes, &mut ways);
-    ways
-}
-
-fn gather(element: &Element, classes: &[Class], ways: &mut Ways) {
-    match element {
-        Element::Word(word) => ways.single.push(word.clone()),
-        Element::Class(class) => {
-            for item in classes.get(*class).into_iter().flat_map(|class| &class.items) {
-                match item.as_slice() {
-                    [word] => ways.single.push(word.clone()),
-                    words => ways.longer.push(words.iter().cloned().map(Element::Word).collect()),
-                }
-            }
-        }
-        Element::Either(branches) => {
-            for branch in branches {
-                match branch.as_slice() {
-                    [element @ (Element::Word(_) | Element::Class(_) | Element::Either(_))] => {
-                        gather(element, classes, ways);
-                    }
-                    elements => ways.longer.push(elements.to_vec()),
-                }
-            }
-        }
-        other => ways.longer.push(vec![other.clone()]),
     }
 }

@@ -28,8 +28,8 @@ pub(super) enum Step {
     Word(WordIndex),
     /// The next word is one of a set.
     Symbol(u32),
-    /// The next word is one of a set, and is still to be taken.
-    Peek(u32),
+    /// The next words are one of a set of phrases.
+    Phrases(u32),
     /// The next word has so many digits and nothing else.
     Digits { least: u8, most: u8 },
     /// The next words are a link.
@@ -58,15 +58,31 @@ pub(super) fn bit(word: WordIndex) -> u64 {
     if word == NONE { 0 } else { 1 << (word & 63) }
 }
 
+/// A set of words of which one must be there, by its number among such sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    Nothing,
+    Before(u32),
+    Behind(u32),
+}
+
 /// Why a word may begin a match.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Anchor {
-    /// Of each of these masks the text around has a bit, or there is no match.
-    pub(super) needs: [u64; 2],
+    /// Each of these the text around must meet, or there is no match.
+    pub(super) needs: [Need; 2],
     /// What must be before, from near to far, and what behind.
     pub(super) before: NodeIndex,
     pub(super) behind: NodeIndex,
     pub(super) pattern: u32,
+}
+
+/// Words in a row, of which any may be there.
+#[derive(Debug, Clone)]
+pub(super) struct PhraseSet {
+    /// The words that a phrase begins with, on the way that it is followed.
+    pub(super) near: u32,
+    pub(super) phrases: Range<u32>,
 }
 
 /// The nodes of one pattern, and whose it is.
@@ -110,9 +126,39 @@ pub(super) struct Program {
     pub(super) nodes: Vec<Node>,
     pub(super) symbols: Vec<Symbol>,
     pub(super) members: Vec<WordIndex>,
+    pub(super) phrase_sets: Vec<PhraseSet>,
+    /// Where each phrase lies among the words of phrases, which are symbols, from near to far.
+    pub(super) phrases: Vec<Range<u32>>,
+    pub(super) phrase_words: Vec<u32>,
+    /// How many needs there are; which of them a word meets.
+    pub(super) needs: usize,
+    pub(super) needed_as: Vec<Range<u32>>,
+    pub(super) needs_of: Vec<u32>,
 }
 
 impl Program {
+    /// One that finds nothing.
+    pub(super) fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            judgements: Vec::new(),
+            vocabulary: Vocabulary::new(std::iter::empty()),
+            anchored: Vec::new(),
+            anchors: Vec::new(),
+            patterns: Vec::new(),
+            unless: Vec::new(),
+            nodes: vec![Node { step: Step::Accept, next: ACCEPT }],
+            symbols: Vec::new(),
+            members: Vec::new(),
+            phrase_sets: Vec::new(),
+            phrases: Vec::new(),
+            phrase_words: Vec::new(),
+            needs: 0,
+            needed_as: Vec::new(),
+            needs_of: Vec::new(),
+        }
+    }
+
     /// Whether a word belongs to a set.
     #[inline]
     pub(super) fn has(&self, symbol: u32, word: WordIndex) -> bool {

@@ -6,7 +6,8 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::program::{Anchor, Node, NodeIndex, Program, Step, bit};
+use super::pattern::MAX_WORDS;
+use super::program::{Anchor, Need, Node, NodeIndex, Program, Step};
 use super::quotes;
 use super::vocabulary::{self, NONE, WordIndex};
 use super::words::{Padded, is_letter};
@@ -16,8 +17,6 @@ use super::{Edge, Edges, EntryIndex, Hit};
 pub(super) const MAX_OCTETS: usize = 200;
 /// Octets of a link that count; what comes behind them are words.
 const MAX_LINK: usize = 100;
-/// Words whose presence is looked up together. A pattern never looks as far as two such blocks.
-const BLOCK: usize = 64;
 /// Steps of one match after which failures are remembered.
 const PATIENCE: usize = 48;
 
@@ -27,7 +26,7 @@ pub struct Scratch {
     padded: Padded,
     tokens: Vec<Token>,
     around: Vec<Around>,
-    present: Vec<u64>,
+    seen: Seen,
     failed: Vec<u128>,
 }
 
@@ -58,7 +57,7 @@ pub(super) fn scan(
     mut found: impl FnMut(Hit) -> ControlFlow<()>,
 ) {
     let anchored = program.anchored.len() as WordIndex;
-    let Scratch { padded, tokens, around, present, failed } = scratch;
+    let Scratch { padded, tokens, around, seen, failed } = scratch;
     tokens.clear();
     let mut any = false;
     vocabulary::each(&program.vocabulary, view, padded, |start, end, word| {
@@ -68,42 +67,82 @@ pub(super) fn scan(
     if !any {
         return;
     }
-    presence(tokens, !links.is_empty(), present);
+    let mut present = Present::new(program, tokens, !links.is_empty(), seen);
     around.clear();
     let mut matcher = Matcher::new(program, view, tokens, links, edges, around, failed);
-    for (index, token) in tokens.iter().enumerate() {
+    'text: for (index, token) in tokens.iter().enumerate() {
         let Some(anchors) = program.anchored.get(token.word as usize) else { continue };
-        let present = present.get(index / BLOCK).copied().unwrap_or(0);
+        present.turn_to(index);
         let anchors = program.anchors.get(anchors.start as usize..anchors.end as usize).unwrap_or_default();
-        for anchor in anchors.iter().filter(|anchor| anchor.needs.iter().all(|need| need & present != 0)) {
+        for anchor in anchors.iter().filter(|anchor| anchor.needs.iter().all(|need| present.meets(*need, index))) {
             if let Some(hit) = matcher.attempt(anchor, index)
                 && found(hit).is_break()
             {
-                return;
+                break 'text;
             }
         }
     }
+    present.end();
 }
 
-/// By block of words: the bits of the words that it and its neighbours have; of all words where a link may be stepped
-/// over, since then a pattern looks farther.
-fn presence(tokens: &[Token], links: bool, present: &mut Vec<u64>) {
-    present.clear();
-    let bits = |tokens: &[Token]| tokens.iter().fold(0, |bits, token| bits | bit(token.word));
-    present.extend(tokens.chunks(BLOCK).map(bits));
-    if links {
-        let all = present.iter().fold(0, |all, bits| all | bits);
-        present.fill(all);
-        return;
-    }
-    let mut before = 0;
-    for index in 0..present.len() {
-        let behind = present.get(index + 1).copied().unwrap_or(0);
-        if let Some(bits) = present.get_mut(index) {
-            let own = *bits;
-            *bits |= before | behind;
-            before = own;
+/// Which needs of patterns the text around a word meets. Most matches would fail for want of a word, and are not tried.
+struct Present<'s> {
+    program: &'s Program,
+    tokens: &'s [Token],
+    seen: &'s mut Seen,
+    /// Words that a match may look at on either side.
+    width: usize,
+    /// Words whose needs have been noted.
+    noted: usize,
+}
+
+/// When a word last met each need, on a clock that runs on from text to text: what is old needs no clearing.
+#[derive(Debug, Default)]
+struct Seen {
+    last: Vec<u64>,
+    clock: u64,
+}
+
+impl<'s> Present<'s> {
+    fn new(program: &'s Program, tokens: &'s [Token], links: bool, seen: &'s mut Seen) -> Self {
+        if seen.last.len() < program.needs {
+            seen.last.resize(program.needs, 0);
         }
+        // Where a link may be stepped over as one word, only octets bound what is looked at.
+        let width = if links { MAX_OCTETS } else { MAX_WORDS };
+        seen.clock += MAX_OCTETS as u64 + 1;
+        Self { program, tokens, seen, width, noted: 0 }
+    }
+
+    /// Notes what the words around `index` meet.
+    fn turn_to(&mut self, index: usize) {
+        let start = self.noted.max(index.saturating_sub(self.width));
+        let end = (index + self.width + 1).min(self.tokens.len());
+        for (index, token) in self.tokens.iter().enumerate().take(end).skip(start) {
+            let Some(needs) = self.program.needed_as.get(token.word as usize) else { continue };
+            for need in self.program.needs_of.get(needs.start as usize..needs.end as usize).unwrap_or_default() {
+                if let Some(last) = self.seen.last.get_mut(*need as usize) {
+                    *last = self.seen.clock + index as u64;
+                }
+            }
+        }
+        self.noted = self.noted.max(end);
+    }
+
+    /// Whether the words around `index` may meet a need.
+    #[inline]
+    fn meets(&self, need: Need, index: usize) -> bool {
+        let now = self.seen.clock + index as u64;
+        match need {
+            Need::Nothing => true,
+            Need::Before(need) => self.seen.last.get(need as usize).is_some_and(|last| last + self.width as u64 >= now),
+            Need::Behind(need) => self.seen.last.get(need as usize).is_some_and(|last| *last > now),
+        }
+    }
+
+    /// The next text comes later.
+    fn end(self) {
+        self.seen.clock += self.tokens.len() as u64;
     }
 }
 
@@ -127,7 +166,8 @@ fn surroundings(view: &str, tokens: &[Token], links: &[Range<usize>], around: &m
 
 /// Whether a sentence ends within what stands between two words: a sign that ends it, closed or not, and then a space.
 fn ends_sentence(gap: &str) -> bool {
-    if gap == " " {
+    // One octet is a sign or a space, and it takes both.
+    if gap.len() < 2 {
         return false;
     }
     if gap.len() >= MAX_OCTETS {
@@ -287,12 +327,7 @@ impl<'s> Matcher<'s> {
                     }
                     free = false;
                 }
-                Step::Peek(symbol) => {
-                    let peeked = self.next::<ON>(at, free, origin)?;
-                    if !self.program.has(symbol, self.word(peeked)) {
-                        return None;
-                    }
-                }
+                Step::Phrases(set) => return self.phrases::<ON>(node, (set, next), at, free, origin),
                 Step::Digits { least, most } => {
                     at = self.next::<ON>(at, free, origin)?;
                     if !self.has_digits(at, least, most) {
@@ -327,6 +362,39 @@ impl<'s> Matcher<'s> {
             }
             node = next;
         }
+    }
+
+    /// Tries each phrase of a set that begins with the next word.
+    fn phrases<const ON: bool>(
+        &mut self,
+        node: NodeIndex,
+        (set, next): (u32, NodeIndex),
+        at: usize,
+        free: bool,
+        origin: usize,
+    ) -> Option<usize> {
+        let program = self.program;
+        let set = program.phrase_sets.get(set as usize)?;
+        let near = self.next::<ON>(at, free, origin)?;
+        if !program.has(set.near, self.word(near)) || self.has_failed(node, at, free) {
+            return None;
+        }
+        for phrase in program.phrases.get(set.phrases.start as usize..set.phrases.end as usize)? {
+            let words = program.phrase_words.get(phrase.start as usize..phrase.end as usize)?;
+            let mut end =
+                Some(near).filter(|near| words.first().is_some_and(|word| program.has(*word, self.word(*near))));
+            for symbol in words.iter().skip(1) {
+                let Some(at) = end else { break };
+                end = self.next::<ON>(at, false, origin).filter(|at| program.has(*symbol, self.word(*at)));
+            }
+            if let Some(end) = end
+                && let Some(found) = self.run::<ON>(next, end, false, origin)
+            {
+                return Some(found);
+            }
+        }
+        self.fail(node, at, free);
+        None
     }
 
     /// Steps over as few words as it takes for `next` to match.

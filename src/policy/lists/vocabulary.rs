@@ -13,6 +13,8 @@ pub(super) const NONE: WordIndex = u32::MAX;
 const FIRST: u64 = 0x9E37_79B9_7F4A_7C15;
 const SECOND: u64 = 0xD1B5_4A32_D192_ED03;
 const THIRD: u64 = 0x8CB9_2BA7_2F3D_8DD7;
+/// Octets of a word that its slot has.
+const IN_SLOT: usize = 16;
 /// Letters by which prefixes are sorted out first; every prefix has as many.
 const GATE_LETTERS: usize = 3;
 
@@ -35,12 +37,39 @@ struct Table {
     spellings: Box<[u8]>,
 }
 
+/// A spelling: as many octets as most have beside each other, where it lies in full, and the place.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
-    tag: u32,
+    first: u64,
+    second: u64,
     word: WordIndex,
     start: u32,
     length: u32,
+}
+
+/// A word of a text as tables look for it.
+#[derive(Debug, Clone, Copy)]
+struct Sought {
+    first: u64,
+    second: u64,
+    start: usize,
+    length: usize,
+    hash: u64,
+}
+
+impl Sought {
+    #[inline]
+    fn new(octets: &[u8], start: usize, length: usize) -> Self {
+        let first = load(octets, start) & head(length);
+        let second = load(octets, start + 8) & head(length.saturating_sub(8));
+        let mut hash = mix(first ^ FIRST, second ^ SECOND ^ length as u64);
+        let mut at = IN_SLOT;
+        while at < length {
+            hash = mix(hash ^ (load(octets, start + at) & head(length - at)), THIRD);
+            at += 8;
+        }
+        Self { first, second, start, length, hash }
+    }
 }
 
 impl Vocabulary {
@@ -68,15 +97,14 @@ impl Vocabulary {
     #[inline]
     pub(super) fn find(&self, octets: &[u8], start: usize, end: usize) -> WordIndex {
         let length = end - start;
-        let first = load(octets, start) & head(length);
-        let hash = hash(octets, start, length, first);
-        if self.whole.may_have(hash) {
-            let word = self.whole.find(octets, start, length, hash);
+        let sought = Sought::new(octets, start, length);
+        if self.whole.may_have(sought.hash) {
+            let word = self.whole.find(octets, &sought);
             if word != NONE {
                 return word;
             }
         }
-        let key = gate_key(first);
+        let key = gate_key(sought.first);
         let (word, bit) = gate_place(key, self.gate.len());
         if self.gate.get(word).is_some_and(|word| word & bit != 0) {
             self.find_prefix(octets, start, length, key)
@@ -92,10 +120,9 @@ impl Vocabulary {
         while lengths != 0 {
             let length = 63 - lengths.leading_zeros();
             lengths &= !(1 << length);
-            let length = length as usize;
-            let hash = hash(octets, start, length, load(octets, start) & head(length));
-            if self.prefixes.may_have(hash) {
-                let word = self.prefixes.find(octets, start, length, hash);
+            let sought = Sought::new(octets, start, length as usize);
+            if self.prefixes.may_have(sought.hash) {
+                let word = self.prefixes.find(octets, &sought);
                 if word != NONE {
                     return word;
                 }
@@ -108,25 +135,20 @@ impl Vocabulary {
 impl Table {
     fn new(words: &[(&str, WordIndex, bool)]) -> Self {
         let mut sieve = vec![0_u64; (words.len() * 16 / 64).next_power_of_two()].into_boxed_slice();
-        let none = Slot { tag: 0, word: NONE, start: 0, length: 0 };
-        let mut slots = vec![none; (words.len() * 3 + 1).next_power_of_two()].into_boxed_slice();
+        let none = Slot { first: 0, second: 0, word: NONE, start: 0, length: 0 };
+        let mut slots = vec![none; (words.len() * 2 + 1).next_power_of_two()].into_boxed_slice();
         let mut spellings = Vec::new();
         for (spelling, word, _) in words {
-            let padded = pad(spelling);
-            let hash = hash(&padded, 0, spelling.len(), load(&padded, 0) & head(spelling.len()));
-            if let Some(block) = sieve.get_mut(hash as usize >> 12 & (words_mask(words.len()))) {
+            let Sought { first, second, length, hash, .. } = Sought::new(&pad(spelling), 0, spelling.len());
+            let place = sieve_place(hash, sieve.len());
+            if let Some(block) = sieve.get_mut(place) {
                 *block |= sieve_bits(hash);
             }
             let mask = slots.len() - 1;
-            let places = (0..=mask).map(|step| ((hash >> 16) as usize + step) & mask);
-            let free = places.into_iter().find(|place| slots.get(*place).is_some_and(|slot| slot.word == NONE));
+            let mut places = (0..=mask).map(|step| (slot_place(hash) + step) & mask);
+            let free = places.find(|place| slots.get(*place).is_some_and(|slot| slot.word == NONE));
             if let Some(slot) = free.and_then(|place| slots.get_mut(place)) {
-                *slot = Slot {
-                    tag: (hash >> 32) as u32,
-                    word: *word,
-                    start: spellings.len() as u32,
-                    length: spelling.len() as u32,
-                };
+                *slot = Slot { first, second, word: *word, start: spellings.len() as u32, length: length as u32 };
             }
             spellings.extend_from_slice(spelling.as_bytes());
         }
@@ -136,32 +158,44 @@ impl Table {
     #[inline]
     fn may_have(&self, hash: u64) -> bool {
         let bits = sieve_bits(hash);
-        let place = hash as usize >> 12 & (self.sieve.len() - 1);
-        self.sieve.get(place).is_some_and(|block| block & bits == bits)
+        self.sieve.get(sieve_place(hash, self.sieve.len())).is_some_and(|block| block & bits == bits)
     }
 
     #[inline]
-    fn find(&self, octets: &[u8], start: usize, length: usize, hash: u64) -> WordIndex {
-        let (tag, mask) = ((hash >> 32) as u32, self.slots.len() - 1);
-        let mut place = (hash >> 16) as usize & mask;
+    fn find(&self, octets: &[u8], sought: &Sought) -> WordIndex {
+        let mask = self.slots.len() - 1;
+        let mut place = slot_place(sought.hash) & mask;
         while let Some(slot) = self.slots.get(place)
             && slot.word != NONE
         {
-            if slot.tag == tag && slot.length as usize == length {
-                let spelling = self.spellings.get(slot.start as usize..slot.start as usize + length);
-                if spelling.is_some() && spelling == octets.get(start..start + length) {
-                    return slot.word;
-                }
+            let same = slot.first == sought.first && slot.second == sought.second;
+            if same && slot.length as usize == sought.length && self.same_rest(octets, slot, sought) {
+                return slot.word;
             }
             place = (place + 1) & mask;
         }
         NONE
     }
+
+    /// Whether the octets that a slot has no room for are the same.
+    #[inline]
+    fn same_rest(&self, octets: &[u8], slot: &Slot, sought: &Sought) -> bool {
+        sought.length <= IN_SLOT || {
+            let start = slot.start as usize;
+            let spelling = self.spellings.get(start..start + sought.length);
+            spelling.is_some() && spelling == octets.get(sought.start..sought.start + sought.length)
+        }
+    }
 }
 
-/// The last place of a sieve for so many words.
-fn words_mask(words: usize) -> usize {
-    (words * 16 / 64).next_power_of_two() - 1
+#[inline]
+fn sieve_place(hash: u64, blocks: usize) -> usize {
+    (hash >> 12) as usize & (blocks - 1)
+}
+
+#[inline]
+fn slot_place(hash: u64) -> usize {
+    (hash >> 16) as usize
 }
 
 #[inline]
@@ -191,19 +225,6 @@ fn head(length: usize) -> u64 {
 fn mix(one: u64, other: u64) -> u64 {
     let product = u128::from(one) * u128::from(other);
     product as u64 ^ (product >> 64) as u64
-}
-
-/// The hash of `length` octets, of which `first` are the first eight.
-#[inline]
-fn hash(octets: &[u8], start: usize, length: usize, first: u64) -> u64 {
-    let second = load(octets, start + 8) & head(length.saturating_sub(8));
-    let mut hash = mix(first ^ FIRST, second ^ SECOND ^ length as u64);
-    let mut at = 16;
-    while at < length {
-        hash = mix(hash ^ (load(octets, start + at) & head(length - at)), THIRD);
-        at += 8;
-    }
-    hash
 }
 
 /// What the first three letters come to, as far as eight octets hold them.

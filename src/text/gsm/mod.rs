@@ -127,46 +127,40 @@ impl Gsm {
         sink: &mut impl Sink,
     ) -> Result<(), Undecodable> {
         let (locking, single) = (shifts.locking.locking(), shifts.single.single());
+        let tables = (locking, single);
         if packing == Packing::Packed {
-            for (septet, at) in unpack(user_data, header) {
-                self.septet(septet, base + at, locking, single, sink);
-            }
-            return Ok(());
+            return self.septets(unpack(user_data, header).map(|(septet, at)| (septet, base + at)), tables, sink);
         }
-        // Most octets are the ASCII character of that number: they are taken in runs.
-        let runs = shifts.locking == Language::Default;
-        let mut at = header;
-        while let Some((&octet, _)) = user_data.get(at..).and_then(<[u8]>::split_first) {
-            let rest = user_data.get(at..).unwrap_or_default();
-            let run = if runs && self.escape.is_none() { invariant_run(rest) } else { "" };
-            if !run.is_empty() {
-                sink.put_ascii(run, base + at);
-                at += run.len();
-                continue;
-            }
-            if octet > 0x7F && packing == Packing::Unpacked {
-                return Err(Undecodable::NotASeptet);
-            }
-            self.septet(octet & 0x7F, base + at, locking, single, sink);
-            at += 1;
+        let text = user_data.get(header..).unwrap_or_default();
+        if packing == Packing::Unpacked && !text.is_ascii() {
+            return Err(Undecodable::NotASeptet);
         }
-        Ok(())
+        let base = base + header;
+        self.septets(text.iter().enumerate().map(|(index, &octet)| (octet & 0x7F, base + index)), tables, sink)
     }
 
     #[inline]
-    fn septet(&mut self, septet: u8, at: usize, locking: &Table, single: &Table, sink: &mut impl Sink) {
-        let slot = usize::from(septet);
-        if let Some(began) = self.escape.take() {
-            // What the single table does not have is shown from the locking table; an escape of the escape is a space.
-            let shifted = single.get(slot).copied().filter(|&character| character != NONE);
-            return sink.put(shifted.or_else(|| shown(locking, slot)).unwrap_or(' '), began);
+    fn septets(
+        &mut self,
+        septets: impl Iterator<Item = (u8, usize)>,
+        (locking, single): (&Table, &Table),
+        sink: &mut impl Sink,
+    ) -> Result<(), Undecodable> {
+        let mut escape = self.escape.take();
+        for (septet, at) in septets {
+            let slot = usize::from(septet);
+            match escape.take() {
+                None if septet == ESCAPE => escape = Some(at),
+                // A septet without a character is shown as a space.
+                None => sink.put(shown(locking, slot).unwrap_or(' '), at),
+                // What the single table does not have is shown from the locking table; an escape of the escape is a space.
+                Some(began) => {
+                    sink.put(shown(single, slot).or_else(|| shown(locking, slot)).unwrap_or(' '), began);
+                }
+            }
         }
-        if septet == ESCAPE {
-            self.escape = Some(at);
-            return;
-        }
-        // A septet without a character is shown as a space.
-        sink.put(shown(locking, slot).unwrap_or(' '), at);
+        self.escape = escape;
+        Ok(())
     }
 
     /// An escape at the very end shows nothing.
@@ -176,8 +170,8 @@ impl Gsm {
 }
 
 #[inline]
-fn shown(locking: &Table, slot: usize) -> Option<char> {
-    locking.get(slot).copied().filter(|&character| character != NONE)
+fn shown(table: &Table, slot: usize) -> Option<char> {
+    table.get(slot).copied().filter(|&character| character != NONE)
 }
 
 /// The septets behind the header, with the octet in which each begins. The first lies on a septet boundary.
@@ -199,12 +193,6 @@ pub(super) fn is_invariant(octet: u8) -> bool {
     let letter = (octet | 0x20).wrapping_sub(b'a') < 26;
     let sign = (octet.wrapping_sub(b' ') < 32) & (octet != b'$');
     letter | sign | (octet == b'\n') | (octet == b'\r')
-}
-
-/// The octets at the head that are [`is_invariant`].
-fn invariant_run(octets: &[u8]) -> &str {
-    let end = octets.iter().position(|&octet| !is_invariant(octet)).unwrap_or(octets.len());
-    octets.get(..end).and_then(|run| std::str::from_utf8(run).ok()).unwrap_or_default()
 }
 
 pub(super) mod encode;

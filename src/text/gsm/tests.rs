@@ -2,16 +2,17 @@
 
 use super::encode::{encode, pack};
 use super::*;
+use crate::text::buffer::Buffer;
 
 fn shifts(locking: Language, single: Language) -> Shifts {
     Shifts { locking, single }
 }
 
 fn decode(packing: Packing, shifts: Shifts, octets: &[u8], header: usize) -> Result<String, Undecodable> {
-    let (mut gsm, mut text) = (Gsm::default(), String::new());
-    gsm.feed((packing, shifts), octets, header, 0, &mut text)?;
+    let (mut gsm, mut text) = (Gsm::default(), Buffer::new());
+    text.write(4 * octets.len() + 4, |sink| gsm.feed((packing, shifts), octets, header, 0, sink))?;
     gsm.finish();
-    Ok(text)
+    Ok(text.as_str().unwrap().to_owned())
 }
 
 fn unpacked(shifts: Shifts, octets: &[u8]) -> String {

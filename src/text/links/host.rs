@@ -80,9 +80,11 @@ impl Names {
         let (mut at, mut disguised) = (start, false);
         loop {
             let label = at;
+            at += self.push_ascii(text, at);
             while let Some((character, length)) = self.next(text, at, percent) {
                 self.push(character);
                 at += length;
+                at += self.push_ascii(text, at);
             }
             if at == label {
                 break;
@@ -158,6 +160,20 @@ impl Names {
         (character.is_ascii_alphanumeric() || matches!(character, '-' | '.')).then_some((character, 3))
     }
 
+    /// Takes what of a label is ASCII from `at` on, and gives its length.
+    #[inline]
+    fn push_ascii(&mut self, text: &str, at: usize) -> usize {
+        let octets = text.as_bytes().get(at..).unwrap_or_default();
+        let is_label = |octet: &&u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+        let length = octets.iter().take_while(is_label).count();
+        let start = self.buffer.len();
+        self.buffer.push_str(text.get(at..at + length).unwrap_or_default());
+        if let Some(label) = self.buffer.get_mut(start..) {
+            label.make_ascii_lowercase();
+        }
+        length
+    }
+
     #[inline]
     fn push(&mut self, character: char) {
         match character {
@@ -175,7 +191,7 @@ impl Names {
     /// Undoes Punycode in the labels from `first` on.
     fn decode(&mut self, first: usize) {
         let name = self.buffer.get(first..).unwrap_or_default();
-        if !name.contains("xn--") || name.len() > LONGEST_NAME {
+        if name.len() > LONGEST_NAME || !name.split('.').any(|label| label.starts_with("xn--")) {
             return;
         }
         self.encoded.clear();

@@ -8,10 +8,15 @@
 //! | plain, unmasked | the same from the plain view, where there is a skeleton: other scripts are spaced out too |
 //! | unmasked, L | the same with 1 for l |
 //!
-//! Folding turns words of other scripts into nonsense, so a rule matches the plain view as well as the others. A view is
-//! there only where it differs from the one before. White space is not collapsed and words are not split.
+//! Folding turns words of other scripts into nonsense (letters of Hebrew and some of Arabic become Latin ones too), so a
+//! rule matches the plain view as well as the others. A view is there only where it differs from the one before. A letter
+//! of another script that looks like a digit (Cyrillic з) is taken for a sign only where the text has another disguise or
+//! two scripts side by side: else most Cyrillic texts would have one more view of nonsense. White space is not collapsed
+//! and words are not split.
 
 mod disguise;
+mod fold;
+mod suspicion;
 mod table;
 
 #[cfg(test)]
@@ -19,18 +24,20 @@ mod tests;
 
 use std::ops::Range;
 
-use super::{Finder, Locator, Sink};
-use disguise::{One, suspect, unmask};
-use table::{Fold, Skeleton};
+use super::buffer::Buffer;
+use super::{Finder, Locator};
+use disguise::unmask;
+use fold::{Form, Views};
+use table::{AMBIGUOUS, Table};
 
 /// The buffers that views are written into.
 #[derive(Debug)]
 pub struct Normaliser {
-    plain: String,
-    skeleton: String,
-    unmasked: String,
-    unmasked_l: String,
-    plain_unmasked: String,
+    table: &'static Table,
+    views: Views,
+    unmasked: Buffer,
+    unmasked_l: Buffer,
+    plain_unmasked: Buffer,
 }
 
 /// How far a view goes from the text.
@@ -66,6 +73,7 @@ pub struct Normal<'a> {
     unmasked: Option<&'a str>,
     unmasked_l: Option<&'a str>,
     plain_unmasked: Option<&'a str>,
+    skeleton_says_all: bool,
 }
 
 impl Default for Normaliser {
@@ -77,43 +85,44 @@ impl Default for Normaliser {
 impl Normaliser {
     /// Empty buffers. The first one made in a process builds the table of look-alikes, which takes some milliseconds.
     pub fn new() -> Self {
-        table::prepare();
-        let [plain, skeleton, unmasked, unmasked_l, plain_unmasked] = [const { String::new() }; 5];
-        Self { plain, skeleton, unmasked, unmasked_l, plain_unmasked }
+        let [unmasked, unmasked_l, plain_unmasked] = [const { Buffer::new() }; 3];
+        Self { table: table::table(), views: Views::default(), unmasked, unmasked_l, plain_unmasked }
     }
 
     /// The views of a text.
     pub fn normalise<'t>(&'t mut self, text: &'t str) -> Normal<'t> {
-        self.skeleton.clear();
-        self.unmasked.clear();
-        self.unmasked_l.clear();
-        self.plain_unmasked.clear();
-        if is_visible_ascii(text) {
-            let mut octets = std::mem::take(&mut self.plain).into_bytes();
-            octets.clear();
-            octets.extend(text.bytes().map(lower));
-            self.plain = String::from_utf8(octets).unwrap_or_default();
-        } else {
-            self.plain.clear();
-            fold(text, &mut self.plain, &mut self.skeleton);
+        let folded = self.views.fold(self.table, text);
+        // What was written is text: if it were not, the text itself would be matched.
+        let plain = self.views.plain.as_str().unwrap_or(text);
+        let skeleton = folded.differs.then(|| self.views.skeleton.as_str().unwrap_or(text));
+        let mut normal = Normal {
+            text,
+            plain,
+            skeleton,
+            unmasked: None,
+            unmasked_l: None,
+            plain_unmasked: None,
+            skeleton_says_all: folded.skeleton_says_all,
+        };
+        if !folded.suspect {
+            return normal;
         }
-        let skeleton = (!self.skeleton.is_empty() && self.skeleton != self.plain).then_some(self.skeleton.as_str());
-        let folded = skeleton.unwrap_or(&self.plain);
-        let (mut unmasked, mut unmasked_l) = (None, None);
-        if suspect(folded) {
-            let found = unmask(folded, One::I, &mut self.unmasked);
-            unmasked = found.disguised.then_some(self.unmasked.as_str());
+        let folded = skeleton.unwrap_or(plain);
+        let found = self.unmasked.write(folded.len(), |sink| unmask(self.table, folded, sink));
+        if found.ambiguous {
+            self.unmasked_l.copy_replaced(&self.unmasked, AMBIGUOUS, b'l');
+            self.unmasked.replace(AMBIGUOUS, b'i');
+            normal.unmasked_l = Some(self.unmasked_l.as_str().unwrap_or(text));
+        }
+        normal.unmasked = found.disguised.then(|| self.unmasked.as_str().unwrap_or(text));
+        if skeleton.is_some() {
+            let found = self.plain_unmasked.write(plain.len(), |sink| unmask(self.table, plain, sink));
             if found.ambiguous {
-                unmask(folded, One::L, &mut self.unmasked_l);
-                unmasked_l = Some(self.unmasked_l.as_str());
+                self.plain_unmasked.replace(AMBIGUOUS, b'i');
             }
+            normal.plain_unmasked = found.disguised.then(|| self.plain_unmasked.as_str().unwrap_or(text));
         }
-        let mut plain_unmasked = None;
-        if skeleton.is_some() && suspect(&self.plain) {
-            let found = unmask(&self.plain, One::I, &mut self.plain_unmasked);
-            plain_unmasked = found.disguised.then_some(self.plain_unmasked.as_str());
-        }
-        Normal { text, plain: &self.plain, skeleton, unmasked, unmasked_l, plain_unmasked }
+        normal
     }
 }
 
@@ -141,82 +150,60 @@ impl<'a> Normal<'a> {
         .filter_map(|(kind, text)| Some(View { kind, text: text? }))
     }
 
+    /// The views that a list of words must be looked for in, each different from the one it was made from.
+    ///
+    /// This is [`Normal::views`] without the plain view where the skeleton alone finds all that both do, which spares
+    /// texts in Latin letters with accents one scan of two. It is safe for a list each of whose words is looked for in
+    /// its folded form, the skeleton of the word, whatever other forms of it are looked for as well; a list that has
+    /// words only as they are written ("más", and not "mas" too) must use `views`. The plain view is left out only if
+    /// of every character of the text that is not ASCII
+    ///
+    /// - it is no letter and no number of another script than Latin (a symbol, a dash or an emoji may be there),
+    /// - its look-alike is also that of its lower case, so that a word and its folded form match at the same place, and
+    /// - it and its look-alike are both part of a word, or both not, so that words begin and end at the same places:
+    ///   texts with € keep the plain view, as € folds to e.
+    ///
+    /// A word with letters of another script is then in no view of the text.
+    pub fn scan_views(&self) -> impl Iterator<Item = View<'a>> + use<'a> {
+        let spared = self.skeleton.is_some() && self.skeleton_says_all;
+        self.views().filter(move |view| !(spared && view.kind == ViewKind::Plain))
+    }
+
     /// Where a range of a view, in octets of UTF-8, lies in the text; a range beyond the view is cut to it.
     pub fn origin(&self, kind: ViewKind, range: Range<usize>) -> Range<usize> {
-        let (folded, masked) = self.making(kind);
-        let range = masked.map_or(range.clone(), |(view, one)| {
+        let (form, masked) = self.making(kind);
+        let range = masked.map_or(range.clone(), |view| {
             let mut locator = Locator::new(range);
-            unmask(view, one, &mut locator);
+            unmask(table::table(), view, &mut locator);
             locator.found(view.len())
         });
-        let mut locator = Locator::new(range);
-        self.fold_into(folded, &mut locator);
-        locator.found(self.text.len())
+        fold::origin(table::table(), self.text, form, range)
     }
 
     /// What a range of the text, in octets of UTF-8, has become in a view.
     pub fn image(&self, kind: ViewKind, range: Range<usize>) -> Range<usize> {
-        let (folded, masked) = self.making(kind);
-        let mut finder = Finder::new(range);
-        self.fold_into(folded, &mut finder);
-        masked.map_or(finder.found(), |(view, one)| {
-            let mut unmasked = Finder::new(finder.found());
-            unmask(view, one, &mut unmasked);
-            unmasked.found()
+        let (form, masked) = self.making(kind);
+        let range = fold::image(table::table(), self.text, form, range);
+        masked.map_or(range.clone(), |view| {
+            let mut finder = Finder::new(range);
+            unmask(table::table(), view, &mut finder);
+            finder.found()
         })
     }
 
-    /// How a view is made: whether look-alikes are folded, and what is unmasked then.
-    fn making(&self, kind: ViewKind) -> (bool, Option<(&'a str, One)>) {
+    /// How a view is made: the form that the text is folded to, and what is unmasked then.
+    fn making(&self, kind: ViewKind) -> (Form, Option<&'a str>) {
+        let folded = if self.skeleton.is_some() { Form::Skeleton } else { Form::Plain };
         match kind {
-            ViewKind::Plain => (false, None),
-            ViewKind::Skeleton => (true, None),
-            ViewKind::Unmasked => (self.skeleton.is_some(), Some((self.folded(), One::I))),
-            ViewKind::UnmaskedL => (self.skeleton.is_some(), Some((self.folded(), One::L))),
-            ViewKind::PlainUnmasked => (false, Some((self.plain, One::I))),
+            ViewKind::Plain => (Form::Plain, None),
+            ViewKind::Skeleton => (folded, None),
+            ViewKind::Unmasked | ViewKind::UnmaskedL => (folded, Some(self.skeleton.unwrap_or(self.plain))),
+            ViewKind::PlainUnmasked => (Form::Plain, Some(self.plain)),
         }
-    }
-
-    fn fold_into(&self, folded: bool, sink: &mut impl Sink) {
-        if folded { fold(self.text, &mut Nowhere, sink) } else { fold(self.text, sink, &mut Nowhere) }
-    }
-
-    fn folded(&self) -> &'a str {
-        self.skeleton.unwrap_or(self.plain)
     }
 }
 
 /// Appends a text in lower case, look-alikes folded, without what is not seen: what a name is compared by.
 pub fn fold_look_alikes(text: &str, into: &mut String) {
-    fold(text, &mut Nowhere, into);
-}
-
-/// Takes what nobody asked for.
-struct Nowhere;
-
-impl Sink for Nowhere {
-    #[inline]
-    fn put(&mut self, _character: char, _at: usize) {}
-}
-
-/// Whether every octet is an ASCII character that is seen, or white space. Without an early exit inside a chunk, so that
-/// many octets are looked at in one step.
-fn is_visible_ascii(text: &str) -> bool {
-    let seen = |octet: u8| (octet.wrapping_sub(b' ') < 95) | (octet.wrapping_sub(b'\t') < 5);
-    text.as_bytes().chunks(64).all(|chunk| chunk.iter().fold(true, |all, &octet| all & seen(octet)))
-}
-
-fn lower(octet: u8) -> u8 {
-    if octet < b' ' { b' ' } else { octet.to_ascii_lowercase() }
-}
-
-fn fold(text: &str, plain: &mut impl Sink, skeleton: &mut impl Sink) {
-    for (at, character) in text.char_indices() {
-        let Fold::Keep { plain: lower, skeleton: look_alike } = table::fold(character) else { continue };
-        plain.put(lower, at);
-        match look_alike {
-            Skeleton::One(character) => skeleton.put(character, at),
-            Skeleton::Many(index) => table::look_alike(index).chars().for_each(|character| skeleton.put(character, at)),
-        }
-    }
+    fold::skeleton(table::table(), text, into);
 }
