@@ -117,20 +117,18 @@ pub struct Lists {
 impl Lists {
     /// The lists that come with the program.
     pub fn shipped() -> &'static [Source<'static>] {
-        const SHIPPED: &[Source<'static>] = &[
-            Source { file: "sample.en.toml", text: include_str!("data/sample.en.toml") },
-            Source { file: "hate.en.toml", text: include_str!("data/hate.en.toml") },
-            Source { file: "hate.nl.toml", text: include_str!("data/hate.nl.toml") },
-            Source { file: "hate.fr.toml", text: include_str!("data/hate.fr.toml") },
-            Source { file: "hate.de.toml", text: include_str!("data/hate.de.toml") },
-            Source { file: "threat.en.toml", text: include_str!("data/threat.en.toml") },
-            Source { file: "threat.nl.toml", text: include_str!("data/threat.nl.toml") },
-            Source { file: "threat.fr.toml", text: include_str!("data/threat.fr.toml") },
-            Source { file: "threat.de.toml", text: include_str!("data/threat.de.toml") },
-            Source { file: "offence.en.toml", text: include_str!("data/offence.en.toml") },
-            Source { file: "offence.nl.toml", text: include_str!("data/offence.nl.toml") },
-            Source { file: "offence.fr.toml", text: include_str!("data/offence.fr.toml") },
-            Source { file: "offence.de.toml", text: include_str!("data/offence.de.toml") },
+        macro_rules! shipped {
+            ($($theme:literal)*) => {
+                &[$(
+                    Source { file: concat!($theme, ".en.toml"), text: include_str!(concat!("data/", $theme, ".en.toml")) },
+                    Source { file: concat!($theme, ".nl.toml"), text: include_str!(concat!("data/", $theme, ".nl.toml")) },
+                    Source { file: concat!($theme, ".fr.toml"), text: include_str!(concat!("data/", $theme, ".fr.toml")) },
+                    Source { file: concat!($theme, ".de.toml"), text: include_str!(concat!("data/", $theme, ".de.toml")) },
+                )*]
+            };
+        }
+        const SHIPPED: &[Source<'static>] = shipped![
+            "hate" "threat" "offence" "rescue" "illegal" "confidential" "deception" "harm" "pictures" "health"
         ];
         SHIPPED
     }
