@@ -76,8 +76,12 @@ fn folder() -> TempDir {
 }
 
 fn explain(folder: &Path, arguments: &[&str]) -> Run {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_smppolicy")).arg("explain").args(arguments).current_dir(folder).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_smppolicy"))
+        .arg("explain")
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
     let text = |octets| String::from_utf8(octets).unwrap();
     Run { exit: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
@@ -105,7 +109,10 @@ fn a_message_that_passes_says_so() {
     assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""));
     assert!(run.stdout.starts_with("relayed: no rule has anything against it\n"), "{}", run.stdout);
     for rule in ["account", "sender", "brand", "media", "fraud", "content", "health", "rate"] {
-        assert_eq!(run.stdout.lines().filter(|line| line.starts_with(&format!("{rule:<8} "))).count(), 1 + usize::from(rule == "account"));
+        assert_eq!(
+            run.stdout.lines().filter(|line| line.starts_with(&format!("{rule:<8} "))).count(),
+            1 + usize::from(rule == "account")
+        );
     }
     assert!(run.stdout.contains("\nhealth   off\n"), "{}", run.stdout);
 }
@@ -113,7 +120,8 @@ fn a_message_that_passes_says_so() {
 #[test]
 fn a_refusal_names_rule_clause_status_and_shows_where() {
     let folder = folder();
-    let arguments = [&message("SHOP", "32470123456", "Shop, 5€: Zorble NOW!")[..], &["--at", "2026-11-24T09:00:00Z"]].concat();
+    let arguments =
+        [&message("SHOP", "32470123456", "Shop, 5€: Zorble NOW!")[..], &["--at", "2026-11-24T09:00:00Z"]].concat();
     let run = explain(folder.path(), &arguments);
     assert_eq!(run.exit, Some(1));
     let expected = "\
@@ -152,7 +160,11 @@ fn every_rule_speaks_also_behind_the_first_refusal_and_in_shadow() {
     let says = |rule: &str| {
         let rules = report["rules"].as_array().unwrap();
         let found = rules.iter().find(|it| it["rule"] == rule).unwrap();
-        (found["mode"].as_str().unwrap().to_owned(), found["says"].as_str().unwrap_or("nothing").to_owned(), found["clause"].as_u64())
+        (
+            found["mode"].as_str().unwrap().to_owned(),
+            found["says"].as_str().unwrap_or("nothing").to_owned(),
+            found["clause"].as_u64(),
+        )
     };
     assert_eq!((run.exit, &report["verdict"], &report["rule"]), (Some(1), &"rejected".into(), &"sender".into()));
     assert_eq!(says("sender"), ("enforce".into(), "refuse".into(), Some(5)));
@@ -180,7 +192,10 @@ fn the_text_is_sent_as_an_esme_would() {
     ] {
         let report = explain(folder.path(), &[&message("SHOP", "32470123456", text)[..], &["--json"]].concat()).json();
         assert_eq!(report["quoted"], quoted, "{text}");
-        assert_eq!(report["texts"][0], serde_json::json!({ "field": field, "coding": coding, "octets": octets, "text": text }));
+        assert_eq!(
+            report["texts"][0],
+            serde_json::json!({ "field": field, "coding": coding, "octets": octets, "text": text })
+        );
     }
 }
 
@@ -278,7 +293,12 @@ fn bad_input_is_told_in_a_line() {
         let run = explain(folder.path(), arguments);
         assert_eq!((run.exit, run.stdout.as_str(), run.stderr.as_str()), (Some(2), "", *expected));
     }
-    for arguments in [&["--account", "shop"][..], &["--from", "SHOP", "--to", "1", "--text", "x"], &[&fine[..], &["--pdu", "00"]].concat(), &[&fine[..], &["--at", "noon"]].concat()] {
+    for arguments in [
+        &["--account", "shop"][..],
+        &["--from", "SHOP", "--to", "1", "--text", "x"],
+        &[&fine[..], &["--pdu", "00"]].concat(),
+        &[&fine[..], &["--at", "noon"]].concat(),
+    ] {
         let run = explain(folder.path(), arguments);
         assert_eq!(run.exit, Some(2), "{arguments:?}");
         assert!(run.stderr.contains("--help"), "{}", run.stderr);

@@ -218,8 +218,7 @@ fn check(all: &All, case: Written, place: String) -> Result<Case, String> {
     let Written { name, rows, through, recorded, known_gap, pipelined, .. } = case;
     // What does not hold as it stands is not sent in other ways.
     let through = if known_gap.is_some() { Vec::new() } else { through };
-    let case =
-        Case { place, name, rows, config, facts, send, through, expect, ground, recorded, known_gap, pipelined };
+    let case = Case { place, name, rows, config, facts, send, through, expect, ground, recorded, known_gap, pipelined };
     if case.refuses() && case.ground.rule.is_none() {
         return Err("rule: is missing; name the rule that refuses".to_owned());
     }
@@ -228,7 +227,9 @@ fn check(all: &All, case: Written, place: String) -> Result<Case, String> {
 
 fn rule(name: &str) -> Result<RuleName, String> {
     let known = RuleName::ORDER.into_iter().find(|rule| rule.name() == name);
-    known.ok_or_else(|| format!("rule: names no rule ({name:?}); expected one of {}", RuleName::ORDER.map(RuleName::name).join(", ")))
+    known.ok_or_else(|| {
+        format!("rule: names no rule ({name:?}); expected one of {}", RuleName::ORDER.map(RuleName::name).join(", "))
+    })
 }
 
 fn expected(name: &str) -> Result<Expected, String> {

@@ -1,7 +1,6 @@
 //! The same plays through [`Policy::explain`](smppolicy::policy::Policy::explain): it must foretell what was expected,
 //! and [`Policy::clear`](smppolicy::policy::Policy::clear) must then do what was foretold.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +14,6 @@ use crate::stage;
 /// A bind of each account, without sockets.
 pub(crate) struct Table {
     snapshot: Arc<Snapshot>,
-    standings: HashMap<String, Standing>,
     now: Now,
 }
 
@@ -25,7 +23,7 @@ impl Table {
         let snapshot = Snapshot::new(config, None).map_err(|faults| faults.to_string())?;
         let snapshot = Arc::new(snapshot.with_contacts(stage::contacts(&case.facts)));
         let unix_millis = jiff::Timestamp::now().as_millisecond();
-        Ok(Self { snapshot, standings: HashMap::new(), now: Now { monotonic_nanos: 1_000_000_000, unix_millis } })
+        Ok(Self { snapshot, now: Now { monotonic_nanos: 1_000_000_000, unix_millis } })
     }
 
     /// Asks about everything that a play sends.
@@ -38,36 +36,31 @@ impl Table {
             let standing = self.standing(&sent.account)?;
             let now = self.now;
             let policy = self.snapshot.policy();
-            let standing: &Standing = &standing;
-            let explained = policy.explain(frame, standing, now);
+            let explained = policy.explain(frame, &standing, now);
             let outcome = match &explained {
                 Ok(explanation) => Self::outcome(&play.case, explanation, sent.without.len())?,
                 Err(malformed) => Expected::Refuse(malformed.status()),
             };
             judge.outcome(outcome).map_err(|fault| format!("explain: {fault}"))?;
-            let cleared = policy.clear(frame, standing, now, &mut Vec::new());
+            let cleared = policy.clear(frame, &standing, now, &mut Vec::new());
             agree(explained.as_ref().ok().map(|explanation| &explanation.outcome), &cleared)?;
             self.now.monotonic_nanos += 1_000_000;
         }
         judge.finish().map_err(|fault| format!("explain: {fault}"))
     }
 
-    fn standing(&mut self, account: &str) -> Result<Standing, String> {
-        if !self.standings.contains_key(account) {
-            let facts = self.snapshot.account(account.as_bytes()).cloned();
-            let facts = facts.ok_or_else(|| format!("there is no account {account}"))?;
-            let standing = Standing { snapshot: self.snapshot.clone(), account: facts, limiter: None };
-            self.standings.insert(account.to_owned(), standing);
-        }
-        let known = &self.standings[account];
-        Ok(Standing { snapshot: known.snapshot.clone(), account: known.account.clone(), limiter: None })
+    fn standing(&self, account: &str) -> Result<Standing, String> {
+        let facts = self.snapshot.account(account.as_bytes()).cloned();
+        let account = facts.ok_or_else(|| format!("there is no account {account}"))?;
+        Ok(Standing { snapshot: self.snapshot.clone(), account, limiter: None })
     }
 
     fn outcome(case: &Case, explanation: &Explanation<'_>, without: usize) -> Result<Expected, String> {
         if case.recorded {
-            let each = explanation.opinions.iter().flat_map(|opinion| {
-                opinion.recipients.iter().map(|(_, says)| says).chain([&opinion.says])
-            });
+            let each = explanation
+                .opinions
+                .iter()
+                .flat_map(|opinion| opinion.recipients.iter().map(|(_, says)| says).chain([&opinion.says]));
             let mut all = each.filter_map(Says::rejection);
             if !all.any(|rejection| names(&case.ground, rejection).is_ok()) {
                 return Err(format!("explain: nothing is recorded under {:?}", case.ground));

@@ -315,8 +315,16 @@ impl Written {
         let sequence = SequenceNumber(0);
         match self.operation {
             Operation::SubmitSm => SubmitSm {
-                service_type, source, destination, esm_class, registered_delivery, data_coding, sm_default_msg_id,
-                short_message, tlvs, ..SubmitSm::default()
+                service_type,
+                source,
+                destination,
+                esm_class,
+                registered_delivery,
+                data_coding,
+                sm_default_msg_id,
+                short_message,
+                tlvs,
+                ..SubmitSm::default()
             }
             .encode(sequence, &mut out)?,
             Operation::DataSm => {
@@ -324,7 +332,13 @@ impl Written {
                     .encode(sequence, &mut out)?;
             }
             Operation::ReplaceSm => ReplaceSm {
-                message_id: b"1", source, registered_delivery, sm_default_msg_id, short_message, tlvs, ..ReplaceSm::default()
+                message_id: b"1",
+                source,
+                registered_delivery,
+                sm_default_msg_id,
+                short_message,
+                tlvs,
+                ..ReplaceSm::default()
             }
             .encode(sequence, &mut out)?,
             Operation::SubmitMulti => {
@@ -332,8 +346,16 @@ impl Written {
                 let lists = self.lists.iter().map(|name| Destination::List(name.as_bytes()));
                 let destinations = Destinations::build(smes.chain(lists), &mut list)?;
                 SubmitMulti {
-                    service_type, source, destinations, esm_class, registered_delivery, data_coding, sm_default_msg_id,
-                    short_message, tlvs, ..SubmitMulti::default()
+                    service_type,
+                    source,
+                    destinations,
+                    esm_class,
+                    registered_delivery,
+                    data_coding,
+                    sm_default_msg_id,
+                    short_message,
+                    tlvs,
+                    ..SubmitMulti::default()
                 }
                 .encode(sequence, &mut out)?;
             }

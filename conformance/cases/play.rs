@@ -64,9 +64,11 @@ impl Play {
             ([Expected::Refuse(status)], true) => Ok(Plan::RefuseFromSomePartOn(*status)),
             ([one], _) => Ok(Plan::Each(vec![*one; pdus])),
             (many, _) if many.len() == pdus => Ok(Plan::Each(many.to_vec())),
-            (many, _) => {
-                Err(format!("{}: expect: is {} outcomes for {pdus} PDUs; name one for each", self.case.place, many.len()))
-            }
+            (many, _) => Err(format!(
+                "{}: expect: is {} outcomes for {pdus} PDUs; name one for each",
+                self.case.place,
+                many.len()
+            )),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! gets, what the SMSC gets and what is on record are held against what was expected.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -71,13 +72,14 @@ impl Stage {
     }
 
     async fn link(&mut self, account: &str, bind: u8) -> &mut Link {
-        let key = (account.to_owned(), bind);
-        if !self.links.contains_key(&key) {
-            let mut link = Link::connect(self.relay.address()).await;
-            link.bind(account).await;
-            self.links.insert(key.clone(), link);
+        match self.links.entry((account.to_owned(), bind)) {
+            Entry::Occupied(bound) => bound.into_mut(),
+            Entry::Vacant(place) => {
+                let mut link = Link::connect(self.relay.address()).await;
+                link.bind(account).await;
+                place.insert(link)
+            }
         }
-        self.links.get_mut(&key).expect("it is there now")
     }
 
     /// Sends everything that a play sends; `number` is the play's in its batch.
@@ -99,13 +101,7 @@ impl Stage {
     }
 
     /// Sends all in one write; answers may come in any order, what goes up stays in its own.
-    async fn pipeline(
-        &mut self,
-        number: usize,
-        play: &Play,
-        pdus: &[Sent],
-        judge: &mut Judge,
-    ) -> Result<(), String> {
+    async fn pipeline(&mut self, number: usize, play: &Play, pdus: &[Sent], judge: &mut Judge) -> Result<(), String> {
         let Some(first) = pdus.first() else { return Ok(()) };
         let octets: Vec<Vec<u8>> = pdus.iter().map(|sent| self.numbered(sent)).collect();
         let link = self.link(&first.account, first.bind).await;
@@ -115,7 +111,8 @@ impl Stage {
             answers.into_iter().map(|answer| (frame(&answer).sequence_number().0, answer)).collect();
         for (sent, octets) in pdus.iter().zip(&octets) {
             let sequence = frame(octets).sequence_number().0;
-            let answer = by_sequence.remove(&sequence).ok_or(format!("sequence number {sequence} is not answered once"))?;
+            let answer =
+                by_sequence.remove(&sequence).ok_or(format!("sequence number {sequence} is not answered once"))?;
             let outcome = self.outcome(sent, octets, &answer)?;
             self.remember(number, play, sent, (octets, outcome));
             judge.outcome(outcome)?;
@@ -143,7 +140,8 @@ impl Stage {
                 false => Ok(Expected::Refuse(status)),
             };
         }
-        let arrived = self.serving.messages().get(self.arrived).cloned().ok_or("it is accepted, but not by the SMSC")?;
+        let arrived =
+            self.serving.messages().get(self.arrived).cloned().ok_or("it is accepted, but not by the SMSC")?;
         self.arrived += 1;
         match sent.without.is_empty() {
             true if arrived != octets => Err("the SMSC got other octets than were sent".to_owned()),
@@ -240,11 +238,14 @@ fn names_ground(ground: &Ground, record: &Value) -> Result<(), String> {
         ("clause", record["clause"].clone(), Value::from(ground.clause)),
     ] {
         if got != expected {
-            return Err(format!("the record has the {field} {got}, expected {expected}; evidence {}", record["evidence"]));
+            return Err(format!(
+                "the record has the {field} {got}, expected {expected}; evidence {}",
+                record["evidence"]
+            ));
         }
     }
     match &ground.entry {
-        Some(entry) if record["evidence"]["entry"] != **entry => {
+        Some(entry) if record.pointer("/evidence/entry") != Some(&Value::from(entry.as_str())) => {
             Err(format!("the record has the evidence {}, expected the entry {entry}", record["evidence"]))
         }
         _ => Ok(()),

@@ -1,7 +1,7 @@
 //! The named ways in which a case's message may be sent again: other encodings, operations, fields, parts, disguises.
 //! What a message says stays the same, and so must the verdict.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::encoding::Encoding;
 use crate::message::{Field, Message, Operation, Parts, Scheme, Written};
@@ -10,7 +10,7 @@ use crate::message::{Field, Message, Operation, Parts, Scheme, Written};
 const HARMLESS: &str = "Shop: your parcel has arrived";
 
 /// A way, or a set of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Way {
     /// Every way.
@@ -83,13 +83,34 @@ use Way::{
 };
 
 const CODINGS: &[Way] = &[
-    Packed, TopBit, TurkishSingle, TurkishLocking, Portuguese, Ascii, Latin1, Ucs2, Utf16leBom, Utf16beBom, Utf8, Class,
-    ClassPacked, General, GeneralUcs2, Waiting, WaitingUcs2,
+    Packed,
+    TopBit,
+    TurkishSingle,
+    TurkishLocking,
+    Portuguese,
+    Ascii,
+    Latin1,
+    Ucs2,
+    Utf16leBom,
+    Utf16beBom,
+    Utf8,
+    Class,
+    ClassPacked,
+    General,
+    GeneralUcs2,
+    Waiting,
+    WaitingUcs2,
 ];
 const OPERATIONS: &[Way] = &[DataSm, SubmitMulti, ReplaceSm];
 const FIELDS: &[Way] = &[Payload, UdhiPayload, BesidePayload, BesideShortMessage];
 const CUTS: &[Way] = &[
-    TwoParts, TwoParts16Bit, TwoPartsSar, TwoPartsReversed, TwoPartsTwoBinds, TwoPartsUcs2, TwoPartsPayload,
+    TwoParts,
+    TwoParts16Bit,
+    TwoPartsSar,
+    TwoPartsReversed,
+    TwoPartsTwoBinds,
+    TwoPartsUcs2,
+    TwoPartsPayload,
     ThreePartsShuffled,
 ];
 const DISGUISES: &[Way] = &[Upper, Confusables, Leet, Spaced, ZeroWidth, SoftHyphen, Fullwidth];
@@ -140,7 +161,9 @@ impl Way {
             SubmitMulti => Written { operation: Operation::SubmitMulti, ..it },
             ReplaceSm => Written { operation: Operation::ReplaceSm, ..it },
             Payload => Written { field: Field::MessagePayload, ..it },
-            UdhiPayload => Written { field: Field::MessagePayload, udh: crate::message::Hex(vec![3, 0x70, 1, 0]), ..it },
+            UdhiPayload => {
+                Written { field: Field::MessagePayload, udh: crate::message::Hex(vec![3, 0x70, 1, 0]), ..it }
+            }
             BesidePayload => Written { other: Some(HARMLESS.to_owned()), ..it },
             BesideShortMessage => Written { field: Field::MessagePayload, other: Some(HARMLESS.to_owned()), ..it },
             TwoParts => cut(halves()),
@@ -166,14 +189,8 @@ impl Way {
 
     /// As the case files write it.
     pub(crate) fn name(self) -> String {
-        let mut name = String::new();
-        for letter in format!("{self:?}").chars() {
-            if letter.is_uppercase() && !name.is_empty() {
-                name.push('-');
-            }
-            name.extend(letter.to_lowercase());
-        }
-        name
+        let written = toml::Value::try_from(self).ok();
+        written.and_then(|name| Some(name.as_str()?.to_owned())).unwrap_or_default()
     }
 }
 
@@ -207,8 +224,22 @@ fn leet(word: &str) -> String {
 /// The Cyrillic letter that looks the same.
 fn look_alike(letter: char) -> char {
     const PAIRS: [(char, char); 16] = [
-        ('a', 'а'), ('c', 'с'), ('e', 'е'), ('i', 'і'), ('j', 'ј'), ('o', 'о'), ('p', 'р'), ('s', 'ѕ'), ('x', 'х'),
-        ('y', 'у'), ('A', 'А'), ('E', 'Е'), ('H', 'Н'), ('K', 'К'), ('O', 'О'), ('T', 'Т'),
+        ('a', 'а'),
+        ('c', 'с'),
+        ('e', 'е'),
+        ('i', 'і'),
+        ('j', 'ј'),
+        ('o', 'о'),
+        ('p', 'р'),
+        ('s', 'ѕ'),
+        ('x', 'х'),
+        ('y', 'у'),
+        ('A', 'А'),
+        ('E', 'Е'),
+        ('H', 'Н'),
+        ('K', 'К'),
+        ('O', 'О'),
+        ('T', 'Т'),
     ];
     PAIRS.iter().find(|(latin, _)| *latin == letter).map_or(letter, |(_, other)| *other)
 }

@@ -26,7 +26,8 @@ impl Rule for Fraud {
             }
         }
         // A replacement names no recipient, so nobody who is known to have been in contact.
-        if let (Some(found), Recipients::None) = (context.findings.on(Ground::Confidential), context.message.recipients) {
+        if let (Some(found), Recipients::None) = (context.findings.on(Ground::Confidential), context.message.recipients)
+        {
             return super::refuse(found);
         }
         context.findings.on(Ground::Shortener).map_or(Verdict::Pass, |found| super::treat(self.shorteners, found))
