@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod run;
 mod sim;
 mod train;
@@ -106,6 +107,8 @@ enum Command {
     Check,
     /// Show what each clause accepts and refuses: a simulated message centre, the proxy and its clients in one process
     Demo,
+    /// Say what every rule makes of one message: exit status 0 if it is relayed as it is, 1 if not
+    Explain(Box<explain::ExplainArguments>),
     /// Simulate a message centre or its clients, for load tests
     #[command(subcommand)]
     Sim(sim::Sim),
@@ -141,10 +144,12 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
-    match arguments.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(&arguments.config),
-        Command::Check => check::check(&arguments.config),
+    let Arguments { config, command } = arguments;
+    match command.unwrap_or(Command::Run) {
+        Command::Run => run::run(&config),
+        Command::Check => check::check(&config),
         Command::Demo => demo::demo(),
+        Command::Explain(arguments) => explain::explain(&config, &arguments),
         Command::Sim(sim) => sim::run(sim),
         Command::Train(arguments) => train::train(&arguments),
         Command::Completions { shell } => completions(shell),

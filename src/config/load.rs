@@ -58,7 +58,7 @@ impl Config {
 }
 
 /// The text of a file.
-fn read_text(path: &Path) -> Outcome<String> {
+pub(super) fn read_text(path: &Path) -> Outcome<String> {
     let mut contents = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut contents))

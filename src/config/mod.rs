@@ -4,6 +4,7 @@
 //! and every reference (upstream, account, file) being resolved.
 
 mod account;
+mod facts;
 mod fault;
 mod load;
 mod pem;
@@ -25,6 +26,7 @@ use secrecy::SecretString;
 
 use crate::text::DefaultAlphabet;
 
+pub use facts::Facts;
 pub use fault::{Fault, Faults, Position};
 pub use rule::{Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, RuleName, RuleSettings, Texts, Treatment};
 

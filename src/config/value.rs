@@ -265,6 +265,15 @@ pub(super) fn language(value: &DeValue<'_>) -> Read<String> {
     })
 }
 
+/// A subscriber's number; spaces in it and a `+` before it are left out.
+pub(super) fn msisdn(value: &DeValue<'_>) -> Read<String> {
+    parsed(value, r#"an international number such as "32470123456""#, |text| {
+        let digits: String = text.trim().trim_start_matches('+').chars().filter(|c| *c != ' ').collect();
+        let fits = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        (fits && !digits.starts_with('0')).then_some(digits)
+    })
+}
+
 /// A registered domain.
 pub(super) fn domain(value: &DeValue<'_>) -> Read<String> {
     parsed(value, r#"a domain name such as "example.com""#, |text| {

@@ -180,3 +180,11 @@ pub struct Address<'a> {
     /// The octets before the NUL: digits, or text when alphanumeric.
     pub digits: &'a [u8],
 }
+
+impl<'a> Address<'a> {
+    /// The digits without the `+` or `00` of an international number, so that one number is written in one way.
+    #[inline]
+    pub fn without_prefix(&self) -> &'a [u8] {
+        self.digits.strip_prefix(b"+").or_else(|| self.digits.strip_prefix(b"00")).unwrap_or(self.digits)
+    }
+}

@@ -65,6 +65,13 @@ impl Limiter {
         }
     }
 
+    /// What [`take`](Self::take) would say; nothing is taken.
+    pub(super) fn would_take(&self, messages: NonZeroU32, now: Now) -> Result<(), Exhausted> {
+        let copy = Self::new(self.0.limit);
+        copy.0.arrival.0.store(self.0.arrival.0.load(Ordering::Acquire), Ordering::Release);
+        copy.take(messages, now)
+    }
+
     /// Gives back `messages` that were taken a moment ago.
     pub(super) fn give_back(&self, messages: NonZeroU32) {
         let each = (1_000_000_000 / u64::from(self.0.limit.per_second.get())).max(1);
@@ -142,7 +149,10 @@ mod tests {
         }
         assert_eq!(limiter.take(number(1), at(0)), Err(Exhausted::ForNow));
         assert_eq!(limiter.take(number(1), at(99)), Err(Exhausted::ForNow));
-        assert_eq!(limiter.take(number(1), at(100)), Ok(()));
+        assert_eq!(limiter.would_take(number(1), at(99)), Err(Exhausted::ForNow));
+        assert_eq!(limiter.would_take(number(1), at(100)), Ok(()));
+        assert_eq!(limiter.take(number(1), at(100)), Ok(()), "asking takes nothing");
+        assert_eq!(limiter.would_take(number(6), at(60_000)), Err(Exhausted::ForGood));
         assert_eq!(limiter.take(number(6), at(60_000)), Err(Exhausted::ForGood));
         assert_eq!(limiter.take(number(5), at(60_000)), Ok(()));
     }

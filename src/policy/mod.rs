@@ -9,6 +9,7 @@ pub mod clauses;
 mod cleared;
 mod concatenation;
 mod contact;
+mod explain;
 mod expressions;
 mod inspection;
 mod limiter;
@@ -27,7 +28,8 @@ mod tests;
 
 pub use cleared::{Cleared, Rewritten};
 pub use concatenation::Concatenation;
-pub use contact::{Contacts, NoContacts};
+pub use contact::{Contacts, KnownContacts, NoContacts};
+pub use explain::{Explanation, Foretold, Opinion, Says};
 pub use limiter::Limiter;
 pub use message::{Part, Recipients, Submission};
 pub use octets::Octets;
@@ -97,6 +99,11 @@ trait Rule: std::fmt::Debug + Send + Sync {
     /// Takes what the message consumes, or refuses and takes nothing. Runs when every rule's checks have passed. Only
     /// the last rule takes anything, so nothing that was taken must ever be given back by another rule.
     fn take(&self, _context: &Context<'_>) -> Verdict {
+        Verdict::Pass
+    }
+
+    /// What [`take`](Self::take) would say. Changes nothing.
+    fn preview(&self, _context: &Context<'_>) -> Verdict {
         Verdict::Pass
     }
 }

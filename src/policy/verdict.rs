@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::Octets;
 use crate::config::{Mode, RuleName};
 use crate::pdu::CommandStatus;
-use crate::text::Undecodable;
+use crate::text::{Charset, Undecodable};
 
 /// A numbered clause of the usage policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -135,6 +135,16 @@ pub enum Evidence {
     Unnamed,
 }
 
+impl Evidence {
+    /// Where in the message it lies, if it lies anywhere.
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::Entry { span, .. } | Self::Link { span, .. } | Self::Brand { span, .. } => Some(*span),
+            _ => None,
+        }
+    }
+}
+
 /// Where in a message's user data something lies, in octets, those of the header included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
@@ -142,6 +152,8 @@ pub struct Span {
     pub from: Spot,
     /// Where it ends: the octet behind its last one.
     pub to: Spot,
+    /// How the octets were read. No part of the record.
+    pub reading: Charset,
 }
 
 /// One octet of a message's user data.
@@ -267,7 +279,7 @@ impl Span {
 /// `octets 4..9 of short_message`, with the parts where there are any.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { from, to } = self;
+        let Self { from, to, .. } = self;
         match (from.part, to.part) {
             (0, _) => write!(f, "octets {}..{} of {}", from.octet, to.octet, from.field.name()),
             (first, last) if first == last => {

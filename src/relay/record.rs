@@ -54,7 +54,7 @@ pub(super) fn make(
         operation: subject.frame.command_id(),
         sequence: subject.frame.sequence_number(),
         source: Octets::new(message.map_or(&[], |message| message.source.digits)),
-        destination: Octets::new(recipient.map_or(&[], |address| canonical(address.digits))),
+        destination: Octets::new(recipient.map_or(&[], |address| address.without_prefix())),
         verdict: if rejection.mode == Mode::Enforce { Verdict::Rejected } else { Verdict::Shadow },
         mode: rejection.mode.name(),
         rule: rejection.rule.name(),
@@ -64,11 +64,6 @@ pub(super) fn make(
         segments,
         policy_version: standing.snapshot.version(),
     }
-}
-
-/// A number without its international prefix, so that one number has one keyed hash.
-fn canonical(digits: &[u8]) -> &[u8] {
-    digits.strip_prefix(b"+").or_else(|| digits.strip_prefix(b"00")).unwrap_or(digits)
 }
 
 /// A refusal with additional_status_info_text (section 5.3.2.11): rule, clause and evidence in a line. The empty

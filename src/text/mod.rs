@@ -28,6 +28,7 @@ mod utf16;
 mod tests;
 
 pub use decode::{Decoder, Extent, Place, Segment, Undecodable, origin, share};
+pub use gsm::encode::encode as encode_gsm;
 pub use gsm::{Language, Packing, Shifts};
 pub use normal::{Normal, Normaliser, View, ViewKind, fold_look_alikes};
 pub use reading::{Charset, Content, DefaultAlphabet, Readings};

@@ -74,6 +74,37 @@ pub enum Charset {
     Utf16Le,
 }
 
+impl Default for Charset {
+    fn default() -> Self {
+        Self::Gsm(Packing::Unpacked, Shifts::default())
+    }
+}
+
+/// In words.
+impl std::fmt::Display for Charset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Gsm(Packing::Unpacked, _) => "GSM 03.38",
+            Self::Gsm(Packing::Masked, _) => "GSM 03.38 without the top bits",
+            Self::Gsm(Packing::Packed, _) => "packed GSM 03.38",
+            Self::Ascii => "ASCII",
+            Self::Latin1 => "ISO-8859-1",
+            Self::Utf8 => "UTF-8",
+            Self::Cyrillic => "ISO-8859-5",
+            Self::Hebrew => "ISO-8859-8",
+            Self::ShiftJis => "Shift_JIS",
+            Self::EucJp => "EUC-JP",
+            Self::Iso2022Jp => "ISO-2022-JP",
+            Self::Jis0208 => "JIS X 0208",
+            Self::Jis0212 => "JIS X 0212",
+            Self::EucKr => "EUC-KR",
+            Self::Ksc5601 => "KS C 5601",
+            Self::Utf16Be => "UCS-2",
+            Self::Utf16Le => "little-endian UCS-2",
+        })
+    }
+}
+
 /// What user data holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {

@@ -53,7 +53,8 @@ impl Run<'_, '_> {
     /// Where a range of a view lies in the user data.
     fn span(&self, normal: &Normal<'_>, kind: ViewKind, range: Range<usize>) -> Span {
         let places = origin(self.segments, self.extent(), normal.origin(kind, range));
-        Span { from: self.spot(places.start), to: self.spot(places.end) }
+        let reading = self.segments.get(self.own).map(|segment| segment.charset).unwrap_or_default();
+        Span { from: self.spot(places.start), to: self.spot(places.end), reading }
     }
 
     fn spot(&self, place: Place) -> Spot {

@@ -2,7 +2,7 @@
 //! swindles; shorteners where they are refused.
 
 use super::super::inspection::Ground;
-use super::super::{Context, Rule, Verdict};
+use super::super::{Context, Recipients, Rule, Verdict};
 use crate::config::Treatment;
 use crate::pdu::Destination;
 
@@ -24,6 +24,11 @@ impl Rule for Fraud {
             if let Some(found) = context.findings.on(ground) {
                 return super::refuse(found);
             }
+        }
+        // A replacement names no recipient, so nobody who is known to have been in contact.
+        if let (Some(found), Recipients::None) = (context.findings.on(Ground::Confidential), context.message.recipients)
+        {
+            return super::refuse(found);
         }
         context.findings.on(Ground::Shortener).map_or(Verdict::Pass, |found| super::treat(self.shorteners, found))
     }

@@ -25,7 +25,6 @@ impl Rule for Health {
 
 /// Whether a number is one of country code 1, in any of the forms in which ESMEs write it.
 fn is_north_american(address: &Address<'_>) -> bool {
-    let digits = address.digits;
-    let digits = digits.strip_prefix(b"+").or_else(|| digits.strip_prefix(b"00")).unwrap_or(digits);
+    let digits = address.without_prefix();
     digits.len() == 11 && digits.starts_with(b"1")
 }

@@ -18,23 +18,57 @@ pub(super) struct Rate;
 impl Rule for Rate {
     #[inline]
     fn take(&self, context: &Context<'_>) -> Verdict {
-        let taken = match context.assembly {
-            None => take_all(context, 1),
-            Some(assembly) => assembly.pay(|parts| take_all(context, parts)),
-        };
-        taken.map_or_else(Verdict::Refuse, |()| Verdict::Pass)
+        charge(context, take_all)
     }
+
+    fn preview(&self, context: &Context<'_>) -> Verdict {
+        charge(context, ask_all)
+    }
+}
+
+/// Has the parts that are due paid for.
+#[inline]
+fn charge(context: &Context<'_>, pay: fn(&Context<'_>, u8) -> Result<(), Refusal>) -> Verdict {
+    let paid = match context.assembly {
+        None => pay(context, 1),
+        Some(assembly) => assembly.pay(|parts| pay(context, parts)),
+    };
+    paid.map_or_else(Verdict::Refuse, |()| Verdict::Pass)
+}
+
+/// The limits that a message is under, in the order in which they are taken from.
+#[inline]
+fn limits<'c>(context: &Context<'c>) -> [(&'static str, Option<&'c Limiter>); 3] {
+    [
+        ("bind", context.bind_limiter),
+        ("sender", context.sender.and_then(|sender| sender.limiter())),
+        ("account", context.account.limiter()),
+    ]
+}
+
+/// What so many parts count as.
+#[inline]
+fn messages(context: &Context<'_>, parts: u8) -> Option<NonZeroU32> {
+    NonZeroU32::new(u32::from(parts) * context.recipients)
+}
+
+/// Asks every limit whether it would let the message through now.
+fn ask_all(context: &Context<'_>, parts: u8) -> Result<(), Refusal> {
+    let Some(messages) = messages(context, parts) else { return Ok(()) };
+    limits(context).into_iter().filter_map(|(limit, limiter)| Some((limit, limiter?))).try_for_each(
+        |(limit, limiter)| {
+            limiter
+                .would_take(messages, context.now)
+                .map_err(|exhausted| throttled(exhausted, limit, messages, limiter))
+        },
+    )
 }
 
 /// Takes from every limit or from none.
 #[inline]
 fn take_all(context: &Context<'_>, parts: u8) -> Result<(), Refusal> {
-    let Some(messages) = NonZeroU32::new(u32::from(parts) * context.recipients) else { return Ok(()) };
-    let limits = [
-        ("bind", context.bind_limiter),
-        ("sender", context.sender.and_then(|sender| sender.limiter())),
-        ("account", context.account.limiter()),
-    ];
+    let Some(messages) = messages(context, parts) else { return Ok(()) };
+    let limits = limits(context);
     for (index, (limit, limiter)) in limits.iter().enumerate() {
         let Some(limiter) = limiter else { continue };
         if let Err(exhausted) = limiter.take(messages, context.now) {

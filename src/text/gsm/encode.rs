@@ -1,10 +1,10 @@
-//! The way back, for tests.
+//! The way back: text to septets, for who writes a message as an ESME would.
 
 use super::tables::NONE;
 use super::{ESCAPE, Shifts};
 
-/// The septets for a text, if the tables have all of it.
-pub(crate) fn encode(text: &str, shifts: Shifts) -> Option<Vec<u8>> {
+/// The septets for a text, one to an octet, if the tables have all of it.
+pub fn encode(text: &str, shifts: Shifts) -> Option<Vec<u8>> {
     let mut septets = Vec::new();
     for character in text.chars().filter(|&character| character != NONE) {
         let find = |table: &super::Table| table.iter().position(|&entry| entry == character);
@@ -18,6 +18,7 @@ pub(crate) fn encode(text: &str, shifts: Shifts) -> Option<Vec<u8>> {
 }
 
 /// Septets in octets, behind a header of that many octets, which is put before them.
+#[cfg(test)]
 pub(crate) fn pack(septets: &[u8], header: &[u8]) -> Vec<u8> {
     let first = (header.len() * 8).div_ceil(7);
     let mut octets = header.to_vec();

@@ -195,7 +195,6 @@ pub(super) fn is_invariant(octet: u8) -> bool {
     letter | sign | (octet == b'\n') | (octet == b'\r')
 }
 
-#[cfg(test)]
 pub(super) mod encode;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,115 @@
+//! The same plays through [`Policy::explain`](smppolicy::policy::Policy::explain): it must foretell what was expected,
+//! and [`Policy::clear`](smppolicy::policy::Policy::clear) must then do what was foretold.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use smppolicy::pdu::Frame;
+use smppolicy::policy::{Evidence, Explanation, Foretold, Now, Outcome, Rejection, Says, Snapshot, Standing};
+
+use crate::case::{Case, Expected, Ground};
+use crate::play::{Judge, Play};
+use crate::stage;
+
+/// A bind of each account, without sockets.
+pub(crate) struct Table {
+    snapshot: Arc<Snapshot>,
+    now: Now,
+}
+
+impl Table {
+    pub(crate) fn lay(case: &Case) -> Result<Self, String> {
+        let config = stage::configure(case, "simulator", Path::new("/nowhere"))?;
+        let snapshot = Snapshot::new(config, None).map_err(|faults| faults.to_string())?;
+        let snapshot = Arc::new(snapshot.with_contacts(stage::contacts(&case.facts)));
+        let unix_millis = jiff::Timestamp::now().as_millisecond();
+        Ok(Self { snapshot, now: Now { monotonic_nanos: 1_000_000_000, unix_millis } })
+    }
+
+    /// Asks about everything that a play sends.
+    pub(crate) fn play(&mut self, play: &Play, reference: u16) -> Result<(), String> {
+        let pdus = play.pdus(reference)?;
+        let mut judge = Judge::new(play.plan(pdus.len())?);
+        for sent in &pdus {
+            let octets = sent.numbered(1);
+            let frame = Frame::from_bytes(&octets).ok_or("it is not one PDU")?;
+            let standing = self.standing(&sent.account)?;
+            let now = self.now;
+            let policy = self.snapshot.policy();
+            let explained = policy.explain(frame, &standing, now);
+            let outcome = match &explained {
+                Ok(explanation) => Self::outcome(&play.case, explanation, sent.without.len())?,
+                Err(malformed) => Expected::Refuse(malformed.status()),
+            };
+            judge.outcome(outcome).map_err(|fault| format!("explain: {fault}"))?;
+            let cleared = policy.clear(frame, &standing, now, &mut Vec::new());
+            agree(explained.as_ref().ok().map(|explanation| &explanation.outcome), &cleared)?;
+            self.now.monotonic_nanos += 1_000_000;
+        }
+        judge.finish().map_err(|fault| format!("explain: {fault}"))
+    }
+
+    fn standing(&self, account: &str) -> Result<Standing, String> {
+        let facts = self.snapshot.account(account.as_bytes()).cloned();
+        let account = facts.ok_or_else(|| format!("there is no account {account}"))?;
+        Ok(Standing { snapshot: self.snapshot.clone(), account, limiter: None })
+    }
+
+    fn outcome(case: &Case, explanation: &Explanation<'_>, without: usize) -> Result<Expected, String> {
+        if case.recorded {
+            let each = explanation
+                .opinions
+                .iter()
+                .flat_map(|opinion| opinion.recipients.iter().map(|(_, says)| says).chain([&opinion.says]));
+            let mut all = each.filter_map(Says::rejection);
+            if !all.any(|rejection| names(&case.ground, rejection).is_ok()) {
+                return Err(format!("explain: nothing is recorded under {:?}", case.ground));
+            }
+        }
+        match &explanation.outcome {
+            Foretold::Relayed => Ok(Expected::Relay),
+            Foretold::Reduced(refused) if refused.len() == without => {
+                refused.iter().try_for_each(|(_, rejection)| names(&case.ground, rejection))?;
+                Ok(Expected::Relay)
+            }
+            Foretold::Reduced(refused) => Err(format!("explain: {} destinations are refused", refused.len())),
+            Foretold::Rejected(rejection) => {
+                names(&case.ground, rejection)?;
+                let said = explanation.opinions.iter().any(|opinion| {
+                    let recipients = opinion.recipients.iter().map(|(_, says)| says);
+                    recipients.chain([&opinion.says]).any(|says| *says == Says::Refuse(rejection.clone()))
+                });
+                if said || explanation.own.contains(rejection) {
+                    Ok(Expected::Refuse(rejection.status))
+                } else {
+                    Err("explain: no rule says what refuses it".to_owned())
+                }
+            }
+        }
+    }
+}
+
+fn names(ground: &Ground, rejection: &Rejection) -> Result<(), String> {
+    let clause = rejection.clause.map(|clause| clause.0);
+    if Some(rejection.rule) != ground.rule || clause != ground.clause {
+        return Err(format!("explain: {rejection}; expected {ground:?}"));
+    }
+    match (&ground.entry, rejection.evidence) {
+        (Some(expected), Evidence::Entry { entry, .. }) if entry.to_string() != *expected => {
+            Err(format!("explain: {rejection}; expected the entry {expected}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn agree(foretold: Option<&Foretold>, outcome: &Outcome<'_>) -> Result<(), String> {
+    let agrees = match (foretold, outcome) {
+        (Some(Foretold::Relayed), Outcome::Cleared(_)) | (None, Outcome::Malformed(_)) => true,
+        (Some(Foretold::Rejected(foretold)), Outcome::Rejected(rejection)) => foretold == rejection,
+        (Some(Foretold::Reduced(foretold)), Outcome::Reduced { refused, .. }) => {
+            foretold.iter().map(|(_, rejection)| rejection).eq(refused.iter().map(|(_, rejection)| rejection))
+        }
+        _ => false,
+    };
+    if agrees { Ok(()) } else { Err(format!("explain foretells {foretold:?}, and it becomes {outcome:?}")) }
+}

@@ -1,0 +1,130 @@
+//! `explain`: what every rule says of one message, and what would become of it. Opens no socket and changes nothing.
+
+mod json;
+mod message;
+mod report;
+mod shown;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{Exit, Failure};
+use crate::config::{self, Config, Facts, UnknownAccount};
+use crate::pdu::{CommandStatus, Frame, Malformed};
+use crate::policy::{AccountFacts, Explanation, Foretold, KnownContacts, Limiter, Now, Rejection, Snapshot, Standing};
+
+/// Only differences of this clock mean something, and nothing has been sent before this message.
+const MONOTONIC_NANOS: u64 = 1_000_000_000;
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The account that sends it: the system_id of its binds
+    #[arg(long, value_name = "SYSTEM_ID")]
+    account: String,
+    /// The sender ID
+    #[arg(long, value_name = "SENDER", required_unless_present = "pdu", conflicts_with = "pdu")]
+    from: Option<String>,
+    /// The recipient's number
+    #[arg(long, value_name = "NUMBER", required_unless_present = "pdu", conflicts_with = "pdu")]
+    to: Option<String>,
+    /// The text: sent in the account's default alphabet if that has all of it, else in UCS-2
+    #[arg(long, value_name = "TEXT", required_unless_present = "pdu", conflicts_with = "pdu")]
+    text: Option<String>,
+    /// The service_type
+    #[arg(long, value_name = "TYPE", default_value = "", conflicts_with = "pdu")]
+    service_type: String,
+    /// Instead: a whole submit_sm, submit_multi, data_sm or replace_sm in hexadecimal
+    #[arg(long, value_name = "HEX")]
+    pdu: Option<String>,
+    /// When it is sent, such as 2026-11-24T09:00:00Z; default: now
+    #[arg(long, value_name = "RFC3339")]
+    at: Option<Timestamp>,
+    /// A file of facts: [[contact]] msisdn = "..." for each recipient whom the account has been in contact with
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
+    /// Print the verdicts as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was asked, and the answer.
+struct Answer<'b> {
+    account: &'b AccountFacts,
+    at: Timestamp,
+    policy_version: u64,
+    frame: Frame<'b>,
+    explanation: Result<Explanation<'b>, Malformed>,
+}
+
+impl Answer<'_> {
+    /// The refusal that counts; none if the message goes up, or goes up for some.
+    fn decider(&self) -> Option<&Rejection> {
+        match &self.explanation {
+            Ok(Explanation { outcome: Foretold::Rejected(rejection), .. }) => Some(rejection),
+            _ => None,
+        }
+    }
+
+    /// What the ESME would be told by the proxy itself.
+    fn status(&self) -> Option<CommandStatus> {
+        match &self.explanation {
+            Err(malformed) => Some(malformed.status()),
+            Ok(_) => self.decider().map(|rejection| rejection.status),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match &self.explanation {
+            Ok(Explanation { outcome: Foretold::Relayed, .. }) => Exit::Done,
+            _ => Exit::No,
+        }
+    }
+}
+
+/// Judges the message that the arguments describe, and prints what every rule says.
+pub(super) fn explain(config: &Path, arguments: &ExplainArguments) -> Result<Exit, Failure> {
+    let config = Config::load(config)?;
+    check_account(&config, &arguments.account)?;
+    let facts = arguments.facts.as_deref().map(Facts::load).transpose()?.unwrap_or_default();
+    let snapshot = Snapshot::new(config, None)?;
+    let account = snapshot.account(arguments.account.as_bytes()).cloned();
+    let account = account.ok_or_else(|| Failure::Input("there is no such account".to_owned()))?;
+    let contacts = KnownContacts::new(account.system_id(), facts.contacts);
+    let limiter = account.declared().bind_rate.map(Limiter::new);
+    let standing = Standing { snapshot: Arc::new(snapshot.with_contacts(Arc::new(contacts))), account, limiter };
+
+    let octets = match &arguments.pdu {
+        Some(hexadecimal) => message::from_hexadecimal(hexadecimal)?,
+        None => message::submit(arguments, standing.account.declared().default_alphabet)?,
+    };
+    let frame = message::frame(&octets)?;
+    let at = arguments.at.unwrap_or_else(Timestamp::now);
+    let now = Now { monotonic_nanos: MONOTONIC_NANOS, unix_millis: at.as_millisecond() };
+    let answer = Answer {
+        account: &standing.account,
+        at,
+        policy_version: standing.snapshot.version(),
+        frame,
+        explanation: standing.snapshot.policy().explain(frame, &standing, now),
+    };
+    let printed = if arguments.json { json::print(&answer)? } else { report::print(&answer) };
+    std::io::stdout().write_all(printed.as_bytes())?;
+    Ok(answer.exit())
+}
+
+/// That the configuration knows the account.
+fn check_account(config: &Config, system_id: &str) -> Result<(), Failure> {
+    let known = || config.accounts.iter().map(|account| account.system_id.as_str());
+    if known().any(|known| known == system_id) || config.unknown != UnknownAccount::Reject {
+        return Ok(());
+    }
+    let help = match config::reader::nearest(system_id, known()) {
+        Some(nearest) => format!("did you mean {nearest:?}?"),
+        None => "smppolicy check lists the accounts".to_owned(),
+    };
+    Err(Failure::Input(format!("--account names no account ({system_id:?}); {help}")))
+}
