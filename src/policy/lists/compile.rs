@@ -86,7 +86,7 @@ impl Compiler {
     }
 
     /// Compiles the entries of a list that `keep` wants.
-    pub(super) fn list(&mut self, list: List, keep: impl Fn(&super::EntryText) -> bool) {
+    pub(super) fn list(&mut self, list: &List, keep: impl Fn(&super::EntryText) -> bool) {
         let as_elements = |items: &[Vec<Word>]| -> Vec<Vec<Element>> {
             items.iter().map(|words| words.iter().cloned().map(Element::Word).collect()).collect()
         };
@@ -98,22 +98,22 @@ impl Compiler {
             [before, all.iter().map(|unless| longest(&unless.behind)).max().unwrap_or(0)]
         };
         let (common, common_context) = (self.unless(&list.unless, &classes), context(&list.unless));
-        for Entry { text, quoted, matches, unless } in list.entries {
-            if !keep(&text) {
+        for Entry { text, quoted, matches, unless } in &list.entries {
+            if !keep(text) {
                 continue;
             }
             let entry = self.program.entries.len() as u32;
-            let own = self.unless(&unless, &classes);
-            let [before, behind] = if quoted { [pattern::MAX_CONTEXT; 2] } else { context(&unless) };
+            let own = self.unless(unless, &classes);
+            let [before, behind] = if *quoted { [pattern::MAX_CONTEXT; 2] } else { context(unless) };
             let [common_before, common_behind] = common_context;
-            self.program.entries.push(text);
+            self.program.entries.push(text.clone());
             self.program.judgements.push(Judgement {
-                quoted,
+                quoted: *quoted,
                 unless: [common.clone(), own],
                 before: before.max(common_before),
                 behind: behind.max(common_behind),
             });
-            for elements in &matches {
+            for elements in matches {
                 let pieces = self.pieces(elements, &classes);
                 self.pattern(&pieces, entry);
             }
