@@ -232,7 +232,7 @@ impl<'s> Matcher<'s> {
                 return None;
             }
         }
-        if judgement.quoted && quotes::quoted(self.view, &(context.from..context.to), &span) {
+        if judgement.quoted && quotes::quoted(self.view, &context, &span) {
             return None;
         }
         self.sight = sight;

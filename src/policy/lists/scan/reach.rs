@@ -4,47 +4,44 @@ use std::ops::Range;
 
 use super::super::Edge;
 use super::super::words::is_letter;
-use super::{MAX_OCTETS, Matcher, Sight};
+use super::{MAX_OCTETS, Matcher};
 
 impl Matcher<'_> {
-    /// How far so many words before and behind a hit reach, a link taken as one.
+    /// How far so many words before and behind a hit reach, a link taken as one; there it matters what is a link.
     pub(super) fn context(
         &self,
         first: usize,
         last: usize,
         span: &Range<usize>,
         [before, behind]: [usize; 2],
-    ) -> Sight {
-        let mut context = Sight { from: span.start, to: span.end, open: false, links: before + behind > 0 };
-        let (left, right) = (self.edges.left == Edge::Open, self.edges.right == Edge::Open);
+    ) -> Range<usize> {
+        let mut context = span.clone();
         let limit = span.start.saturating_sub(MAX_OCTETS + 1);
         let mut at = first;
         for _ in 0..before {
             let previous = at.checked_sub(1).map(|previous| self.far_end::<false>(previous));
             match previous.and_then(|previous| Some((previous, self.tokens.get(previous)?.start as usize))) {
-                Some((previous, start)) if start > limit || limit == 0 => (at, context.from) = (previous, start),
+                Some((previous, start)) if start > limit || limit == 0 => (at, context.start) = (previous, start),
                 _ => {
-                    context.from = limit;
+                    context.start = limit;
                     break;
                 }
             }
         }
-        context.open |= left && before > 0 && context.from == 0;
         let limit = (span.end + MAX_OCTETS + 1).min(self.view.len());
         let mut at = last;
         for _ in 0..behind {
             let next = self.far_end::<true>(at + 1);
             match self.tokens.get(next).map(|token| token.end as usize) {
-                Some(end) if end < limit || limit == self.view.len() => (at, context.to) = (next, end),
+                Some(end) if end < limit || limit == self.view.len() => (at, context.end) = (next, end),
                 _ => {
-                    context.to = limit;
+                    context.end = limit;
                     break;
                 }
             }
         }
-        context.open |= right && behind > 0 && context.to == self.view.len();
-        context.from = self.view.floor_char_boundary(context.from);
-        context.to = self.view.ceil_char_boundary(context.to);
+        context.start = self.view.floor_char_boundary(context.start);
+        context.end = self.view.ceil_char_boundary(context.end);
         context
     }
 
@@ -59,11 +56,10 @@ impl Matcher<'_> {
 
     /// All that the decision looked at: also what shows where its outermost words end, and where it matters what is a
     /// link, up to the white space that a link cannot cross.
-    pub(super) fn reach(&mut self, context: Sight) -> Range<usize> {
+    pub(super) fn reach(&mut self, context: Range<usize>) -> Range<usize> {
         let view = self.view;
-        let from = view.floor_char_boundary(self.sight.from.min(context.from));
-        let to = view.ceil_char_boundary(self.sight.to.max(context.to));
-        self.sight.open |= context.open;
+        let from = view.floor_char_boundary(self.sight.from.min(context.start));
+        let to = view.ceil_char_boundary(self.sight.to.max(context.end));
         let before = view.get(..from).unwrap_or_default();
         let behind = view.get(to..).unwrap_or_default();
         let mut reach = from - outward(before.chars().rev(), |sign| !is_letter(sign)).0
