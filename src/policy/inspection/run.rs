@@ -129,7 +129,7 @@ impl Inspector {
         }
         self.lists.scan(view.text, spans, window.run.edges, lists, |hit| {
             if hit.settled && window.is_fresh(&hit.reach) {
-                self.hit(&hit, window, findings);
+                self.hit(&hit, spans, window, findings);
             }
             ControlFlow::Continue(())
         });
@@ -142,7 +142,7 @@ impl Inspector {
         scanned.map_err(|Exhausted| Evidence::Hidden("a text that exhausts the operator's expressions"))
     }
 
-    fn hit(&self, hit: &Hit, window: &Window<'_, '_, '_, '_>, findings: &mut Findings) {
+    fn hit(&self, hit: &Hit, links: &[Range<usize>], window: &Window<'_, '_, '_, '_>, findings: &mut Findings) {
         let Some(EntryText { id, rule, clause, language, category }) = self.lists.entry(hit.entry) else { return };
         let ground = match rule {
             ListRule::Content => Ground::Content,
@@ -150,7 +150,7 @@ impl Inspector {
             ListRule::Fraud => Ground::Deception,
             ListRule::Media => Ground::Media,
             ListRule::Health => Ground::Health,
-            ListRule::Brand if self.named.contains_key(id) => return self.brand(id, hit, window, findings),
+            ListRule::Brand if self.named.contains_key(id) => return self.brand(id, hit, links, window, findings),
             ListRule::Brand => Ground::OtherBrand,
         };
         window.note((ground, clause.0), [id, category, language], hit.span.clone(), findings);
@@ -159,11 +159,22 @@ impl Inspector {
 
 impl Inspector {
     /// A brand is named: the account's own, or a protected one.
-    fn brand(&self, id: &str, hit: &Hit, window: &Window<'_, '_, '_, '_>, findings: &mut Findings) {
+    fn brand(
+        &self,
+        id: &str,
+        hit: &Hit,
+        links: &[Range<usize>],
+        window: &Window<'_, '_, '_, '_>,
+        findings: &mut Findings,
+    ) {
         let Some(named) = self.named.get(id) else { return };
         if window.run.account.has_brand(&named.name) {
             findings.named = true;
-        } else if named.protected && !window.speaks_for(&named.name) {
+            return;
+        }
+        // A link is judged by where it leads.
+        let linked = links.iter().any(|link| link.start <= hit.span.start && hit.span.end <= link.end);
+        if named.protected && !linked && !window.speaks_for(&named.name) {
             let (brand, span) = (Octets::new(named.name.as_bytes()), window.span(hit.span.clone()));
             findings.note(Ground::OtherBrand, || Found { clause: NATURE, evidence: Evidence::Brand { brand, span } });
         }
