@@ -73,6 +73,8 @@ pub(super) struct Findings {
     grounds: [Option<Found>; Ground::COUNT],
     /// Whether a field holds octets that are not text.
     pub(super) binary: bool,
+    /// Hits of lists, over all views.
+    hits: usize,
     /// Whether the text names a brand of the account's.
     pub(super) named: bool,
     /// Octets of the plain view of this part, of which the memory for multipart messages makes a note.
