@@ -16,8 +16,8 @@ use super::reader::{Document, Table, nearest};
 use super::value::{Read as Outcome, Wrong};
 use super::{
     Account, Admin, Audit, Brand, Concatenation, Config, ListFile, Listen, ListenTls, Mode, OwnEntry, OwnExpression,
-    OwnWord, RuleName, RuleSettings, Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress, UpstreamTls, account,
-    pem, value,
+    OwnWord, RuleName, RuleSettings, Score, Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress, UpstreamTls,
+    account, pem, value,
 };
 use crate::pdu::{CommandStatus, HEADER_LEN};
 
@@ -29,7 +29,11 @@ const MAX_FRAME: u64 = 1024 * 1024;
 const MAX_READ_BUFFERS: u64 = 64 * 1024 * 1024 * 1024;
 /// The most that can be allowed for parts of unfinished messages, in octets.
 const MAX_CONCATENATION: u64 = 64 * 1024 * 1024 * 1024;
+/// The longest model file, in octets; a model's own reader is stricter.
+const MAX_MODEL: u64 = 16 * 1024 * 1024;
 const MIB: usize = 1024 * 1024;
+const MODES: &[(&str, Mode)] =
+    &[(Mode::Enforce.name(), Mode::Enforce), (Mode::Shadow.name(), Mode::Shadow), (Mode::Off.name(), Mode::Off)];
 
 impl Config {
     /// Reads and checks the file at `path`; relative paths in it start from its folder.
@@ -59,18 +63,24 @@ impl Config {
 
 /// The text of a file.
 pub(super) fn read_text(path: &Path) -> Outcome<String> {
-    let mut contents = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut contents))
-        .map_err(|error| Wrong::because(format!("cannot be read: {error}"), "name another file"))?;
-    if contents.len() as u64 > MAX_FILE {
-        return Err(Wrong::because("is larger than 32MiB", "split it, or name another file"));
-    }
+    let contents = read_file(path, MAX_FILE)?;
     String::from_utf8(contents).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(valid).filter(|octet| **octet == b'\n').count() + 1;
         Wrong::because(format!("is no UTF-8 in line {line}"), "save it as UTF-8")
     })
+}
+
+/// The octets of a file that has no more than `most`.
+fn read_file(path: &Path, most: u64) -> Outcome<Vec<u8>> {
+    let mut contents = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(most + 1).read_to_end(&mut contents))
+        .map_err(|error| Wrong::because(format!("cannot be read: {error}"), "name another file"))?;
+    if contents.len() as u64 > most {
+        return Err(Wrong::because(format!("is larger than {}", value::shown_size(most)), "name another file"));
+    }
+    Ok(contents)
 }
 
 /// The first eight octets of the file's SHA-256.
@@ -236,7 +246,7 @@ fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> (BTreeMap<RuleName, RuleS
     let concatenation = concatenation(table.section("concatenation"));
     let mut lists = table.section("lists");
     let (mut rules, mut shorteners, mut picture_links) = (BTreeMap::new(), Treatment::Record, Treatment::Record);
-    let (mut words, mut expressions) = (Vec::new(), Vec::new());
+    let (mut words, mut expressions, mut score) = (Vec::new(), Vec::new(), None);
     for name in RuleName::ORDER {
         let mut section = table.section(name.name());
         rules.insert(name, rule(&mut section, name));
@@ -245,6 +255,7 @@ fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> (BTreeMap<RuleName, RuleS
             RuleName::Content => {
                 words = section.tables("word").into_iter().map(own_word).collect();
                 expressions = section.tables("expression").into_iter().map(own_expression).collect();
+                score = section.table("score").and_then(trained_score);
             }
             RuleName::Media => picture_links = section.or("picture_links", picture_links, value::choice(TREATMENTS)),
             _ => {}
@@ -256,6 +267,7 @@ fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> (BTreeMap<RuleName, RuleS
         except: lists.list("except", value::category),
         words,
         expressions,
+        score,
         brands,
         shorteners,
         picture_links,
@@ -284,6 +296,16 @@ fn own_expression(mut table: Table<'_>) -> OwnExpression {
     OwnExpression { entry, expression }
 }
 
+fn trained_score(mut table: Table<'_>) -> Option<Score> {
+    let mode = table.or("mode", Mode::Shadow, value::choice(MODES));
+    let path =
+        table.required("model", "add the path of a model that `smppolicy train` made", value::path(table.base()));
+    let threshold = table.optional("threshold", value::count(1..=1000));
+    let path = path?;
+    let model = table.checked("model", read_file(&path, MAX_MODEL))?;
+    Some(Score { mode, file: path.display().to_string(), model, threshold })
+}
+
 /// Reads the operator's lists.
 fn list_files(table: &mut Table<'_>) -> Vec<ListFile> {
     let base = table.base();
@@ -298,8 +320,6 @@ fn list_files(table: &mut Table<'_>) -> Vec<ListFile> {
 }
 
 fn rule(table: &mut Table<'_>, name: RuleName) -> RuleSettings {
-    const MODES: &[(&str, Mode)] =
-        &[(Mode::Enforce.name(), Mode::Enforce), (Mode::Shadow.name(), Mode::Shadow), (Mode::Off.name(), Mode::Off)];
     let mode = table.or("mode", name.default_mode(), value::choice(MODES));
     let status = table.optional("status", value::status);
     match status {

@@ -28,7 +28,9 @@ use crate::text::DefaultAlphabet;
 
 pub use facts::Facts;
 pub use fault::{Fault, Faults, Position};
-pub use rule::{Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, RuleName, RuleSettings, Texts, Treatment};
+pub use rule::{
+    Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, RuleName, RuleSettings, Score, Texts, Treatment,
+};
 
 /// Everything that the configuration file says, checked.
 #[derive(Debug)]

@@ -111,6 +111,8 @@ pub struct Texts {
     pub words: Vec<OwnWord>,
     /// The operator's own expressions.
     pub expressions: Vec<OwnExpression>,
+    /// The trained score, if there is one.
+    pub score: Option<Score>,
     /// Brands that nobody may imitate.
     pub brands: Vec<Brand>,
     /// Links through URL shorteners.
@@ -126,6 +128,19 @@ pub struct ListFile {
     pub file: String,
     /// What is in it.
     pub text: String,
+}
+
+/// `[policy.content.score]`
+#[derive(Debug, Clone)]
+pub struct Score {
+    /// Whether it refuses; by default it is recorded only.
+    pub mode: Mode,
+    /// The model's path, as messages name it.
+    pub file: String,
+    /// The model as it was when the configuration was loaded.
+    pub model: Vec<u8>,
+    /// Scores from here on count, in thousandths; absent: the model's own threshold.
+    pub threshold: Option<u16>,
 }
 
 /// What the operator's words and expressions have in common.

@@ -168,20 +168,23 @@ impl Policy {
         texts: &config::Texts,
         accounts: &[config::Account],
     ) -> Result<Self, Vec<Faults>> {
+        let inspector = Inspector::new(texts, accounts)?;
         let mut entries = Vec::new();
         for name in RuleName::ORDER {
             let Some(settings) = settings.get(&name) else { continue };
             if settings.mode == Mode::Off {
                 continue;
             }
-            entries.push(Entry {
-                name,
-                rule: rules::build(name, texts),
-                enforce: settings.mode == Mode::Enforce,
-                status: settings.status,
-            });
+            let (rule, enforce) = (rules::build(name, texts), settings.mode == Mode::Enforce);
+            entries.push(Entry { name, rule, enforce, status: settings.status });
+            // The score is a signal of the rule `content` that has a mode of its own.
+            if let (RuleName::Content, Some(score), Some(threshold)) = (name, &texts.score, inspector.threshold()) {
+                let rule =
+                    rules::score(score.threshold.map_or(threshold, |thousandths| f32::from(thousandths) / 1000.0));
+                entries.push(Entry { name, rule, enforce: score.mode == Mode::Enforce, status: settings.status });
+            }
         }
-        Ok(Self { entries, inspector: Inspector::new(texts, accounts)? })
+        Ok(Self { entries, inspector })
     }
 
     /// How many entries the lists in force have.

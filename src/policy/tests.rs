@@ -29,7 +29,8 @@ impl Scene {
         Self::of(config)
     }
 
-    fn of(config: Config) -> Self {
+    /// With this configuration.
+    pub(super) fn of(config: Config) -> Self {
         let snapshot = Snapshot::new(config, None).unwrap_or_else(|faults| panic!("{faults}"));
         let snapshot = Arc::new(snapshot);
         let account = snapshot.account(b"shop").unwrap().clone();

@@ -133,6 +133,13 @@ pub enum Evidence {
     },
     /// Neither text nor sender names the account's brand.
     Unnamed,
+    /// A trained model gives the text this score.
+    Score {
+        /// The model's version.
+        model: u64,
+        /// From 0 to 1000.
+        thousandths: u16,
+    },
 }
 
 impl Evidence {
@@ -224,6 +231,10 @@ impl Serialize for Evidence {
                 span.serialize_into(&mut object)?;
             }
             Self::Unnamed => object.serialize_entry("brand", "not named")?,
+            Self::Score { model, thousandths } => {
+                object.serialize_entry("model", &format_args!("{model:016x}"))?;
+                object.serialize_entry("score", &(f64::from(*thousandths) / 1000.0))?;
+            }
         }
         object.end()
     }
@@ -251,6 +262,7 @@ impl fmt::Display for Evidence {
             Self::Link { fault, host, brand, span } => write!(f, "link to {host} at {span} is {fault} {brand}"),
             Self::Brand { brand, span } => write!(f, "names {brand} at {span}, which is another's brand"),
             Self::Unnamed => write!(f, "neither text nor sender names the brand"),
+            Self::Score { model, thousandths } => write!(f, "model {model:016x} scores it 0.{thousandths:03}"),
         }
     }
 }

@@ -20,8 +20,9 @@ use super::concatenation::{Assembly, Piece};
 use super::expressions::{self, Expressions};
 use super::lists::{self, Edge, Edges, Lists};
 use super::message::{Coding, Submission};
+use super::score::{Model, ModelFault};
 use super::{AccountFacts, Clause, Evidence, Field, Spot};
-use crate::config::{self, Faults};
+use crate::config::{self, Faults, Mode};
 use crate::text::links::Links;
 use crate::text::{Content, Decoder, Normaliser, Readings, Segment, UserData};
 use run::Run;
@@ -73,6 +74,8 @@ pub(super) struct Findings {
     grounds: [Option<Found>; Ground::COUNT],
     /// Whether a field holds octets that are not text.
     pub(super) binary: bool,
+    /// The version of the model and the highest score that it gives to the whole text.
+    pub(super) score: Option<(u64, f32)>,
     /// Hits of lists, over all views.
     hits: usize,
     /// Whether the text names a brand of the account's.
@@ -100,6 +103,7 @@ pub(super) struct Inspector {
     lists: Lists,
     expressions: Expressions,
     brands: Brands,
+    model: Option<Model>,
     /// The brands that the lists look for, by their entries' ids.
     named: HashMap<String, Named>,
 }
@@ -154,10 +158,21 @@ impl Inspector {
             spellings,
             domains,
         });
-        match (lists, Expressions::new(&texts.expressions)) {
-            (Ok(lists), Ok(expressions)) => Ok(Self { lists, expressions, brands: Brands::new(protected), named }),
-            (lists, expressions) => Err([lists.err(), expressions.err()].into_iter().flatten().flatten().collect()),
+        let model = texts.score.as_ref().filter(|score| score.mode != Mode::Off).map(read_model).transpose();
+        match (lists, Expressions::new(&texts.expressions), model) {
+            (Ok(lists), Ok(expressions), Ok(model)) => {
+                Ok(Self { lists, expressions, brands: Brands::new(protected), model, named })
+            }
+            (lists, expressions, model) => {
+                let faults = [lists.err(), expressions.err(), model.err().map(|fault| vec![fault])];
+                Err(faults.into_iter().flatten().flatten().collect())
+            }
         }
+    }
+
+    /// The score that a text must not reach, if there is a model.
+    pub(super) fn threshold(&self) -> Option<f32> {
+        self.model.as_ref().map(Model::threshold)
     }
 
     /// How many entries the lists have.
@@ -223,6 +238,7 @@ impl Inspector {
                 spots: &spots,
                 own: 0,
                 edges: Edges::WHOLE,
+                is_whole: true,
                 account,
                 source: message.source.digits,
             };
@@ -260,7 +276,9 @@ impl Inspector {
         let (texts, spots): (Vec<_>, Vec<_>) = all.unzip();
         let (mut segments, readings): (Vec<_>, Vec<_>) = texts.into_iter().unzip();
         let (segments, source) = (&mut segments[..], message.source.digits);
-        let run = Run { segments, readings: &readings, spots: &spots, own: position, edges, account, source };
+        let is_whole = segments.len() == usize::from(part.total);
+        let (readings, spots) = (&readings[..], &spots[..]);
+        let run = Run { segments, readings, spots, own: position, edges, is_whole, account, source };
         self.read(run, scratch, findings)
     }
 }
@@ -318,6 +336,13 @@ fn readings<'t>(
         }
         Err(undecodable) => Err(Evidence::Undecodable(undecodable)),
     }
+}
+
+fn read_model(score: &config::Score) -> Result<Model, Faults> {
+    Model::parse(&score.model, &score.file).map_err(|ModelFault { file, offset, fault }| {
+        let help = "name a model that `smppolicy train` made, as it made it";
+        Faults::of_file(&file, format!("octet {offset}: {fault}"), help)
+    })
 }
 
 /// The brands that texts may name, by the ids that their list entries have.

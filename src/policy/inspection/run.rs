@@ -30,6 +30,8 @@ pub(super) struct Run<'r, 't> {
     pub(super) own: usize,
     /// What may still come before the first segment and behind the last one.
     pub(super) edges: Edges,
+    /// Whether the segments are all of the text.
+    pub(super) is_whole: bool,
     /// Whose message it is.
     pub(super) account: &'r AccountFacts,
     /// Its sender ID.
@@ -109,6 +111,10 @@ impl Inspector {
             let fresh = fresh.clone().map(|fresh| normal.image(view.kind, fresh));
             if view.kind == ViewKind::Plain {
                 findings.plain = fresh.as_ref().map_or(view.text.len(), Range::len);
+            }
+            if let (ViewKind::Plain, Some(model), true) = (view.kind, &self.model, run.is_whole) {
+                let score = model.score(view.text).max(findings.score.map_or(0.0, |(_, score)| score));
+                findings.score = Some((model.version(), score));
             }
             let window = Window { view, normal: &normal, run, fresh: fresh.as_ref() };
             self.search(&window, search, findings)?;

@@ -87,6 +87,9 @@ impl Compiler {
 
     /// Compiles the entries of a list that `keep` wants.
     pub(super) fn list(&mut self, list: &List, keep: impl Fn(&super::EntryText) -> bool) {
+        if !list.entries.iter().any(|entry| keep(&entry.text)) {
+            return;
+        }
         let as_elements = |items: &[Vec<Word>]| -> Vec<Vec<Element>> {
             items.iter().map(|words| words.iter().cloned().map(Element::Word).collect()).collect()
         };

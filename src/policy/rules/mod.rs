@@ -7,6 +7,7 @@ mod fraud;
 mod health;
 mod media;
 mod rate;
+mod score;
 mod sender;
 
 use super::inspection::Found;
@@ -26,6 +27,11 @@ pub(super) fn build(name: RuleName, texts: &Texts) -> Box<dyn Rule> {
         RuleName::Health => Box::new(health::Health),
         RuleName::Rate => Box::new(rate::Rate),
     }
+}
+
+/// The trained score as a rule, by which texts from this score on are refused.
+pub(super) fn score(threshold: f32) -> Box<dyn Rule> {
+    Box::new(score::Score::new(threshold))
 }
 
 /// Refuses for what was found.
