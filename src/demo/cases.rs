@@ -60,14 +60,27 @@ const FOR_OTHERS: Option<Clause> = Some(Clause(8));
 const BLOCKING: Option<Clause> = Some(Clause(18));
 const VOLUME: Option<Clause> = Some(Clause(23));
 const PICTURES: Option<Clause> = Some(Clause(29));
+const RESCUE: Option<Clause> = Some(Clause(3));
+const BRAND_NAMED: Option<Clause> = Some(Clause(7));
+const SECRETS: Option<Clause> = Some(Clause(26));
+const ILLEGAL: Option<Clause> = Some(Clause(30));
+const THREATS: Option<Clause> = Some(Clause(31));
+const HARM: Option<Clause> = Some(Clause(33));
+const HATE: Option<Clause> = Some(Clause(34));
+const HEALTH_DATA: Option<Clause> = Some(Clause(35));
 
 const ACCOUNT: Option<RuleName> = Some(RuleName::Account);
 const SENDER: Option<RuleName> = Some(RuleName::Sender);
+const BRAND: Option<RuleName> = Some(RuleName::Brand);
+const FRAUD: Option<RuleName> = Some(RuleName::Fraud);
+const CONTENT: Option<RuleName> = Some(RuleName::Content);
+const HEALTH: Option<RuleName> = Some(RuleName::Health);
 const MEDIA: Option<RuleName> = Some(RuleName::Media);
 const RATE: Option<RuleName> = Some(RuleName::Rate);
 
 const ANN: Destination<'static> = sme(b"32470123456");
 const BOB: Destination<'static> = sme(b"32470654321");
+const CAL: Destination<'static> = sme(b"12025550123");
 const LIST: Destination<'static> = Destination::List(b"customers");
 
 /// What most rows send, with a difference.
@@ -89,6 +102,9 @@ const BINARY: Message = Message { data_coding: DataCoding::OCTETS_4, ..SMS };
 const CANNED: Message = Message { sm_default_msg_id: 7, text: "", ..SMS };
 const RECEIPT: Message = Message { esm_class: EsmClass(EsmClass::TYPE_RECEIPT), ..SMS };
 const CUT_SHORT: Message = Message { cut_short: true, ..SMS };
+const UCS2_SECRET: Message = Message { data_coding: DataCoding::UCS2, ..text("Please reply with your PIN code") };
+const REMOTE: Message = text("Your PC has a virus. Install AnyDesk now and give us the code");
+const RESULT_TO_US: Message = Message { to: &[CAL], ..text("Blue Shop: your HIV test result is positive") };
 const FROM_8850: Message = from("8850");
 
 const INVALID_SOURCE: Outcome = Refused(CommandStatus::ESME_RINVSRCADR);
@@ -148,6 +164,68 @@ pub(super) const CASES: &[Case] = &[
     row(OWN_IDENTITY, SENDER, "shop", "no sender, not allowed", Send(&[(from(""), INVALID_SOURCE)])),
     row(FOR_OTHERS, SENDER, "shop", "for Insure NV, authorised", Send(&[(from("Insure"), Relayed)])),
     row(FOR_OTHERS, SENDER, "shop", "for Travel NV, leave expired", Send(&[(from("Travel"), INVALID_SOURCE)])),
+    // brand: who speaks is named, in the text or as the sender.
+    row(
+        BRAND_NAMED,
+        BRAND,
+        "named",
+        "brand in the text",
+        Send(&[(text("Blue Shop: your parcel has arrived"), Relayed)]),
+    ),
+    row(BRAND_NAMED, BRAND, "named", "no brand in text and sender", Send(&[(text("your parcel has arrived"), FAILED)])),
+    row(NO_DECEPTION, BRAND, "named", "own brand beside a word", Send(&[(text("Blue Shop: see your bank"), Relayed)])),
+    row(
+        NO_DECEPTION,
+        BRAND,
+        "named",
+        "another's brand in the text",
+        Send(&[(text("Blue Shop: see Polderbank"), FAILED)]),
+    ),
+    // fraud: nobody is asked for secrets, no link is what it is not.
+    row(
+        SECRETS,
+        FRAUD,
+        "shop",
+        "warning not to share the PIN",
+        Send(&[(text("Never share your PIN with anyone"), Relayed)]),
+    ),
+    row(SECRETS, FRAUD, "shop", "asks for the PIN", Send(&[(text("Please reply with your PIN code"), FAILED)])),
+    row(SECRETS, FRAUD, "shop", "the same as UCS-2", Send(&[(UCS2_SECRET, FAILED)])),
+    row(
+        NO_DECEPTION,
+        FRAUD,
+        "shop",
+        "link to the bank itself",
+        Send(&[(text("Log in at polderbank.nl/pas"), Relayed)]),
+    ),
+    row(NO_DECEPTION, FRAUD, "shop", "link to a look-alike", Send(&[(text("Log in at po1derbank.nl/pas"), FAILED)])),
+    row(HARM, FRAUD, "shop", "news of an investment", Send(&[(text("Our fund grew 3% last year"), Relayed)])),
+    row(HARM, FRAUD, "shop", "remote control of the phone", Send(&[(REMOTE, FAILED)])),
+    // content: what must not be said.
+    row(RESCUE, CONTENT, "shop", "112 in a storm warning", Send(&[(text("Storm: in an emergency call 112"), Relayed)])),
+    row(
+        RESCUE,
+        CONTENT,
+        "shop",
+        "text for help in an emergency",
+        Send(&[(text("In an emergency text SOS to 8850"), FAILED)]),
+    ),
+    row(ILLEGAL, CONTENT, "shop", "news of a drugs trial", Send(&[(text("News: cocaine ring on trial"), Relayed)])),
+    row(ILLEGAL, CONTENT, "shop", "drugs for sale", Send(&[(text("Best cocaine for sale, delivered today"), FAILED)])),
+    row(THREATS, CONTENT, "shop", "a film title", Send(&[(text("Tonight on TV: Kill Bill"), Relayed)])),
+    row(THREATS, CONTENT, "shop", "a threat", Send(&[(text("I will kill you and your family"), FAILED)])),
+    row(
+        THREATS,
+        CONTENT,
+        "shop",
+        "a threat cut inside a word",
+        Send(&[(cut(1, "I will ki"), Relayed), (cut(2, "ll you"), FAILED)]),
+    ),
+    row(HATE, CONTENT, "shop", "a group praised", Send(&[(text("Muslims are welcome here"), Relayed)])),
+    row(HATE, CONTENT, "shop", "a group called vermin", Send(&[(text("All Muslims are vermin"), FAILED)])),
+    // health: a named person's results to the US.
+    row(HEALTH_DATA, HEALTH, "attested", "test result to the US", Send(&[(RESULT_TO_US, Relayed)])),
+    row(HEALTH_DATA, HEALTH, "named", "the same, not attested", Send(&[(RESULT_TO_US, FAILED)])),
     // rate: a burst of 5 per bind, of 2 from 8850, of 3 for the account capped.
     row(
         VOLUME,
@@ -215,6 +293,14 @@ const fn row(
 
 const fn from(from: &'static str) -> Message {
     Message { from, ..SMS }
+}
+
+const fn text(text: &'static str) -> Message {
+    Message { text, ..SMS }
+}
+
+const fn cut(number: u8, text: &'static str) -> Message {
+    Message { text, ..part(9, 2, number) }
 }
 
 const fn part(reference: u8, total: u8, number: u8) -> Message {

@@ -111,7 +111,7 @@ impl Message {
 
     fn user_data(&self) -> Vec<u8> {
         let header = self.part.map(|part| [5, 0, 3, part.reference, part.total, part.number]);
-        header.into_iter().flatten().chain(self.text.bytes()).collect()
+        header.into_iter().flatten().chain(octets(self.data_coding, self.text)).collect()
     }
 }
 
@@ -123,6 +123,14 @@ fn sme(destination: Option<Destination<'static>>) -> Address<'static> {
 }
 
 /// A source address with the TON and NPI that ESMEs give one that looks like this.
+/// A text in the coding that its message declares.
+fn octets(data_coding: DataCoding, text: &str) -> Vec<u8> {
+    match data_coding {
+        DataCoding::UCS2 => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        _ => text.into(),
+    }
+}
+
 fn address(text: &'static str) -> Address<'static> {
     let digits = text.as_bytes();
     let number = text.strip_prefix('+').unwrap_or(text).bytes().all(|octet| octet.is_ascii_digit());

@@ -73,6 +73,8 @@ pub(super) struct Findings {
     grounds: [Option<Found>; Ground::COUNT],
     /// Whether a field holds octets that are not text.
     pub(super) binary: bool,
+    /// Hits of lists, over all views.
+    hits: usize,
     /// Whether the text names a brand of the account's.
     pub(super) named: bool,
     /// Octets of the plain view of this part, of which the memory for multipart messages makes a note.
@@ -142,7 +144,7 @@ impl Inspector {
         let brands = brand_list(texts, &named);
         let words = texts.words.iter().map(list_of).chain([brands]).collect::<Vec<_>>();
         let own = texts.lists.iter().chain(&words).map(|list| lists::Source { file: &list.file, text: &list.text });
-        let lists = Lists::build(Lists::shipped().iter().copied().chain(own), |entry| {
+        let lists = Lists::with_shipped(own, |entry| {
             let languages = &texts.languages;
             let spoken = languages.is_empty() || entry.language == "any" || languages.contains(&entry.language);
             spoken && !texts.except.contains(&entry.id) && !texts.except.contains(&entry.category)

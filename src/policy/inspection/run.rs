@@ -12,6 +12,9 @@ use crate::text::{Extent, Normal, Normaliser, Place, Readings, Segment, View, Vi
 
 /// Clause 26: no asking for confidential data without prior contact or consent.
 const CONFIDENTIAL: Clause = Clause(26);
+/// Hits of lists in one message beyond which it is not read on. Each costs as much as hundreds of octets that are none,
+/// and no text that is meant to be read has so many.
+const MAX_HITS: usize = 256;
 /// Clause 6: not misleading about one's nature.
 const NATURE: Clause = Clause(6);
 
@@ -121,18 +124,25 @@ impl Inspector {
     ) -> Result<(), Evidence> {
         let (view, Search { lists, links, spans, brands, expressions }) = (window.view, search);
         let found = links.find(view.text);
+        let scanned = window.normal.scan_views().any(|scanned| scanned.kind == view.kind);
         spans.clear();
         spans.extend(found.iter().map(|link| link.span));
         // Where signs have been read as letters, the name of a host is no longer what it was.
         if matches!(view.kind, ViewKind::Plain | ViewKind::Skeleton) {
             found.iter().for_each(|link| links::look(&link, &self.brands, brands, window, findings));
         }
-        self.lists.scan(view.text, spans, window.run.edges, lists, |hit| {
-            if hit.settled && window.is_fresh(&hit.reach) {
-                self.hit(&hit, window, findings);
-            }
-            ControlFlow::Continue(())
-        });
+        if scanned {
+            self.lists.scan(view.text, spans, window.run.edges, lists, |hit| {
+                if hit.settled && window.is_fresh(&hit.reach) {
+                    self.hit(&hit, spans, window, findings);
+                }
+                findings.hits += 1;
+                if findings.hits > MAX_HITS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+        }
+        if findings.hits > MAX_HITS {
+            return Err(Evidence::Hidden("a text made of what is looked for"));
+        }
         let scanned = self.expressions.scan(view.text, expressions, |entry, range| {
             if window.is_settled(&range) && window.is_fresh(&range) {
                 let OwnEntry { id, clause, category, language, .. } = entry;
@@ -142,7 +152,7 @@ impl Inspector {
         scanned.map_err(|Exhausted| Evidence::Hidden("a text that exhausts the operator's expressions"))
     }
 
-    fn hit(&self, hit: &Hit, window: &Window<'_, '_, '_, '_>, findings: &mut Findings) {
+    fn hit(&self, hit: &Hit, links: &[Range<usize>], window: &Window<'_, '_, '_, '_>, findings: &mut Findings) {
         let Some(EntryText { id, rule, clause, language, category }) = self.lists.entry(hit.entry) else { return };
         let ground = match rule {
             ListRule::Content => Ground::Content,
@@ -150,7 +160,7 @@ impl Inspector {
             ListRule::Fraud => Ground::Deception,
             ListRule::Media => Ground::Media,
             ListRule::Health => Ground::Health,
-            ListRule::Brand if self.named.contains_key(id) => return self.brand(id, hit, window, findings),
+            ListRule::Brand if self.named.contains_key(id) => return self.brand(id, hit, links, window, findings),
             ListRule::Brand => Ground::OtherBrand,
         };
         window.note((ground, clause.0), [id, category, language], hit.span.clone(), findings);
@@ -159,11 +169,22 @@ impl Inspector {
 
 impl Inspector {
     /// A brand is named: the account's own, or a protected one.
-    fn brand(&self, id: &str, hit: &Hit, window: &Window<'_, '_, '_, '_>, findings: &mut Findings) {
+    fn brand(
+        &self,
+        id: &str,
+        hit: &Hit,
+        links: &[Range<usize>],
+        window: &Window<'_, '_, '_, '_>,
+        findings: &mut Findings,
+    ) {
         let Some(named) = self.named.get(id) else { return };
         if window.run.account.has_brand(&named.name) {
             findings.named = true;
-        } else if named.protected && !window.speaks_for(&named.name) {
+            return;
+        }
+        // A link is judged by where it leads.
+        let linked = links.iter().any(|link| link.start <= hit.span.start && hit.span.end <= link.end);
+        if named.protected && !linked && !window.speaks_for(&named.name) {
             let (brand, span) = (Octets::new(named.name.as_bytes()), window.span(hit.span.clone()));
             findings.note(Ground::OtherBrand, || Found { clause: NATURE, evidence: Evidence::Brand { brand, span } });
         }

@@ -8,7 +8,7 @@ use crate::pdu::{CommandStatus, DataCoding, EsmClass, Frame, SubmitSm, TlvTag};
 
 const LIST: &str = "
 rule = 'content'
-language = 'en'
+language = 'xx'
 clause = 31
 category = 'threat'
 unless = ['not ~2 _', '_ is wrong']
@@ -238,7 +238,7 @@ fn parts_among_which_nothing_is_seen_are_refused() {
 
 #[test]
 fn memory_is_bounded_and_given_back() {
-    let list = "rule = 'content'\nlanguage = 'en'\nclause = 31\ncategory = 'threat'\n[[entry]]\nid = 'own'\nmatch = ['flumm*']";
+    let list = "rule = 'content'\nlanguage = 'xx'\nclause = 31\ncategory = 'threat'\n[[entry]]\nid = 'own'\nmatch = ['flumm*']";
     let mut scene =
         Scene::with_list("[policy.concatenation]\nmemory = '20KiB'\nmemory_per_account = '20KiB'\nwindow = '1s'", list);
     let long = vec![b'a'; 130];

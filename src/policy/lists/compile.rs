@@ -13,7 +13,7 @@ use super::common::frequency;
 use super::format::{Entry, List};
 use super::pattern::{self, Element, Word};
 use super::program::{
-    ACCEPT, Anchor, Judgement, Need, Node, NodeIndex, Pattern, PhraseSet, Program, Step, Symbol, Unless, bit,
+    ACCEPT, Anchor, Judgement, Need, Node, NodeIndex, Pattern, Phrase, PhraseSet, Program, Step, Symbol, Unless, bit,
 };
 use super::vocabulary::{Vocabulary, WordIndex};
 
@@ -86,7 +86,7 @@ impl Compiler {
     }
 
     /// Compiles the entries of a list that `keep` wants.
-    pub(super) fn list(&mut self, list: List, keep: impl Fn(&super::EntryText) -> bool) {
+    pub(super) fn list(&mut self, list: &List, keep: impl Fn(&super::EntryText) -> bool) {
         let as_elements = |items: &[Vec<Word>]| -> Vec<Vec<Element>> {
             items.iter().map(|words| words.iter().cloned().map(Element::Word).collect()).collect()
         };
@@ -98,22 +98,22 @@ impl Compiler {
             [before, all.iter().map(|unless| longest(&unless.behind)).max().unwrap_or(0)]
         };
         let (common, common_context) = (self.unless(&list.unless, &classes), context(&list.unless));
-        for Entry { text, quoted, matches, unless } in list.entries {
-            if !keep(&text) {
+        for Entry { text, quoted, matches, unless } in &list.entries {
+            if !keep(text) {
                 continue;
             }
             let entry = self.program.entries.len() as u32;
-            let own = self.unless(&unless, &classes);
-            let [before, behind] = if quoted { [pattern::MAX_CONTEXT; 2] } else { context(&unless) };
+            let own = self.unless(unless, &classes);
+            let [before, behind] = if *quoted { [pattern::MAX_CONTEXT; 2] } else { context(unless) };
             let [common_before, common_behind] = common_context;
-            self.program.entries.push(text);
+            self.program.entries.push(text.clone());
             self.program.judgements.push(Judgement {
-                quoted,
+                quoted: *quoted,
                 unless: [common.clone(), own],
                 before: before.max(common_before),
                 behind: behind.max(common_behind),
             });
-            for elements in &matches {
+            for elements in matches {
                 let pieces = self.pieces(elements, &classes);
                 self.pattern(&pieces, entry);
             }
@@ -324,7 +324,8 @@ impl Compiler {
             }
             let near = self.program.phrase_words.get(first as usize).copied();
             nearest.extend(near.and_then(|near| self.sets.get(near as usize)).into_iter().flat_map(|set| set.iter()));
-            self.program.phrases.push(first..self.program.phrase_words.len() as u32);
+            let words = first..self.program.phrase_words.len() as u32;
+            self.program.phrases.push(Phrase { near: 0, words });
         }
         let near = self.symbol(nearest);
         self.program.phrase_sets.push(PhraseSet { near, phrases: start..self.program.phrases.len() as u32 });
@@ -401,6 +402,11 @@ impl Compiler {
             members.sort_unstable();
             let mask = members.iter().fold(0, |mask, word| mask | bit(*word));
             program.symbols.push(Symbol { mask, start: start as u32, end: program.members.len() as u32 });
+        }
+        for phrase in &mut program.phrases {
+            let near = program.phrase_words.get(phrase.words.start as usize);
+            let near = near.and_then(|near| program.symbols.get(*near as usize));
+            phrase.near = near.map_or(0, |symbol| symbol.mask);
         }
         let needs = place_needs(&mut program, &drafts, words.len());
         place_anchors(&mut program, &drafts, &by_place, &needs);

@@ -23,6 +23,7 @@ mod words;
 mod tests;
 
 use std::ops::{ControlFlow, Range};
+use std::sync::LazyLock;
 
 pub use scan::Scratch;
 
@@ -115,7 +116,7 @@ pub struct Lists {
 }
 
 impl Lists {
-    /// The lists that come with the program.
+    /// The lists that come with the program, each of which is in order.
     pub fn shipped() -> &'static [Source<'static>] {
         macro_rules! shipped {
             ($($theme:literal)*) => {
@@ -141,15 +142,33 @@ impl Lists {
         sources: impl IntoIterator<Item = Source<'a>>,
         keep: impl Fn(&EntryText) -> bool,
     ) -> Result<Self, Vec<Faults>> {
-        let (mut ids, mut faults) = (format::Ids::new(), Vec::new());
-        let mut compiler = compile::Compiler::new();
-        for source in sources {
-            match format::read(source, &mut ids) {
-                Ok(list) => compiler.list(list, &keep),
-                Err(found) => faults.push(found),
-            }
+        let lists = read(sources, &mut format::Ids::new())?;
+        Ok(Self::compile(&lists, &[], keep))
+    }
+
+    /// Compiles the entries that `keep` wants of the shipped lists and of others.
+    ///
+    /// # Errors
+    /// Every fault of every file at once.
+    pub fn with_shipped<'a>(
+        others: impl IntoIterator<Item = Source<'a>>,
+        keep: impl Fn(&EntryText) -> bool,
+    ) -> Result<Self, Vec<Faults>> {
+        // Read once: they are part of the program, and never change.
+        static SHIPPED: LazyLock<Option<(format::Ids, Vec<format::List>)>> = LazyLock::new(|| {
+            let mut ids = format::Ids::new();
+            read(Lists::shipped().iter().copied(), &mut ids).ok().map(|lists| (ids, lists))
+        });
+        match &*SHIPPED {
+            Some((ids, shipped)) => Ok(Self::compile(shipped, &read(others, &mut ids.clone())?, keep)),
+            None => Self::build(Self::shipped().iter().copied().chain(others), keep),
         }
-        if faults.is_empty() { Ok(Self { program: compiler.finish() }) } else { Err(faults) }
+    }
+
+    fn compile(first: &[format::List], then: &[format::List], keep: impl Fn(&EntryText) -> bool) -> Self {
+        let mut compiler = compile::Compiler::new();
+        first.iter().chain(then).for_each(|list| compiler.list(list, &keep));
+        Self { program: compiler.finish() }
     }
 
     /// What an entry says of itself.
@@ -178,4 +197,19 @@ impl Lists {
     ) {
         scan::scan(&self.program, view, links, edges, scratch, found);
     }
+}
+
+/// Reads lists none of whose entries has an id that is among `ids`.
+fn read<'a>(
+    sources: impl IntoIterator<Item = Source<'a>>,
+    ids: &mut format::Ids,
+) -> Result<Vec<format::List>, Vec<Faults>> {
+    let (mut lists, mut faults) = (Vec::new(), Vec::new());
+    for source in sources {
+        match format::read(source, ids) {
+            Ok(list) => lists.push(list),
+            Err(found) => faults.push(found),
+        }
+    }
+    if faults.is_empty() { Ok(lists) } else { Err(faults) }
 }

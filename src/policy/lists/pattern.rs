@@ -94,7 +94,7 @@ pub(super) fn matching(text: &str, classes: &[Class]) -> Read<Vec<Element>> {
     }
     no_loose_end(elements.first())?;
     no_loose_end(elements.last())?;
-    if !elements.iter().any(|element| is_anchor(element)) {
+    if !elements.iter().any(is_anchor) {
         let help = "write a word, prefix* or {class} that is not optional: by it the pattern is found";
         return Err(Wrong::because("has nothing that must be there", help));
     }

@@ -77,7 +77,16 @@ pub(super) struct Anchor {
     pub(super) pattern: u32,
 }
 
-/// Words in a row, of which any may be there.
+/// Words in a row.
+#[derive(Debug, Clone)]
+pub(super) struct Phrase {
+    /// The mask of its nearest word.
+    pub(super) near: u64,
+    /// Where its words lie, from near to far.
+    pub(super) words: Range<u32>,
+}
+
+/// Phrases of which any may be there.
 #[derive(Debug, Clone)]
 pub(super) struct PhraseSet {
     /// The words that a phrase begins with, on the way that it is followed.
@@ -127,8 +136,8 @@ pub(super) struct Program {
     pub(super) symbols: Vec<Symbol>,
     pub(super) members: Vec<WordIndex>,
     pub(super) phrase_sets: Vec<PhraseSet>,
-    /// Where each phrase lies among the words of phrases, which are symbols, from near to far.
-    pub(super) phrases: Vec<Range<u32>>,
+    pub(super) phrases: Vec<Phrase>,
+    /// Symbols.
     pub(super) phrase_words: Vec<u32>,
     /// How many needs there are; which of them a word meets.
     pub(super) needs: usize,

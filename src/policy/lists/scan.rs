@@ -4,13 +4,17 @@
 //! number of steps it remembers where it has failed and does not try again what failed there. No text runs out of tries,
 //! so none gets past the lists by being tedious. All that matching looked at is kept as the hit's reach.
 
+mod present;
+mod reach;
+
 use std::ops::{ControlFlow, Range};
 
-use super::pattern::MAX_WORDS;
-use super::program::{Anchor, Need, Node, NodeIndex, Program, Step};
+use present::{Present, Seen};
+
+use super::program::{Anchor, Node, NodeIndex, Program, Step, bit};
 use super::quotes;
 use super::vocabulary::{self, NONE, WordIndex};
-use super::words::{Padded, is_letter};
+use super::words::Padded;
 use super::{Edge, Edges, EntryIndex, Hit};
 
 /// Octets that a hit spans at most, and that it looks at on either side; a longer run of signs ends a sentence.
@@ -83,67 +87,6 @@ pub(super) fn scan(
         }
     }
     present.end();
-}
-
-/// Which needs of patterns the text around a word meets. Most matches would fail for want of a word, and are not tried.
-struct Present<'s> {
-    program: &'s Program,
-    tokens: &'s [Token],
-    seen: &'s mut Seen,
-    /// Words that a match may look at on either side.
-    width: usize,
-    /// Words whose needs have been noted.
-    noted: usize,
-}
-
-/// When a word last met each need, on a clock that runs on from text to text: what is old needs no clearing.
-#[derive(Debug, Default)]
-struct Seen {
-    last: Vec<u64>,
-    clock: u64,
-}
-
-impl<'s> Present<'s> {
-    fn new(program: &'s Program, tokens: &'s [Token], links: bool, seen: &'s mut Seen) -> Self {
-        if seen.last.len() < program.needs {
-            seen.last.resize(program.needs, 0);
-        }
-        // Where a link may be stepped over as one word, only octets bound what is looked at.
-        let width = if links { MAX_OCTETS } else { MAX_WORDS };
-        seen.clock += MAX_OCTETS as u64 + 1;
-        Self { program, tokens, seen, width, noted: 0 }
-    }
-
-    /// Notes what the words around `index` meet.
-    fn turn_to(&mut self, index: usize) {
-        let start = self.noted.max(index.saturating_sub(self.width));
-        let end = (index + self.width + 1).min(self.tokens.len());
-        for (index, token) in self.tokens.iter().enumerate().take(end).skip(start) {
-            let Some(needs) = self.program.needed_as.get(token.word as usize) else { continue };
-            for need in self.program.needs_of.get(needs.start as usize..needs.end as usize).unwrap_or_default() {
-                if let Some(last) = self.seen.last.get_mut(*need as usize) {
-                    *last = self.seen.clock + index as u64;
-                }
-            }
-        }
-        self.noted = self.noted.max(end);
-    }
-
-    /// Whether the words around `index` may meet a need.
-    #[inline]
-    fn meets(&self, need: Need, index: usize) -> bool {
-        let now = self.seen.clock + index as u64;
-        match need {
-            Need::Nothing => true,
-            Need::Before(need) => self.seen.last.get(need as usize).is_some_and(|last| last + self.width as u64 >= now),
-            Need::Behind(need) => self.seen.last.get(need as usize).is_some_and(|last| *last > now),
-        }
-    }
-
-    /// The next text comes later.
-    fn end(self) {
-        self.seen.clock += self.tokens.len() as u64;
-    }
 }
 
 /// Where sentences end, and which words are links.
@@ -289,7 +232,7 @@ impl<'s> Matcher<'s> {
                 return None;
             }
         }
-        if judgement.quoted && quotes::quoted(self.view, &(context.from..context.to), &span) {
+        if judgement.quoted && quotes::quoted(self.view, &context, &span) {
             return None;
         }
         self.sight = sight;
@@ -379,11 +322,13 @@ impl<'s> Matcher<'s> {
         if !program.has(set.near, self.word(near)) || self.has_failed(node, at, free) {
             return None;
         }
-        for phrase in program.phrases.get(set.phrases.start as usize..set.phrases.end as usize)? {
-            let words = program.phrase_words.get(phrase.start as usize..phrase.end as usize)?;
-            let mut end =
-                Some(near).filter(|near| words.first().is_some_and(|word| program.has(*word, self.word(*near))));
-            for symbol in words.iter().skip(1) {
+        let bit = bit(self.word(near));
+        let phrases = program.phrases.get(set.phrases.start as usize..set.phrases.end as usize)?;
+        for phrase in phrases.iter().filter(|phrase| phrase.near & bit != 0) {
+            let words = program.phrase_words.get(phrase.words.start as usize..phrase.words.end as usize)?;
+            let (first, others) = words.split_first()?;
+            let mut end = program.has(*first, self.word(near)).then_some(near);
+            for symbol in others {
                 let Some(at) = end else { break };
                 end = self.next::<ON>(at, false, origin).filter(|at| program.has(*symbol, self.word(*at)));
             }
@@ -411,16 +356,23 @@ impl<'s> Matcher<'s> {
             return None;
         }
         self.sight.links = true;
+        let step = self.program.nodes.get(next as usize)?.step;
         let (mut current, mut current_free) = (at, free | across);
         for taken in 0..=most {
-            if let Some(end) = self.run::<ON>(next, current, current_free, origin) {
+            let over = self.next::<ON>(current, current_free, origin);
+            // Most words are not what the gap leads to, which is seen without following it.
+            let may_match = match step {
+                Step::Word(word) => over.is_some_and(|over| self.word(over) == word),
+                Step::Symbol(symbol) => over.is_some_and(|over| self.program.has(symbol, self.word(over))),
+                _ => true,
+            };
+            if may_match && let Some(end) = self.run::<ON>(next, current, current_free, origin) {
                 return Some(end);
             }
             if taken == most {
                 break;
             }
-            let Some(over) = self.next::<ON>(current, current_free, origin) else { break };
-            let Some(over) = self.over_link::<ON>(over, origin) else { break };
+            let Some(over) = over.and_then(|over| self.over_link::<ON>(over, origin)) else { break };
             (current, current_free) = (over, across);
         }
         self.fail(node, at, free);
@@ -501,72 +453,6 @@ impl<'s> Matcher<'s> {
         true
     }
 
-    /// How far so many words before and behind a hit reach, a link taken as one.
-    fn context(&self, first: usize, last: usize, span: &Range<usize>, [before, behind]: [usize; 2]) -> Sight {
-        let mut context = Sight { from: span.start, to: span.end, open: false, links: before + behind > 0 };
-        let (left, right) = (self.edges.left == Edge::Open, self.edges.right == Edge::Open);
-        let limit = span.start.saturating_sub(MAX_OCTETS + 1);
-        let mut at = first;
-        for _ in 0..before {
-            let previous = at.checked_sub(1).map(|previous| self.far_end::<false>(previous));
-            match previous.and_then(|previous| Some((previous, self.tokens.get(previous)?.start as usize))) {
-                Some((previous, start)) if start > limit || limit == 0 => (at, context.from) = (previous, start),
-                _ => {
-                    context.from = limit;
-                    break;
-                }
-            }
-        }
-        context.open |= left && before > 0 && context.from == 0;
-        let limit = (span.end + MAX_OCTETS + 1).min(self.view.len());
-        let mut at = last;
-        for _ in 0..behind {
-            let next = self.far_end::<true>(at + 1);
-            match self.tokens.get(next).map(|token| token.end as usize) {
-                Some(end) if end < limit || limit == self.view.len() => (at, context.to) = (next, end),
-                _ => {
-                    context.to = limit;
-                    break;
-                }
-            }
-        }
-        context.open |= right && behind > 0 && context.to == self.view.len();
-        context.from = self.view.floor_char_boundary(context.from);
-        context.to = self.view.ceil_char_boundary(context.to);
-        context
-    }
-
-    /// The other end of the link that `at` is an end of, or `at`.
-    fn far_end<const ON: bool>(&self, at: usize) -> usize {
-        match self.around.get(at).and_then(|around| around.link) {
-            Some((0, behind)) if ON => at + usize::from(behind),
-            Some((before, 0)) if !ON => at - usize::from(before),
-            _ => at,
-        }
-    }
-
-    /// All that the decision looked at: also what shows where its outermost words end, and where it matters what is a
-    /// link, up to the white space that a link cannot cross.
-    fn reach(&mut self, context: Sight) -> Range<usize> {
-        let view = self.view;
-        let from = view.floor_char_boundary(self.sight.from.min(context.from));
-        let to = view.ceil_char_boundary(self.sight.to.max(context.to));
-        self.sight.open |= context.open;
-        let before = view.get(..from).unwrap_or_default();
-        let behind = view.get(to..).unwrap_or_default();
-        let mut reach = from - outward(before.chars().rev(), |sign| !is_letter(sign)).0
-            ..to + outward(behind.chars(), |sign| !is_letter(sign)).0;
-        if self.sight.links {
-            let (length, ended) = outward(before.chars().rev(), |sign| !sign.is_whitespace());
-            reach.start = reach.start.min(from - length);
-            self.sight.open |= !ended && self.edges.left == Edge::Open;
-            let (length, ended) = outward(behind.chars(), |sign| !sign.is_whitespace());
-            reach.end = reach.end.max(to + length);
-            self.sight.open |= !ended && self.edges.right == Edge::Open;
-        }
-        reach
-    }
-
     fn word(&self, at: usize) -> WordIndex {
         self.tokens.get(at).map_or(NONE, |token| token.word)
     }
@@ -605,17 +491,4 @@ impl<'s> Matcher<'s> {
             *failed |= bit;
         }
     }
-}
-
-/// Octets of the characters as long as `same` holds, and of the first for which it does not, but not much more than
-/// [`MAX_OCTETS`]; and whether there was more.
-fn outward(characters: impl Iterator<Item = char>, same: impl Fn(char) -> bool) -> (usize, bool) {
-    let mut length = 0;
-    for character in characters {
-        length += character.len_utf8();
-        if !same(character) || length > MAX_OCTETS {
-            return (length, true);
-        }
-    }
-    (length, false)
 }

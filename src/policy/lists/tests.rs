@@ -399,6 +399,9 @@ quoted = "passes"
 id = "link"
 match = ["pay ~2 @", "@ ~1 now", "#2-3 ~1 pay"]
 unless = ["^ ~2 not _"]
+[[entry]]
+id = "bare"
+match = ["pay ~1 @", "@ now", "b ~1 a"]
 "##;
 
 fn text() -> impl Strategy<Value = String> {

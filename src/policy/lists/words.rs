@@ -101,7 +101,8 @@ fn masks(block: &[u8]) -> (u64, u64) {
     for (index, lane) in lanes.iter().enumerate() {
         let lane = u64::from_le_bytes(*lane);
         let low = lane & !HIGH;
-        let letter = at_least(low | ONES * 0x20, b'a') & !at_least(low | ONES * 0x20, b'z' + 1);
+        let lower = low | (ONES * 0x20);
+        let letter = at_least(lower, b'a') & !at_least(lower, b'z' + 1);
         let digit = at_least(low, b'0') & !at_least(low, b'9' + 1);
         let beyond = lane & HIGH;
         // Lead octets but those of U+0400 to U+047F, which are all letters.

@@ -22,7 +22,7 @@ mod tests {
     fn an_entry_refuses_with_its_clause_and_a_licence_lets_its_category_pass() {
         let mut scene = Scene::with_list(
             "",
-            "rule = 'content'\nlanguage = 'en'\nclause = 30\ncategory = 'gambling'\n[[entry]]\nid = 'own-1'\nmatch = ['zorble now']",
+            "rule = 'content'\nlanguage = 'xx'\nclause = 30\ncategory = 'gambling'\n[[entry]]\nid = 'own-1'\nmatch = ['zorble now']",
         );
         let rejection = scene.clear(&text("Please ZORBLE now!")).unwrap_err();
         assert_eq!((rejection.clause.unwrap().0, rejection.status), (30, CommandStatus::ESME_RSUBMITFAIL));
@@ -30,7 +30,7 @@ mod tests {
         assert_eq!(scene.clear(&text("Please zorble later")), Ok(()));
         let mut licensed = Scene::with_list(
             "licences = ['gambling']",
-            "rule = 'content'\nlanguage = 'en'\nclause = 30\ncategory = 'gambling'\n[[entry]]\nid = 'own-1'\nmatch = ['zorble now']",
+            "rule = 'content'\nlanguage = 'xx'\nclause = 30\ncategory = 'gambling'\n[[entry]]\nid = 'own-1'\nmatch = ['zorble now']",
         );
         assert_eq!(licensed.clear(&text("Please ZORBLE now!")), Ok(()));
     }

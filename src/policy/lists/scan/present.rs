@@ -1,0 +1,66 @@
+//! Whether the words that a pattern needs are near, before a match is tried.
+
+use super::super::pattern::MAX_WORDS;
+use super::super::program::{Need, Program};
+use super::{MAX_OCTETS, Token};
+
+/// Which needs of patterns the text around a word meets. Most matches would fail for want of a word, and are not tried.
+pub(super) struct Present<'s> {
+    program: &'s Program,
+    tokens: &'s [Token],
+    seen: &'s mut Seen,
+    /// Words that a match may look at on either side.
+    width: usize,
+    /// Words whose needs have been noted.
+    noted: usize,
+}
+
+/// When a word last met each need, on a clock that runs on from text to text: what is old needs no clearing.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    last: Vec<u64>,
+    clock: u64,
+}
+
+impl<'s> Present<'s> {
+    pub(super) fn new(program: &'s Program, tokens: &'s [Token], links: bool, seen: &'s mut Seen) -> Self {
+        if seen.last.len() < program.needs {
+            seen.last.resize(program.needs, 0);
+        }
+        // Where a link may be stepped over as one word, only octets bound what is looked at.
+        let width = if links { MAX_OCTETS } else { MAX_WORDS };
+        seen.clock += MAX_OCTETS as u64 + 1;
+        Self { program, tokens, seen, width, noted: 0 }
+    }
+
+    /// Notes what the words around `index` meet.
+    pub(super) fn turn_to(&mut self, index: usize) {
+        let start = self.noted.max(index.saturating_sub(self.width));
+        let end = (index + self.width + 1).min(self.tokens.len());
+        for (index, token) in self.tokens.iter().enumerate().take(end).skip(start) {
+            let Some(needs) = self.program.needed_as.get(token.word as usize) else { continue };
+            for need in self.program.needs_of.get(needs.start as usize..needs.end as usize).unwrap_or_default() {
+                if let Some(last) = self.seen.last.get_mut(*need as usize) {
+                    *last = self.seen.clock + index as u64;
+                }
+            }
+        }
+        self.noted = self.noted.max(end);
+    }
+
+    /// Whether the words around `index` may meet a need.
+    #[inline]
+    pub(super) fn meets(&self, need: Need, index: usize) -> bool {
+        let now = self.seen.clock + index as u64;
+        match need {
+            Need::Nothing => true,
+            Need::Before(need) => self.seen.last.get(need as usize).is_some_and(|last| last + self.width as u64 >= now),
+            Need::Behind(need) => self.seen.last.get(need as usize).is_some_and(|last| *last > now),
+        }
+    }
+
+    /// The next text comes later.
+    pub(super) fn end(self) {
+        self.seen.clock += self.tokens.len() as u64;
+    }
+}
