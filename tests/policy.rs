@@ -318,7 +318,7 @@ async fn a_throttled_message_leaves_no_trace() {
 
 #[tokio::test]
 async fn unfinished_references_are_bounded_per_account() {
-    let config = "policy.rate.references = 2\npolicy.rate.references_per_account = 1";
+    let config = "policy.concatenation.references = 2\npolicy.concatenation.references_per_account = 1";
     let (proxy, _serving, mut esme) = scene(config).await;
     assert_eq!(esme.status(&submit_part(1, 1, 2, 1)).await, OK);
     let second = submit_part(2, 2, 2, 1);
