@@ -318,7 +318,7 @@ async fn a_throttled_message_leaves_no_trace() {
 
 #[tokio::test]
 async fn unfinished_references_are_bounded_per_account() {
-    let config = "policy.rate.references = 2\npolicy.rate.references_per_account = 1";
+    let config = "policy.concatenation.references = 2\npolicy.concatenation.references_per_account = 1";
     let (proxy, _serving, mut esme) = scene(config).await;
     assert_eq!(esme.status(&submit_part(1, 1, 2, 1)).await, OK);
     let second = submit_part(2, 2, 2, 1);
@@ -412,4 +412,18 @@ async fn a_strict_submit_multi_is_refused_whole() {
     let fine = multi(2, &[sme("32470000003")], 0, b"hello");
     assert_eq!(esme.status(&fine).await, OK);
     assert_eq!(serving.messages(), [Bytes::from(fine)]);
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_wait_for_an_smsc_that_takes_and_answers_nothing() {
+    let word = "{ id = 'own-1', clause = 30, category = 'own', language = 'any', match = ['buy a zorble'] }";
+    let smsc = Smsc::listen().await;
+    let proxy = Proxy::start(smsc.address(), &format!("policy.content.word = [{word}]")).await;
+    let (mut esme, mut upstream) = bound(&proxy, &smsc, "shop").await;
+    let fine = submit(1, "SHOP", b"hello");
+    esme.send(&fine).await;
+    let forbidden = submit(2, "SHOP", b"buy a zorble");
+    assert_eq!(esme.ask(&forbidden).await, refused(&forbidden, REFUSED));
+    assert_eq!(upstream.receive().await, fine);
+    upstream.from.is_quiet().await;
 }

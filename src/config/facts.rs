@@ -66,7 +66,7 @@ mod tests {
                         \"32470123456\"\n\
                         facts.toml:3:1: contact[1].msisdn: is missing; add the recipient's number\n\
                         facts.toml:4:1: contact[1].msidsn: unknown key; did you mean \"msisdn\"?\n\
-                        facts.toml:5:3: optout: is an array; expected nothing";
+                        facts.toml:5:3: optout: unknown key; expected one of contact";
         assert_eq!(Facts::parse(text, "facts.toml").unwrap_err().to_string(), expected);
     }
 }

@@ -366,11 +366,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(ProptestConfig::with_cases(16))]
 
         #[test]
         fn the_live_path_does_what_was_foretold(
-            pdus in prop::collection::vec(pdus(), 1..24),
+            pdus in prop::collection::vec(pdus(), 20..80),
             modes in prop::collection::vec(select(&["enforce", "enforce", "shadow", "off"][..]), RuleName::ORDER.len()),
             switches in any::<[bool; 3]>(),
             bursts in (2..12_u32, 2..12_u32),
