@@ -83,7 +83,8 @@ impl Default for Normaliser {
 }
 
 impl Normaliser {
-    /// Empty buffers. The first one made in a process builds the table of look-alikes, which takes some milliseconds.
+    /// Empty buffers. The first one made in a process builds the table of look-alikes, which takes some tens of
+    /// milliseconds.
     pub fn new() -> Self {
         let [unmasked, unmasked_l, plain_unmasked] = [const { Buffer::new() }; 3];
         Self { table: table::table(), views: Views::default(), unmasked, unmasked_l, plain_unmasked }

@@ -100,7 +100,7 @@ fn back(mask: u64, before: u64, count: u32) -> u64 {
 fn mask(classes: &[u8; STEP], bit: u8) -> u64 {
     let (words, _) = classes.as_chunks::<8>();
     words.iter().rev().fold(0, |mask, &word| {
-        let ones = u64::from_le_bytes(word) / u64::from(bit) & 0x0101_0101_0101_0101;
+        let ones = (u64::from_le_bytes(word) / u64::from(bit)) & 0x0101_0101_0101_0101;
         // Multiplied like this, the lowest bits of eight octets meet in the topmost octet.
         mask << 8 | ones.wrapping_mul(0x0102_0408_1020_4080) >> 56
     })
