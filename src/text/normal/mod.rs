@@ -14,6 +14,7 @@
 //! two scripts side by side: else most Cyrillic texts would have one more view of nonsense. White space is not collapsed
 //! and words are not split.
 
+mod ascii;
 mod disguise;
 mod fold;
 mod suspicion;
