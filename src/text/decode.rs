@@ -71,6 +71,7 @@ impl<'a> Segment<'a> {
 }
 
 /// Without an early exit inside a step, so that many octets are looked at at once.
+#[inline]
 fn all_invariant(text: &[u8]) -> bool {
     let invariant = |octets: &[u8]| octets.iter().fold(true, |all, &octet| all & is_invariant(octet));
     let (steps, rest) = text.as_chunks::<32>();

@@ -78,6 +78,7 @@ impl Utf16 {
     }
 }
 
+#[inline]
 fn char_of(unit: u16) -> Option<char> {
     char::from_u32(unit.into())
 }

@@ -122,6 +122,8 @@ fn hostile(criterion: &mut Criterion) {
         ("leet", DataCoding::DEFAULT, long("1!").into_bytes()),
         ("words and leet", DataCoding::DEFAULT, long("a!b!c!!").into_bytes()),
         ("marks", DataCoding::DEFAULT, long("!").into_bytes()),
+        ("marks behind a disguise", DataCoding::DEFAULT, ["a1 ", &long("!")].concat().into_bytes()),
+        ("digits behind a disguise", DataCoding::DEFAULT, ["a1 ", &long("1 ")].concat().into_bytes()),
         ("one word", DataCoding::DEFAULT, long("x").into_bytes()),
         ("one word, disguised", DataCoding::DEFAULT, long("a1").into_bytes()),
         ("combining marks", DataCoding::UCS2, ucs2(&long("\u{301}"))),

@@ -279,9 +279,8 @@ mod tests {
         marked(&mut out, &text, vec![(at - 5..at + 10, "own-1".to_owned()), (0..5, "own-2".to_owned())]);
         let words = "word ".repeat(18);
         let (words, before) = (words.trim_end(), " ".repeat(words.len() - 5));
-        let expected = format!(
-            "  first\n  ^^^^^ own-2\n  {words}\n  {before}^^^^\n  zorble now, or else\n  ^^^^^^^^^^ own-1\n"
-        );
+        let expected =
+            format!("  first\n  ^^^^^ own-2\n  {words}\n  {before}^^^^\n  zorble now, or else\n  ^^^^^^^^^^ own-1\n");
         assert_eq!(out.lines().map(str::trim_end).collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>());
     }
 }

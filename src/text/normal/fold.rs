@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::ascii;
 use super::suspicion::{STEP, Suspicion};
-use super::table::{Entry, Table, class, traits};
+use super::table::{Entry, Table, traits};
 use crate::text::buffer::{Buffer, Utf8};
 use crate::text::{Finder, Locator};
 
@@ -42,22 +43,17 @@ impl Views {
         self.fold_ascii(text).unwrap_or_else(|| self.fold_any(table, text))
     }
 
-    /// The views of a text of ASCII characters that are seen, or white space; none if there is another. Has no branch
-    /// inside a step, so that many octets are looked at at once.
+    /// The views of a text of ASCII characters that are seen, or white space; none if there is another.
     fn fold_ascii(&mut self, text: &str) -> Option<Folded> {
         let mut suspicion = Suspicion::new();
         let (steps, rest) = text.as_bytes().as_chunks::<STEP>();
         let mut last = [b' '; STEP];
         last.get_mut(..rest.len())?.copy_from_slice(rest);
         self.plain.write(text.len(), |plain| {
-            for (octets, length) in steps.iter().map(|step| (step, STEP)).chain([(&last, rest.len())]) {
-                if !octets.iter().fold(true, |all, &octet| all & is_seen(octet)) {
-                    return None;
-                }
-                let lower = octets.map(lower);
-                plain.store(&lower, length);
-                suspicion.step(&lower.map(class_of));
+            for step in steps {
+                plain.store(&ascii::fold(step, STEP, &mut suspicion)?, STEP);
             }
+            plain.store(&ascii::fold(&last, rest.len(), &mut suspicion)?, rest.len());
             Some(Folded { differs: false, skeleton_says_all: true, suspect: suspicion.end() })
         })
     }
@@ -134,21 +130,4 @@ fn entries<'t>(table: &'t Table, text: &'t str) -> impl Iterator<Item = (usize, 
         at += size;
         Some((at - size, entry))
     })
-}
-
-fn is_seen(octet: u8) -> bool {
-    (octet.wrapping_sub(b' ') < 95) | (octet.wrapping_sub(b'\t') < 5)
-}
-
-fn lower(octet: u8) -> u8 {
-    if octet < b' ' { b' ' } else { octet.to_ascii_lowercase() }
-}
-
-/// The bits of [`class`] of an octet in lower case.
-fn class_of(octet: u8) -> u8 {
-    let bit = |is: bool, bit: u8| if is { bit } else { 0 };
-    bit(octet.wrapping_sub(b'a') < 26, class::LETTER | class::LATIN)
-        | bit((octet.wrapping_sub(b'0') < 10) | (octet == b'@') | (octet == b'$'), class::SIGN)
-        | bit((octet == b'!') | (octet == b'|') | (octet == b'+'), class::MARK)
-        | bit(octet == b' ', class::SPACE)
 }

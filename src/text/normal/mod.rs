@@ -14,6 +14,7 @@
 //! two scripts side by side: else most Cyrillic texts would have one more view of nonsense. White space is not collapsed
 //! and words are not split.
 
+mod ascii;
 mod disguise;
 mod fold;
 mod suspicion;
@@ -83,7 +84,8 @@ impl Default for Normaliser {
 }
 
 impl Normaliser {
-    /// Empty buffers. The first one made in a process builds the table of look-alikes, which takes some milliseconds.
+    /// Empty buffers. The first one made in a process builds the table of look-alikes, which takes some tens of
+    /// milliseconds.
     pub fn new() -> Self {
         let [unmasked, unmasked_l, plain_unmasked] = [const { Buffer::new() }; 3];
         Self { table: table::table(), views: Views::default(), unmasked, unmasked_l, plain_unmasked }

@@ -18,11 +18,11 @@ pub(super) struct Suspicion {
 
 /// A bit for each of 64 characters, the first the lowest.
 #[derive(Clone, Copy, Debug, Default)]
-struct Masks {
-    letter: u64,
-    sign: u64,
-    mark: u64,
-    space: u64,
+pub(super) struct Masks {
+    pub(super) letter: u64,
+    pub(super) sign: u64,
+    pub(super) mark: u64,
+    pub(super) space: u64,
     unit: u64,
     latin: u64,
     other: u64,
@@ -38,7 +38,7 @@ impl Suspicion {
         Self { seen: 0, found: false, before: Masks { space: u64::MAX, ..Masks::default() } }
     }
 
-    /// The next characters.
+    /// The next characters, of these classes.
     #[inline]
     pub(super) fn step(&mut self, classes: &[u8; STEP]) {
         let seen = classes.iter().fold(0, |seen, class| seen | class);
@@ -46,27 +46,33 @@ impl Suspicion {
         // Most texts have few of the classes.
         let mask = |bit: u8| if seen & bit == 0 { 0 } else { mask(classes, bit) };
         let (letter, sign, mark) = (mask(class::LETTER), mask(class::SIGN), mask(class::MARK));
-        let mut now = Masks { letter, sign, mark, unit: letter | sign, ..Masks::default() };
-        let before = &self.before;
-        // A letter and a sign side by side, either way.
-        let beside = letter & back(sign, before.sign, 1) | sign & back(letter, before.letter, 1);
-        // A mark between another character than a space and a unit.
-        now.space = mask(class::SPACE);
-        let between = now.unit & back(mark, before.mark, 1) & !back(now.space, before.space, 2);
-        now.alone = !now.unit & back(now.unit, before.unit, 1) & !back(now.unit, before.unit, 2);
-        let near = |mask, before| back(mask, before, 2) | back(mask, before, 3) | back(mask, before, 4);
-        now.pair = now.alone & near(now.alone, before.alone);
-        let spaced = now.pair & near(now.pair, before.pair);
-        // Letters of two scripts side by side.
-        let mut scripts = 0;
+        let mut now = Masks { letter, sign, mark, space: mask(class::SPACE), ..Masks::default() };
+        // Scripts matter where there are two.
         if self.seen & (class::LATIN | class::OTHER) == class::LATIN | class::OTHER {
             (now.latin, now.other) = (mask(class::LATIN), mask(class::OTHER));
-            scripts = now.latin & back(now.other, before.other, 1) | now.other & back(now.latin, before.latin, 1);
         } else if seen & class::OTHER == 0 {
             now.latin = letter;
         } else {
             now.other = letter;
         }
+        self.look(now);
+    }
+
+    /// The next characters, of which letter, sign, mark and space are known, and scripts if they matter.
+    #[inline]
+    pub(super) fn look(&mut self, mut now: Masks) {
+        now.unit = now.letter | now.sign;
+        let before = &self.before;
+        // A letter and a sign side by side, either way.
+        let beside = now.letter & back(now.sign, before.sign, 1) | now.sign & back(now.letter, before.letter, 1);
+        // A mark between another character than a space and a unit.
+        let between = now.unit & back(now.mark, before.mark, 1) & !back(now.space, before.space, 2);
+        now.alone = !now.unit & back(now.unit, before.unit, 1) & !back(now.unit, before.unit, 2);
+        let near = |mask, before| back(mask, before, 2) | back(mask, before, 3) | back(mask, before, 4);
+        now.pair = now.alone & near(now.alone, before.alone);
+        let spaced = now.pair & near(now.pair, before.pair);
+        // Letters of two scripts side by side.
+        let scripts = now.latin & back(now.other, before.other, 1) | now.other & back(now.latin, before.latin, 1);
         self.found |= beside | between | spaced | scripts != 0;
         self.before = now;
     }
@@ -91,6 +97,7 @@ impl Suspicion {
 }
 
 /// For each of 64 characters that so many before it.
+#[inline]
 fn back(mask: u64, before: u64, count: u32) -> u64 {
     mask << count | before >> (u64::BITS - count)
 }
@@ -99,17 +106,19 @@ fn back(mask: u64, before: u64, count: u32) -> u64 {
 #[inline]
 fn mask(classes: &[u8; STEP], bit: u8) -> u64 {
     let (words, _) = classes.as_chunks::<8>();
-    words.iter().rev().fold(0, |mask, &word| {
-        let ones = u64::from_le_bytes(word) / u64::from(bit) & 0x0101_0101_0101_0101;
-        // Multiplied like this, the lowest bits of eight octets meet in the topmost octet.
-        mask << 8 | ones.wrapping_mul(0x0102_0408_1020_4080) >> 56
-    })
+    words.iter().rev().fold(0, |mask, &word| mask << 8 | gather(u64::from_le_bytes(word) / u64::from(bit)))
+}
+
+/// The lowest bits of eight octets, as one octet: multiplied like this, they meet in the topmost one.
+#[inline]
+pub(super) fn gather(word: u64) -> u64 {
+    (word & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::normal::table::table;
+    use crate::text::normal::{ascii, table::table};
 
     fn suspect(text: &str) -> bool {
         let class = |character: char| table().head(character.encode_utf8(&mut [0; 4]).as_bytes()).unwrap().0.class;
@@ -122,6 +131,16 @@ mod tests {
         suspicion.end()
     }
 
+    fn suspect_ascii(text: &str) -> bool {
+        let mut suspicion = Suspicion::new();
+        for part in text.as_bytes().chunks(STEP) {
+            let mut octets = [b' '; STEP];
+            octets[..part.len()].copy_from_slice(part);
+            ascii::fold(&octets, part.len(), &mut suspicion).unwrap();
+        }
+        suspicion.end()
+    }
+
     #[test]
     fn suspected_wherever_it_stands() {
         for (text, expected) in [
@@ -129,6 +148,7 @@ mod tests {
             ("1i", true),
             ("a!b", true),
             ("!b", false),
+            ("word !b", false),
             ("! b", false),
             ("a! b", false),
             ("a b c", true),
@@ -151,6 +171,9 @@ mod tests {
             for before in 0..130 {
                 let padded = format!("{} {text}", " ".repeat(before));
                 assert_eq!(suspect(&padded), expected, "{padded:?}");
+                if padded.is_ascii() {
+                    assert_eq!(suspect_ascii(&padded), expected, "{padded:?}");
+                }
                 assert_eq!(suspect(&format!("{padded} ")), expected, "{padded:?} ");
             }
             assert_eq!(suspect(text), expected, "{text:?}");

@@ -92,7 +92,8 @@ pub(super) struct Table {
 
 static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
 
-/// The table, which is built when first asked for. That takes some milliseconds: at the start, not at the first message.
+/// The table, which is built when first asked for. That takes some tens of milliseconds: at the start, not at the first
+/// message.
 pub(super) fn table() -> &'static Table {
     &TABLE
 }

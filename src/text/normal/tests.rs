@@ -175,6 +175,18 @@ fn fold_slowly(text: &str) -> (String, String) {
     entries.map(|entry| (form(entry.plain()), form(entry.skeleton()))).unzip()
 }
 
+#[test]
+fn hostile_texts_cost_what_their_length_costs() {
+    // Read again at each of their places, these would take minutes.
+    let start = std::time::Instant::now();
+    for (head, pattern) in [("a1 ", "!"), ("a1 ", "1 "), ("a1 ", "a!b!c!!"), ("a1 ", "1 2 3 4 a.1.2 "), ("a1 ", "1 !")]
+    {
+        let views = views(&[head, &pattern.repeat(0x1_0000 / pattern.len())].concat());
+        assert!(views.len() > 1, "{pattern:?}");
+    }
+    assert!(start.elapsed() < std::time::Duration::from_secs(5));
+}
+
 const TEXTS: &str =
     "\\PC{0,90}|[a-e0-5 .!@$é\u{435}\u{200b}\u{301}]{0,90}|([a1é!] ?[.,! ]{0,2}){0,40}|[a-zA-Z \r\n.]{0,200}";
 
