@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | [`pdu`] | SMPP on the wire: frames, borrowed views, statuses | I/O, policy |
 //! | [`config`] | TOML to a checked value, or every fault with its place | start anything |
-//! | [`text`] | what a message says: character sets, headers, normalisation; no rule reads it so far | judge, I/O |
+//! | [`text`] | what a message says: character sets, headers, normalisation, links | judge, I/O |
 //! | [`policy`] | a message in, a verdict out: rules, limits, declared facts | I/O, read a clock |
 //! | [`audit`] | the record of refusals, in a thread of its own | block or drop |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
@@ -24,8 +24,9 @@
 //! 1. `relay::listener` accepts the connection under the cap, reads a PROXY header, does TLS.
 //! 2. `relay::bind` reads the bind, finds the account, binds to its SMSC, hands both connections to a session.
 //! 3. `relay::session` reads what the socket has into one buffer, in which `relay::cut` finds frames where they lie.
-//! 4. `relay::dialogue` asks [`policy::Policy::clear`] for each frame that carries text or a recipient. All rules check;
-//!    then what the message consumes is taken.
+//! 4. `relay::dialogue` asks [`policy::Policy::clear`] for each frame that carries text or a recipient. Its texts are read
+//!    once, by `policy::inspection`, for all rules that are about them. All rules check; then what the message consumes
+//!    is taken.
 //! 5. A [`policy::Cleared`] frame stays where it is; neighbours leave in one write of the bytes they came in.
 //! 6. A refused one is answered with a bare header; its record is in the audit's queue before the answer goes out.
 //! 7. What comes back from the SMSC passes byte for byte.
@@ -44,7 +45,7 @@
 //! 8. No `unsafe`; no input from the network panics.
 //!
 //! The path of a message that passes takes no lock, asks no shared map, and allocates nothing; only parts of multipart
-//! messages share a map, of their references.
+//! messages share a map, of what has come of each message, and are remembered in it.
 
 pub mod admin;
 pub mod audit;

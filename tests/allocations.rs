@@ -23,6 +23,11 @@ bind_rate = { per_second = 1_000_000 }
 sender = [{ id = 'SHOP', rate = { per_second = 1_000_000 } }]
 ";
 
+/// What every rule about content looks at, and none objects to.
+const TEXT: &[u8] =
+    b"Dear customer, your parcel arrives on Tuesday between 10am and noon. Track it: shop.example/t/12. Reply STOP to \
+                      opt out. The Shop team, m\x05rci";
+
 /// Answers every submit_sm with a submit_sm_resp, and every bind, out of memory of its own.
 fn answer_all(mut connection: TcpStream) {
     connection.set_nodelay(true).unwrap();
@@ -59,7 +64,7 @@ fn a_relayed_message_allocates_nothing() {
     esme.read_exact(&mut answers[..25]).unwrap();
 
     let one = submit(1, "SHOP", b"hello");
-    let hundred: Vec<u8> = (1..=100).flat_map(|sequence| submit(sequence, "SHOP", &[b'x'; 140])).collect();
+    let hundred: Vec<u8> = (1..=100).flat_map(|sequence| submit(sequence, "SHOP", TEXT)).collect();
     let mut exchange_many = || {
         for _ in 0..100 {
             exchange(&mut esme, &one, &mut answers[..25]);

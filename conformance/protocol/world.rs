@@ -55,6 +55,11 @@ write_timeout = "30s"
 
 [policy.account]
 [policy.sender]
+[policy.brand]
+[policy.media]
+[policy.fraud]
+[policy.content]
+[policy.health]
 [policy.rate]
 
 [[account]]
