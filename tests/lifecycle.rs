@@ -183,6 +183,25 @@ async fn sighup_changes_the_rules_for_the_next_message_and_keeps_the_binds() {
 }
 
 #[tokio::test]
+async fn a_list_that_does_not_load_leaves_the_old_one_in_force() {
+    const LISTS: &str = "policy.lists.files = ['own.toml']";
+    const HEAD: &str = "rule = 'content'\nlanguage = 'en'\nclause = 30\ncategory = 'own'\n[[entry]]\nid = 'own-1'\n";
+    let serving = Smsc::listen().await.serve();
+    let mut process = Process::start(serving.address, "").await;
+    let list = process.folder.path().join("own.toml");
+    let mut esme = Link::connect(process.address).await;
+    esme.bind("shop").await;
+    let (old, new) = (submit(1, "SHOP", b"a zorble for you"), submit(2, "SHOP", b"a flummox for you"));
+    std::fs::write(&list, format!("{HEAD}match = ['zorble']\n")).unwrap();
+    process.reload(LISTS, " reloaded").await;
+    assert_eq!([esme.status(&old).await, esme.status(&new).await], [CommandStatus::ESME_RSUBMITFAIL, OK]);
+    // File, line and entry are named.
+    std::fs::write(&list, format!("{HEAD}match = ['(flummox']\n")).unwrap();
+    process.reload(LISTS, "own.toml:7:10: entry[own-1].match[0]: ").await;
+    assert_eq!([esme.status(&old).await, esme.status(&new).await], [CommandStatus::ESME_RSUBMITFAIL, OK]);
+}
+
+#[tokio::test]
 async fn a_taken_port_ends_it_and_is_named() {
     let taken = Smsc::listen().await.address().to_string();
     let holder = std::net::TcpListener::bind(&taken).unwrap();

@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
-use crate::policy::Evidence;
+use crate::policy::{Evidence, Span, Spot};
+use crate::text::{Charset, Undecodable};
 
 const NUMBER: &str = "32470123456";
 const DAY: &str = "audit-2026-11-24.ndjson";
@@ -114,6 +115,12 @@ async fn a_line_has_every_field_in_its_order() {
     }
 }
 
+/// Octets 4 to 9 of a part, or of the whole.
+fn span(part: u8) -> Span {
+    let spot = |octet| Spot { part, octet, ..Spot::default() };
+    Span { from: spot(4), to: spot(9), reading: Charset::Ascii }
+}
+
 #[tokio::test]
 async fn every_evidence_is_an_object() {
     for (evidence, expected) in [
@@ -127,6 +134,31 @@ async fn every_evidence_is_an_object() {
             json!({"limit": "account", "messages": 1, "burst": 2}),
         ),
         (Evidence::References(7), json!({"references": 7})),
+        (Evidence::Undecodable(Undecodable::NotASeptet), json!({"undecodable": Undecodable::NotASeptet.to_string()})),
+        (Evidence::Element("a WAP push"), json!({"element": "a WAP push"})),
+        (
+            Evidence::Entry {
+                entry: Octets::new(b"nl-threat-1"),
+                category: Octets::new(b"threat"),
+                language: Octets::new(b"nl"),
+                span: span(0),
+            },
+            json!({"entry": "nl-threat-1", "category": "threat", "language": "nl", "field": "short_message", "span": [4, 9]}),
+        ),
+        (
+            Evidence::Link {
+                fault: "a look-alike of",
+                host: Octets::new("pаypal.example".as_bytes()),
+                brand: Octets::new(b"PayPal"),
+                span: span(2),
+            },
+            json!({
+                "link": "a look-alike of", "host": "p\\xd0\\xb0ypal.example", "brand": "PayPal", "field": "short_message",
+                "span": [4, 9], "parts": [2, 2]
+            }),
+        ),
+        (Evidence::Unnamed, json!({"brand": "not named"})),
+        (Evidence::Score { model: 0xAB, thousandths: 912 }, json!({"model": "00000000000000ab", "score": 0.912})),
     ] {
         assert_eq!(serde_json::to_value(evidence).unwrap(), expected);
     }
