@@ -8,7 +8,7 @@
 //! Bounded over all and per account, in references and in octets. When it is full, new references of the account that
 //! fills it are refused with ESME_RMSGQFUL. To forget one instead would let parts pass unjudged and uncharged.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,8 +17,9 @@ use dashmap::mapref::entry::Entry;
 use foldhash::quality::RandomState;
 
 use super::message::{Coding, Part, Recipients, Submission};
-use super::{AccountFacts, Field, Now, Refusal, Rejection};
+use super::{AccountFacts, Field, Now, Refusal, Rejection, SenderKey};
 use crate::config;
+use crate::pdu::Destination;
 
 /// Many, so that parts of different messages seldom wait for each other.
 const SHARDS: usize = 256;
@@ -179,12 +180,19 @@ impl Concatenation {
             let mut hasher = state.build_hasher();
             hasher.write(account.system_id().as_bytes());
             hasher.write_u8(0xFF);
-            hasher.write(message.source.digits);
+            // One sender and one number, however they are written: that is how a handset takes them.
+            match SenderKey::presented(&message.source) {
+                Some(sender) => sender.hash(&mut hasher),
+                None => hasher.write(message.source.digits),
+            }
             hasher.write_u8(0xFF);
             match message.recipients {
                 Recipients::None => {}
-                Recipients::One(address) => hasher.write(address.digits),
-                Recipients::Many(destinations) => hasher.write(destinations.octets()),
+                Recipients::One(address) => hasher.write(address.without_prefix()),
+                Recipients::Many(destinations) => destinations.iter().for_each(|destination| match destination {
+                    Destination::Sme(address) => hasher.write(address.without_prefix()),
+                    Destination::List(name) => hasher.write(name),
+                }),
             }
             hasher.write_u8(part.scheme as u8);
             hasher.write_u16(part.reference);
@@ -198,6 +206,9 @@ impl Concatenation {
     fn content_hash(&self, message: &Submission<'_>) -> u64 {
         let [state, _] = &self.hashers;
         let mut hasher = state.build_hasher();
+        let Coding { data_coding, udhi } = message.coding();
+        hasher.write_u16(data_coding.map_or(0x100, |coding| coding.0.into()));
+        hasher.write_u8(udhi.into());
         message.texts().for_each(|(_, octets)| hasher.write(octets));
         hasher.finish()
     }
@@ -216,9 +227,12 @@ impl<'m> Assembly<'m> {
         }
     }
 
-    /// Why the message was refused, if an earlier part was.
+    /// Why the message was refused, if an earlier part was. Other octets under a number that has come are no way out.
     pub(super) fn condemned(&self) -> Option<&Rejection> {
-        self.known()?.condemned.as_deref()
+        match &self.entry {
+            Entry::Occupied(known) if known.get().expires_nanos > self.now_nanos => known.get().condemned.as_deref(),
+            _ => None,
+        }
     }
 
     /// The parts that have come and lie before this one without a gap, the nearest first.
@@ -283,8 +297,22 @@ impl<'m> Assembly<'m> {
     }
 
     /// The part is refused for what it says, and with it all that may still come of its message.
+    ///
+    /// A first part of which nothing has gone up is remembered only where there is room, and without its parts: refusals
+    /// cost nothing, so they must not fill the memory.
     pub(super) fn condemn(self, rejection: &Rejection) {
-        self.note(|known| known.condemned = Some(Box::new(rejection.clone())));
+        let first = matches!(self.entry, Entry::Vacant(_));
+        if self.condemned().is_some() || (first && self.room(0).is_err()) {
+            return;
+        }
+        let rejection = Box::new(rejection.clone());
+        self.note(|known| {
+            if first {
+                known.pieces = Box::default();
+                known.octets = Known::octets_of(0) + size_of::<Rejection>();
+            }
+            known.condemned = Some(rejection);
+        });
     }
 
     /// Changes what is known of the message, and forgets it when nothing more can come of it.
@@ -307,7 +335,7 @@ impl<'m> Assembly<'m> {
         let before = known.octets;
         change(known);
         known.expires_nanos = now_nanos.saturating_add(memory.bounds.window.as_nanos() as u64);
-        for held in [&memory.held, &**account] {
+        for held in [&memory.held, &*known.account] {
             held.add(0, known.octets);
             held.remove(0, before);
         }

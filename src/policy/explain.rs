@@ -119,13 +119,10 @@ impl Policy {
             return (false, None);
         }
         let condemned = context.assembly.and_then(Assembly::condemned).cloned();
-        match self.inspector.inspect(context.message, context.account, context.assembly) {
-            Ok(findings) => {
-                context.findings = findings;
-                (false, condemned)
-            }
+        match self.inspector.inspect(context.message, context.account, context.assembly, &mut context.findings) {
+            Ok(()) => (false, condemned),
             Err(evidence) => {
-                let refused = !context.account.declared().allow_binary;
+                let refused = !context.account.may_send_unread(&evidence);
                 (true, condemned.or(refused.then(|| Rejection::unreadable(evidence))))
             }
         }

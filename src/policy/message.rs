@@ -168,6 +168,19 @@ impl<'a> Submission<'a> {
             .filter(|(_, octets)| !octets.is_empty())
     }
 
+    /// Whether it says in two ways which part it is, and not the same: an SMSC may believe either.
+    pub(super) fn is_two_parts(&self) -> bool {
+        if self.tlvs.is_empty() {
+            return false;
+        }
+        let tags = [TlvTag::SAR_MSG_REF_NUM, TlvTag::SAR_TOTAL_SEGMENTS, TlvTag::SAR_SEGMENT_SEQNUM];
+        let header = self.part.filter(|part| part.scheme != Scheme::Sar);
+        tags.iter().any(|tag| self.tlvs.all(*tag).nth(1).is_some())
+            || header
+                .zip(sar(self.tlvs))
+                .is_some_and(|(header, sar)| (header.total, header.number) != (sar.total, sar.number))
+    }
+
     /// How its octets are to be read, as far as the PDU says so.
     pub(super) fn coding(&self) -> Coding {
         Coding { data_coding: self.data_coding, udhi: self.esm_class.udhi() }
@@ -188,7 +201,7 @@ pub(super) struct Coding {
 fn part(esm_class: EsmClass, short_message: &[u8], tlvs: Tlvs<'_>) -> Option<Part> {
     if esm_class.udhi() {
         let user_data = if short_message.is_empty() {
-            tlvs.get(TlvTag::MESSAGE_PAYLOAD).unwrap_or_default()
+            tlvs.all(TlvTag::MESSAGE_PAYLOAD).find(|octets| !octets.is_empty()).unwrap_or_default()
         } else {
             short_message
         };
@@ -198,6 +211,11 @@ fn part(esm_class: EsmClass, short_message: &[u8], tlvs: Tlvs<'_>) -> Option<Par
             return Some(Part { scheme, reference, total, number });
         }
     }
+    sar(tlvs)
+}
+
+/// The part that the sar_* parameters say.
+fn sar(tlvs: Tlvs<'_>) -> Option<Part> {
     if tlvs.is_empty() {
         return None;
     }

@@ -232,7 +232,7 @@ impl Policy {
             }
             Ok(refused) => {
                 if let Some(assembly) = assembly {
-                    assembly.accept(&message, plain, named);
+                    assembly.accept(&message, plain.unwrap_or(0), named);
                 }
                 if refused.is_empty() {
                     Outcome::Cleared(Cleared::judged(frame))
@@ -287,12 +287,10 @@ impl Policy {
         if let Some(rejection) = context.assembly.and_then(Assembly::condemned) {
             return Err(rejection.clone());
         }
-        match self.inspector.inspect(context.message, context.account, context.assembly) {
-            Ok(findings) => context.findings = findings,
-            Err(_) if context.account.declared().allow_binary => {}
-            Err(evidence) => return Err(Rejection::unreadable(evidence)),
+        match self.inspector.inspect(context.message, context.account, context.assembly, &mut context.findings) {
+            Err(evidence) if !context.account.may_send_unread(&evidence) => Err(Rejection::unreadable(evidence)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn check_recipient(

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::concatenation::Held;
-use super::{Concatenation, Contacts, Limiter, NoContacts, Policy};
+use super::inspection;
+use super::{Concatenation, Contacts, Evidence, Limiter, NoContacts, Policy};
 use crate::config::{self, AccountState, Config, Faults, SenderKind, UnknownAccount};
 use crate::pdu::Address;
 
@@ -146,6 +147,11 @@ impl AccountFacts {
     #[inline]
     pub fn sender(&self, source: &Address<'_>) -> Option<&SenderFacts> {
         self.senders.get(&SenderKey::presented(source)?)
+    }
+
+    /// Whether it may send octets that are unread for this reason: those that are no text here, and no others.
+    pub(super) fn may_send_unread(&self, evidence: &Evidence) -> bool {
+        self.declared.allow_binary && matches!(*evidence, Evidence::Undecodable(_) | inspection::HEADER)
     }
 
     /// Whether this is one of the names by which its recipients know it.

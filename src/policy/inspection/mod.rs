@@ -23,6 +23,7 @@ use super::message::{Coding, Submission};
 use super::score::{Model, ModelFault};
 use super::{AccountFacts, Clause, Evidence, Field, Spot};
 use crate::config::{self, Faults, Mode};
+use crate::pdu::DataCoding;
 use crate::text::links::Links;
 use crate::text::{Content, Decoder, Normaliser, Readings, Segment, UserData};
 use run::Run;
@@ -31,6 +32,10 @@ use run::Run;
 const REACH: usize = 600;
 /// So many octets of neighbouring parts are read to find [`REACH`] octets that a reader sees.
 const NEIGHBOURHOOD: usize = 4 * REACH;
+/// Octets of the longest part that is read: many times those of a short message.
+const PART: usize = 2048;
+/// What a header that does not fit hides.
+pub(super) const HEADER: Evidence = Evidence::Hidden("text behind a header that does not fit");
 
 /// What a finding is about. Of each there is one finding at most: the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +86,7 @@ pub(super) struct Findings {
     /// Whether the text names a brand of the account's.
     pub(super) named: bool,
     /// Octets of the plain view of this part, of which the memory for multipart messages makes a note.
-    pub(super) plain: usize,
+    pub(super) plain: Option<usize>,
 }
 
 impl Findings {
@@ -180,7 +185,7 @@ impl Inspector {
         self.lists.len()
     }
 
-    /// Reads all texts of a message.
+    /// Reads all texts of a message, also those beside one that cannot be read.
     ///
     /// # Errors
     /// The evidence that a text cannot be read.
@@ -189,27 +194,30 @@ impl Inspector {
         message: &Submission<'_>,
         account: &AccountFacts,
         assembly: Option<&Assembly<'_>>,
-    ) -> Result<Findings, Evidence> {
+        findings: &mut Findings,
+    ) -> Result<(), Evidence> {
+        if message.is_two_parts() {
+            return Err(Evidence::Hidden("which of two parts it is"));
+        }
         SCRATCH.with_borrow_mut(|scratch| {
-            let mut findings = Findings::default();
             let mut texts = message.texts();
             match assembly {
                 Some(assembly) if assembly.part().total > 1 => {
-                    let text = texts.next();
+                    // A part without a text is one all the same: what came before may have waited for it.
+                    let text = texts.next().unwrap_or_default();
                     if texts.next().is_some() {
                         return Err(Evidence::Hidden("which of two texts is the part"));
                     }
-                    if let Some((field, octets)) = text {
-                        self.part(message, account, assembly, (field, octets), scratch, &mut findings)?;
+                    if text.1.len() > PART {
+                        return Err(Evidence::Hidden("a part that is longer than any message"));
                     }
+                    self.part(message, account, assembly, text, scratch, findings)
                 }
-                _ => {
-                    for (field, octets) in texts {
-                        self.text(message, account, (field, octets), scratch, &mut findings)?;
-                    }
-                }
+                _ => texts.fold(Ok(()), |read, text| {
+                    let own = self.text(message, account, text, scratch, findings);
+                    read.and(own)
+                }),
             }
-            Ok(findings)
         })
     }
 
@@ -263,10 +271,15 @@ impl Inspector {
         let part = assembly.part();
         let before = Neighbours::of(assembly.before(), account)?;
         let behind = Neighbours::of(assembly.behind(), account)?;
-        let Some(own) = readings(message.coding(), octets, account)? else {
-            findings.binary = true;
-            return Ok(());
+        let own = match readings(message.coding(), octets, account)? {
+            Some(own) => Some(own),
+            None => {
+                findings.binary = true;
+                // Nothing to read, but what came before may have waited for it.
+                readings(Coding { data_coding: Some(DataCoding(3)), udhi: false }, &[], account)?
+            }
         };
+        let Some(own) = own else { return Ok(()) };
         let first = part.number - before.all.len() as u8;
         let last = part.number + behind.all.len() as u8;
         let edges = Edges { left: before.edge(first == 1), right: behind.edge(last == part.total) };
@@ -328,7 +341,7 @@ fn readings<'t>(
     account: &AccountFacts,
 ) -> Result<Option<(Segment<'t>, Readings)>, Evidence> {
     let split = UserData::split(octets, coding.udhi);
-    let user_data = split.map_err(|_| Evidence::Hidden("text behind a header that does not fit"))?;
+    let user_data = split.map_err(|_| HEADER)?;
     match Content::of(coding.data_coding, &user_data, account.declared().default_alphabet) {
         Ok(Content::Binary) => Ok(None),
         Ok(Content::Text(readings)) => {

@@ -110,7 +110,9 @@ impl Inspector {
         for view in normal.views() {
             let fresh = fresh.clone().map(|fresh| normal.image(view.kind, fresh));
             if view.kind == ViewKind::Plain {
-                findings.plain = fresh.as_ref().map_or(view.text.len(), Range::len);
+                // The least of all readings: what hardly anything is seen of in one must not count for much in another.
+                let plain = fresh.as_ref().map_or(view.text.len(), Range::len);
+                findings.plain = Some(findings.plain.map_or(plain, |other| plain.min(other)));
             }
             if let (ViewKind::Plain, Some(model), true) = (view.kind, &self.model, run.is_whole) {
                 let score = model.score(view.text).max(findings.score.map_or(0.0, |(_, score)| score));

@@ -175,10 +175,86 @@ fn the_part_that_completes_it_and_every_later_one_are_refused() {
     let Evidence::Entry { entry, span, .. } = refused.evidence else { panic!("{refused:?}") };
     assert_eq!((entry.to_string().as_str(), span.from.part, span.to.part), ("own-phrase", 1, 2));
     assert_eq!((span.from.octet, span.to.octet), (9, 20));
-    // The same reference is refused from here on, but for the parts of another message.
+    // The same reference is refused from here on, whatever octets come under which number, until it lapses.
     assert_eq!(rejection(&mut scene, &pdus[1]), Some(refused.clone()));
-    assert_eq!(rejection(&mut scene, &pdus[0]), Some(refused));
-    assert_eq!(scene.clear(&parts(&[b"hello", b" there", b"!"], 0, 7)[0]), Ok(()));
+    assert_eq!(rejection(&mut scene, &pdus[0]), Some(refused.clone()));
+    let other = parts(&[b"hello", b" there", b"!"], 0, 7);
+    assert_eq!(rejection(&mut scene, &other[0]), Some(refused));
+    scene.later(3_600_000);
+    assert_eq!(scene.clear(&other[0]), Ok(()));
+}
+
+#[test]
+fn no_part_escapes_by_how_it_is_written() {
+    let esm_class = EsmClass(EsmClass::UDHI);
+    let [first, last] = [&b"\x05\0\x03\x09\x02\x01I say zorb"[..], b"\x05\0\x03\x09\x02\x02le you now and then"];
+    let to = |digits, text| {
+        submit(SubmitSm { destination: address(digits), esm_class, short_message: text, ..message() }, &[])
+    };
+    let from =
+        |digits, text| submit(SubmitSm { source: address(digits), esm_class, short_message: text, ..message() }, &[]);
+    for (one, two) in [
+        (to(b"32470123456", first), to(b"+32470123456", last)),
+        (to(b"0032470123456", first), to(b"32470123456", last)),
+        (from(b"SHOP", first), from(b" shop", last)),
+    ] {
+        let mut scene = scene();
+        assert_eq!(scene.clear(&one), Ok(()));
+        assert!(rejection(&mut scene, &two).is_some());
+    }
+    // What waits for the last part is settled by one without a text.
+    let mut scene = scene();
+    let sar = |text: &'static [u8], number: &'static [u8]| {
+        let parameters: [(TlvTag, &[u8]); 3] = [
+            (TlvTag::SAR_MSG_REF_NUM, &[0, 5]),
+            (TlvTag::SAR_TOTAL_SEGMENTS, &[2]),
+            (TlvTag::SAR_SEGMENT_SEQNUM, number),
+        ];
+        submit(SubmitSm { short_message: text, ..message() }, &parameters)
+    };
+    assert_eq!(scene.clear(&sar(b"all of it is flummox", &[1])), Ok(()));
+    assert!(rejection(&mut scene, &sar(b"", &[2])).is_some());
+    // A part that says in two ways which it is, and one longer than a message.
+    let twice: [(TlvTag, &[u8]); 2] = [(TlvTag::SAR_MSG_REF_NUM, &[0, 1]), (TlvTag::SAR_MSG_REF_NUM, &[0, 2])];
+    let evidence = rejection(&mut scene, &submit(message(), &twice)).unwrap().evidence;
+    assert_eq!(evidence, Evidence::Hidden("which of two parts it is"));
+    let long = [b"\x05\0\x03\x0A\x02\x01", &[b'a'; 3000][..]].concat();
+    let long = submit(SubmitSm { esm_class, short_message: b"", ..message() }, &[(TlvTag::MESSAGE_PAYLOAD, &long)]);
+    let evidence = rejection(&mut scene, &long).unwrap().evidence;
+    assert_eq!(evidence, Evidence::Hidden("a part that is longer than any message"));
+}
+
+#[test]
+fn what_may_be_binary_is_judged_where_it_is_text() {
+    let mut scene = Scene::with_list("allow_binary = true", LIST);
+    let payload: (TlvTag, &[u8]) = (TlvTag::MESSAGE_PAYLOAD, b"odd");
+    let ucs2_and_odd = SubmitSm { data_coding: DataCoding(8), short_message: &ucs2("flummox"), ..message() };
+    assert!(rejection(&mut scene, &submit(ucs2_and_odd, &[payload])).is_some());
+    assert!(rejection(&mut scene, &parts(&["flummox ".repeat(300).as_bytes()], 0, 0)[0]).is_some());
+    let esm_class = EsmClass(EsmClass::UDHI);
+    let text = submit(SubmitSm { esm_class, short_message: b"\x05\0\x03\x09\x02\x01all flummox", ..message() }, &[]);
+    let octets = b"\x05\0\x03\x09\x02\x02\xFF\xFE";
+    let binary = submit(SubmitSm { esm_class, data_coding: DataCoding(4), short_message: octets, ..message() }, &[]);
+    assert_eq!(scene.clear(&text), Ok(()));
+    assert!(rejection(&mut scene, &binary).is_some());
+}
+
+#[test]
+fn refusals_do_not_fill_the_memory_of_others() {
+    let mut scene = Scene::with_list("[policy.concatenation]\nmemory = '40KiB'\nmemory_per_account = '20KiB'", LIST);
+    for number in 0..600_u32 {
+        let digits = format!("3247{number:07}");
+        let text = [b"\x05\0\x03\x09\xFF\x01", &b"see flummox now and then"[..]].concat();
+        let esm_class = EsmClass(EsmClass::UDHI);
+        let pdu = submit(
+            SubmitSm { destination: address(digits.as_bytes()), esm_class, short_message: &text, ..message() },
+            &[],
+        );
+        assert_eq!(scene.status(&pdu), CommandStatus::ESME_RSUBMITFAIL);
+    }
+    scene.later(3_600_000);
+    scene.standing.snapshot.concatenation().prune(scene.now);
+    assert_eq!(scene.status(&parts(&[b"one", b"two"], 0, 2)[0]), CommandStatus::ESME_ROK);
 }
 
 #[test]
