@@ -213,10 +213,13 @@ impl Inspector {
                     }
                     self.part(message, account, assembly, text, scratch, findings)
                 }
-                _ => texts.fold(Ok(()), |read, text| {
-                    let own = self.text(message, account, text, scratch, findings);
-                    read.and(own)
-                }),
+                _ => {
+                    let mut read = Ok(());
+                    for text in texts {
+                        read = read.and(self.text(message, account, text, scratch, findings));
+                    }
+                    read
+                }
             }
         })
     }
