@@ -20,7 +20,7 @@ unless = ["(not|no) ~2 _", "_ $ x"]
 c = ["a", "b a", "abc*", "é"]
 [[entry]]
 id = "one"
-match = ["{c} ~3 (b|c a)? b", "^ a", "b $", "# ~~2 @", "@ ~1 a"]
+match = ["{c} ~3 (b|c a)? b", "^ a", "b $", "# ~~2 a @", "@ ~1 a"]
 [[entry]]
 id = "two"
 match = ["a b? c? {c}", "abc* (a ~2 b|c) b"]
