@@ -4,7 +4,7 @@
 //! messages. An [`Explanation`] is no [`Cleared`](super::Cleared): nothing goes to the SMSC on the strength of it.
 
 use super::{
-    Assembly, Context, Entry, Findings, Full, Mode, Now, Policy, Recipients, Rejection, Rewritten, RuleName, Standing,
+    Assembly, Context, Entry, Full, Mode, Now, Policy, Recipients, Rejection, Rewritten, RuleName, Standing,
     Submission, Verdict,
 };
 use crate::pdu::{Destination, Frame, Malformed};
@@ -89,17 +89,7 @@ impl Policy {
         let account = &*standing.account;
         let concatenation = standing.snapshot.concatenation();
         let assembly = message.part.map(|part| concatenation.enter(account, &message, part, now));
-        let mut context = Context {
-            message: &message,
-            account,
-            sender: account.sender(&message.source),
-            bind_limiter: standing.limiter.as_ref(),
-            assembly: assembly.as_ref(),
-            findings: Findings::default(),
-            contacts: standing.snapshot.contacts(),
-            recipients: message.recipients.len(),
-            now,
-        };
+        let mut context = Context::new(&message, standing, assembly.as_ref(), now);
         let (unread, barred) = self.question_texts(&mut context);
         let refused = self.question_recipients(&context);
         if !self.refuses_whole(&context, &refused) {

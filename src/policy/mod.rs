@@ -84,6 +84,24 @@ struct Context<'a> {
     now: Now,
 }
 
+impl<'a> Context<'a> {
+    /// A message of a bind in this standing, nothing of which has been read or refused.
+    fn new(message: &'a Submission<'a>, standing: &'a Standing, assembly: Option<&'a Assembly<'a>>, now: Now) -> Self {
+        let account = &*standing.account;
+        Self {
+            message,
+            account,
+            sender: account.sender(&message.source),
+            bind_limiter: standing.limiter.as_ref(),
+            assembly,
+            findings: Findings::default(),
+            contacts: standing.snapshot.contacts(),
+            recipients: message.recipients.len(),
+            now,
+        }
+    }
+}
+
 /// One rule: what it checks of a message, of each recipient, and what it consumes when all others have passed.
 trait Rule: std::fmt::Debug + Send + Sync {
     /// Judges the message as a whole. Changes nothing.
@@ -210,17 +228,7 @@ impl Policy {
         let account = &*standing.account;
         let concatenation = standing.snapshot.concatenation();
         let assembly = message.part.map(|part| concatenation.enter(account, &message, part, now));
-        let mut context = Context {
-            message: &message,
-            account,
-            sender: account.sender(&message.source),
-            bind_limiter: standing.limiter.as_ref(),
-            assembly: assembly.as_ref(),
-            findings: Findings::default(),
-            contacts: standing.snapshot.contacts(),
-            recipients: message.recipients.len(),
-            now,
-        };
+        let mut context = Context::new(&message, standing, assembly.as_ref(), now);
         let judged = self.judge(&mut context, shadowed);
         let Findings { plain, named, .. } = context.findings;
         match judged {
