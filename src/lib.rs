@@ -12,6 +12,7 @@
 //! | [`config`] | TOML to a checked value, or every fault with its place | start anything |
 //! | [`text`] | what a message says: character sets, headers, normalisation, links | judge, I/O |
 //! | [`policy`] | a message in, a verdict out: rules, limits, declared facts | I/O, read a clock |
+//! | [`ledger`] | the durable facts, on the disk and in indexes | judge a message |
 //! | [`audit`] | the record of refusals, in a thread of its own | block or drop |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
@@ -52,6 +53,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod ledger;
 pub mod pdu;
 pub mod policy;
 pub mod relay;

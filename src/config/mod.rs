@@ -59,6 +59,37 @@ pub struct Config {
     pub accounts: Vec<Account>,
 }
 
+/// What a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Purpose {
+    /// A one-time code that the recipient has just asked for.
+    Otp,
+    /// What belongs to something that the recipient has bought, booked or asked for.
+    Transactional,
+    /// A warning.
+    Alert,
+    /// An offer.
+    Marketing,
+    /// What one person writes to another.
+    P2p,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 5] = [Self::Otp, Self::Transactional, Self::Alert, Self::Marketing, Self::P2p];
+
+    /// The name in the configuration, in consents and in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Otp => "otp",
+            Self::Transactional => "transactional",
+            Self::Alert => "alert",
+            Self::Marketing => "marketing",
+            Self::P2p => "p2p",
+        }
+    }
+}
+
 /// `[listen]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
