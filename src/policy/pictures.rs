@@ -1,5 +1,10 @@
 //! Links that lead to a picture or a film, by the ending of their path or by a host that holds nothing else (clause 29).
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
+
 use crate::text::links::Link;
 
 const ENDINGS: [&str; 20] = [
@@ -35,15 +40,19 @@ const HOSTS: [&str; 24] = [
     "twimg.com",
 ];
 
+static BY_NAME: LazyLock<HashSet<&'static str, RandomState>> = LazyLock::new(|| HOSTS.into_iter().collect());
+
 /// Whether a link leads to a picture or a film, as far as it can be seen from the link.
 pub fn is_picture(link: &Link<'_>) -> bool {
     let path = link.path.split(['?', '#']).next().unwrap_or_default();
     let file = path.rsplit(['/', '\\']).next().unwrap_or_default();
     let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
-    let name = link.host.name();
-    ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
-        || name
-            .is_some_and(|name| [name.as_str(), name.registered()].iter().any(|host| HOSTS.binary_search(host).is_ok()))
+    let is_ending = !ending.is_empty() && ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known));
+    is_ending
+        || link.host.name().is_some_and(|name| {
+            let (host, registered) = (name.as_str(), name.registered());
+            BY_NAME.contains(host) || (registered.len() < host.len() && BY_NAME.contains(registered))
+        })
 }
 
 #[cfg(test)]

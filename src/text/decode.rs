@@ -116,7 +116,13 @@ impl Decoder {
             return Ok(text);
         }
         let octets: usize = segments.iter().map(|segment| segment.octets.len()).sum();
-        self.text.write(EXPANSION_MAX * (octets + 1), |sink| read(segments, extent, sink))?;
+        self.text.write(EXPANSION_MAX * (octets + 1), |sink| match all_as_text(segments) {
+            Some(texts) => {
+                texts.for_each(|text| sink.put_run(text, 0));
+                Ok(())
+            }
+            None => read(segments, extent, sink),
+        })?;
         // What was written is text: if it were not, it would not be judged.
         let charset = segments.first().map_or(Charset::Utf8, |segment| segment.charset);
         self.text.as_str().ok_or(Undecodable::Invalid(charset))
@@ -163,9 +169,19 @@ pub fn origin(segments: &[Segment<'_>], extent: Extent, range: Range<usize>) -> 
     start..place(segments, found.end, true).max(start)
 }
 
+/// The texts of segments each of which is one as it lies there.
+fn all_as_text<'t>(segments: &[Segment<'t>]) -> Option<impl Iterator<Item = &'t str>> {
+    let texts = segments.iter().map_while(Segment::as_text);
+    (texts.clone().count() == segments.len()).then_some(texts)
+}
+
 /// Which range of the text, in octets of UTF-8, segment `index` contributes. A character that straddles two segments is
 /// the first one's. The same segments must decode.
 pub fn share(segments: &[Segment<'_>], extent: Extent, index: usize) -> Range<usize> {
+    if let Some(mut texts) = all_as_text(segments) {
+        let start: usize = texts.by_ref().take(index).map(str::len).sum();
+        return start..start + texts.next().map_or(0, str::len);
+    }
     let before: usize = segments.iter().take(index).map(|segment| segment.octets.len()).sum();
     let own = segments.get(index).map_or(0, |segment| segment.octets.len());
     let mut finder = Finder::new(before..before + own);

@@ -19,13 +19,17 @@
 //! | replace_sm has none | the default alphabet, and UTF-16 |
 //!
 //! GSM octets above 0x7F are no septets. What they become depends on the SMSC: ISO-8859-1, UTF-8 (where they are valid
-//! UTF-8), septets with the top bit ignored, packed septets; all are read. Groups from 0x10 on are read packed as well
+//! UTF-8), septets with the top bit ignored, packed septets; all are read, up to [`LONGEST_DOUBTFUL`] octets. Groups from 0x10 on are read packed as well
 //! in any case, as these codings are often passed to the handset as they are. Where a header names shift tables the
 //! default ones are read too, which is what a handset without those tables shows.
 
 use super::gsm::is_invariant;
 use super::{Packing, Shifts, Undecodable, UserData};
 use crate::pdu::DataCoding;
+
+/// Octets of the longest text in septets that may hold others, and so is read in every way: more than a message of 26
+/// parts has. Each way costs as much as a text that says what it is.
+const LONGEST_DOUBTFUL: usize = 4096;
 
 /// The alphabet that an account's SMSC takes data_coding 0 for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -144,13 +148,18 @@ impl Readings {
         }
     }
 
-    fn default_alphabet(&mut self, alphabet: DefaultAlphabet, user_data: &UserData<'_>) {
+    fn default_alphabet(
+        &mut self,
+        alphabet: DefaultAlphabet,
+        user_data: &UserData<'_>,
+    ) -> Result<(), Undecodable> {
         let text = user_data.text();
         match alphabet {
-            DefaultAlphabet::Gsm => self.gsm(user_data, false),
+            DefaultAlphabet::Gsm => return self.gsm(user_data, false),
             DefaultAlphabet::Ascii if text.is_ascii() => self.add(Charset::Ascii),
             DefaultAlphabet::Ascii | DefaultAlphabet::Latin1 => self.eight_bit(text),
         }
+        Ok(())
     }
 
     /// Octets above 0x7F where an SMSC may take them for characters.
@@ -161,8 +170,11 @@ impl Readings {
         }
     }
 
-    fn gsm(&mut self, user_data: &UserData<'_>, packed: bool) {
+    fn gsm(&mut self, user_data: &UserData<'_>, packed: bool) -> Result<(), Undecodable> {
         let septets = user_data.text().is_ascii();
+        if !septets && user_data.text().len() > LONGEST_DOUBTFUL {
+            return Err(Undecodable::NotASeptet);
+        }
         let packing = if septets { Packing::Unpacked } else { Packing::Masked };
         for shifts in [user_data.shifts(), Shifts::default()] {
             self.add(Charset::Gsm(packing, shifts));
@@ -173,16 +185,15 @@ impl Readings {
         if !septets {
             self.eight_bit(user_data.text());
         }
+        Ok(())
     }
 
-    fn ascii(&mut self, user_data: &UserData<'_>) {
+    fn ascii(&mut self, user_data: &UserData<'_>) -> Result<(), Undecodable> {
         let text = user_data.text();
         if text.is_ascii() {
             self.add(Charset::Ascii);
         }
-        if !text.iter().all(|&octet| is_invariant(octet)) {
-            self.gsm(user_data, false);
-        }
+        if text.iter().all(|&octet| is_invariant(octet)) { Ok(()) } else { self.gsm(user_data, false) }
     }
 
     fn ucs2(&mut self, text: &[u8]) {
@@ -206,13 +217,13 @@ impl Content {
         let text = user_data.text();
         let mut readings = Readings::default();
         let Some(DataCoding(coding)) = data_coding else {
-            readings.default_alphabet(alphabet, user_data);
+            readings.default_alphabet(alphabet, user_data)?;
             readings.ucs2(text);
             return Ok(Self::Text(readings));
         };
         match coding {
-            0x00 => readings.default_alphabet(alphabet, user_data),
-            0x01 => readings.ascii(user_data),
+            0x00 => readings.default_alphabet(alphabet, user_data)?,
+            0x01 => readings.ascii(user_data)?,
             0x02 | 0x04 => return Ok(Self::Binary),
             0x03 => readings.add(Charset::Latin1),
             0x05 => {
@@ -226,15 +237,15 @@ impl Content {
             0x0E => readings = Readings::of([Charset::EucKr, Charset::Ksc5601]),
             0x10..=0x7F if coding & 0x20 != 0 => return Err(Undecodable::Compressed(coding)),
             0x10..=0x7F => match coding & 0x0C {
-                0x00 => readings.gsm(user_data, true),
+                0x00 => readings.gsm(user_data, true)?,
                 0x04 => return Ok(Self::Binary),
                 0x08 => readings.ucs2(text),
                 _ => return Err(Undecodable::Reserved(coding)),
             },
-            0xC0..=0xDF => readings.gsm(user_data, true),
+            0xC0..=0xDF => readings.gsm(user_data, true)?,
             0xE0..=0xEF => readings.ucs2(text),
             0xF0..=0xFF if coding & 0x04 != 0 => return Ok(Self::Binary),
-            0xF0..=0xFF => readings.gsm(user_data, true),
+            0xF0..=0xFF => readings.gsm(user_data, true)?,
             0x09 | 0x0B | 0x0C | 0x0F | 0x80..=0xBF => return Err(Undecodable::Reserved(coding)),
         }
         Ok(Self::Text(readings))

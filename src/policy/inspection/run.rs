@@ -132,6 +132,9 @@ impl Inspector {
     ) -> Result<(), Evidence> {
         let (view, Search { lists, links, spans, brands, expressions }) = (window.view, search);
         let found = links.find(view.text);
+        if !found.is_all() {
+            return Err(Evidence::Hidden("more links than any message has"));
+        }
         let scanned = window.normal.scan_views().any(|scanned| scanned.kind == view.kind);
         spans.clear();
         spans.extend(found.iter().map(|link| link.span));

@@ -13,7 +13,8 @@ use super::common::frequency;
 use super::format::{Entry, List};
 use super::pattern::{self, Element, Word};
 use super::program::{
-    ACCEPT, Anchor, Judgement, Need, Node, NodeIndex, Pattern, Phrase, PhraseSet, Program, Step, Symbol, Unless, bit,
+    ACCEPT, Anchor, Judgement, Meets, NOBODYS, Need, Node, NodeIndex, Pattern, Phrase, PhraseSet, Program, Step, Symbol,
+    Unless, bit,
 };
 use super::vocabulary::{Vocabulary, WordIndex};
 
@@ -453,7 +454,7 @@ fn place_needs(program: &mut Program, drafts: &[Draft], words: usize) -> HashMap
     let mut needs = HashMap::new();
     let mut by_word: Vec<Vec<u32>> = vec![Vec::new(); words];
     for (symbol, _) in drafts.iter().flat_map(|draft| draft.needs).flatten() {
-        let next = needs.len() as u32;
+        let next = needs.len() as u32 + NOBODYS + 1;
         if *needs.entry(symbol).or_insert(next) != next {
             continue;
         }
@@ -464,11 +465,13 @@ fn place_needs(program: &mut Program, drafts: &[Draft], words: usize) -> HashMap
             }
         }
     }
-    program.needs = needs.len();
+    program.needs = needs.len() + 1;
     for needs in by_word {
-        let start = program.needs_of.len() as u32;
-        program.needs_of.extend(needs);
-        program.needed_as.push(start..program.needs_of.len() as u32);
+        let start = program.more_needs.len() as u32;
+        let mut needs = needs.into_iter();
+        let first = [(); 2].map(|()| needs.next().unwrap_or(NOBODYS));
+        program.more_needs.extend(needs);
+        program.needed_as.push(Meets { first, start, end: program.more_needs.len() as u32 });
     }
     needs
 }

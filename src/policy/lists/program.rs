@@ -66,6 +66,19 @@ pub(super) enum Need {
     Behind(u32),
 }
 
+/// The needs that a word meets. Most words meet few, so these are noted without asking how many there are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Meets {
+    /// The first ones; [`NOBODYS`] fills up.
+    pub(super) first: [u32; 2],
+    /// Where the others lie.
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+/// The need that nothing asks for.
+pub(super) const NOBODYS: u32 = 0;
+
 /// Why a word may begin a match.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Anchor {
@@ -139,10 +152,10 @@ pub(super) struct Program {
     pub(super) phrases: Vec<Phrase>,
     /// Symbols.
     pub(super) phrase_words: Vec<u32>,
-    /// How many needs there are; which of them a word meets.
+    /// How many needs there are, one that nothing asks for among them; which of them a word meets.
     pub(super) needs: usize,
-    pub(super) needed_as: Vec<Range<u32>>,
-    pub(super) needs_of: Vec<u32>,
+    pub(super) needed_as: Vec<Meets>,
+    pub(super) more_needs: Vec<u32>,
 }
 
 impl Program {
@@ -164,8 +177,14 @@ impl Program {
             phrase_words: Vec::new(),
             needs: 0,
             needed_as: Vec::new(),
-            needs_of: Vec::new(),
+            more_needs: Vec::new(),
         }
+    }
+
+    /// Needs that a word meets beside its first ones.
+    #[inline]
+    pub(super) fn more(&self, start: u32, end: u32) -> &[u32] {
+        self.more_needs.get(start as usize..end as usize).unwrap_or_default()
     }
 
     /// Whether a word belongs to a set.

@@ -92,11 +92,13 @@ pub(super) fn scan(
 /// Where sentences end, and which words are links.
 fn surroundings(view: &str, tokens: &[Token], links: &[Range<usize>], around: &mut Vec<Around>) {
     let mut before = 0;
-    for token in tokens {
-        let gap = view.get(before..token.start as usize).unwrap_or_default();
-        around.push(Around { breaks: ends_sentence(gap), link: None });
+    around.extend(tokens.iter().map(|token| {
+        let gap = before..token.start as usize;
         before = token.end as usize;
-    }
+        // One octet is a sign or a space, and it takes both.
+        let breaks = gap.len() > 1 && view.get(gap).is_some_and(ends_sentence);
+        Around { breaks, link: None }
+    }));
     for link in links {
         let end = link.end.min(link.start.saturating_add(MAX_LINK));
         let first = tokens.partition_point(|token| (token.start as usize) < link.start);
@@ -109,10 +111,6 @@ fn surroundings(view: &str, tokens: &[Token], links: &[Range<usize>], around: &m
 
 /// Whether a sentence ends within what stands between two words: a sign that ends it, closed or not, and then a space.
 fn ends_sentence(gap: &str) -> bool {
-    // One octet is a sign or a space, and it takes both.
-    if gap.len() < 2 {
-        return false;
-    }
     if gap.len() >= MAX_OCTETS {
         return true;
     }

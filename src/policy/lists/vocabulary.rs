@@ -1,4 +1,5 @@
-//! Which word of the lists a word of a text is: one flat hash table behind a sieve that most other words do not pass.
+//! Which word of the lists a word of a text is: one flat hash table for whole words, and one for prefixes behind a gate
+//! that most other words do not pass.
 //!
 //! A word that the lists have in full is that word, even if it begins as a prefix; else it is the longest prefix of the
 //! lists that it begins with. Nothing here knows what a word is for.
@@ -32,7 +33,6 @@ pub(super) struct Vocabulary {
 /// Spellings and their places.
 #[derive(Debug)]
 struct Table {
-    sieve: Box<[u64]>,
     slots: Box<[Slot]>,
     spellings: Box<[u8]>,
 }
@@ -98,11 +98,9 @@ impl Vocabulary {
     pub(super) fn find(&self, octets: &[u8], start: usize, end: usize) -> WordIndex {
         let length = end - start;
         let sought = Sought::new(octets, start, length);
-        if self.whole.may_have(sought.hash) {
-            let word = self.whole.find(octets, &sought);
-            if word != NONE {
-                return word;
-            }
+        let word = self.whole.find(octets, &sought);
+        if word != NONE {
+            return word;
         }
         let key = gate_key(sought.first);
         let (word, bit) = gate_place(key, self.gate.len());
@@ -121,11 +119,9 @@ impl Vocabulary {
             let length = 63 - lengths.leading_zeros();
             lengths &= !(1 << length);
             let sought = Sought::new(octets, start, length as usize);
-            if self.prefixes.may_have(sought.hash) {
-                let word = self.prefixes.find(octets, &sought);
-                if word != NONE {
-                    return word;
-                }
+            let word = self.prefixes.find(octets, &sought);
+            if word != NONE {
+                return word;
             }
         }
         NONE
@@ -134,16 +130,11 @@ impl Vocabulary {
 
 impl Table {
     fn new(words: &[(&str, WordIndex, bool)]) -> Self {
-        let mut sieve = vec![0_u64; (words.len() * 16 / 64).next_power_of_two()].into_boxed_slice();
         let none = Slot { first: 0, second: 0, word: NONE, start: 0, length: 0 };
         let mut slots = vec![none; (words.len() * 2 + 1).next_power_of_two()].into_boxed_slice();
         let mut spellings = Vec::new();
         for (spelling, word, _) in words {
             let Sought { first, second, length, hash, .. } = Sought::new(&pad(spelling), 0, spelling.len());
-            let place = sieve_place(hash, sieve.len());
-            if let Some(block) = sieve.get_mut(place) {
-                *block |= sieve_bits(hash);
-            }
             let mask = slots.len() - 1;
             let mut places = (0..=mask).map(|step| (slot_place(hash) + step) & mask);
             let free = places.find(|place| slots.get(*place).is_some_and(|slot| slot.word == NONE));
@@ -152,13 +143,7 @@ impl Table {
             }
             spellings.extend_from_slice(spelling.as_bytes());
         }
-        Self { sieve, slots, spellings: spellings.into_boxed_slice() }
-    }
-
-    #[inline]
-    fn may_have(&self, hash: u64) -> bool {
-        let bits = sieve_bits(hash);
-        self.sieve.get(sieve_place(hash, self.sieve.len())).is_some_and(|block| block & bits == bits)
+        Self { slots, spellings: spellings.into_boxed_slice() }
     }
 
     #[inline]
@@ -189,18 +174,8 @@ impl Table {
 }
 
 #[inline]
-fn sieve_place(hash: u64, blocks: usize) -> usize {
-    (hash >> 12) as usize & (blocks - 1)
-}
-
-#[inline]
 fn slot_place(hash: u64) -> usize {
     (hash >> 16) as usize
-}
-
-#[inline]
-fn sieve_bits(hash: u64) -> u64 {
-    1 << (hash & 63) | 1 << (hash >> 6 & 63)
 }
 
 fn pad(spelling: &str) -> Vec<u8> {

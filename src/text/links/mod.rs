@@ -28,6 +28,9 @@ use std::ops::Range;
 
 use host::Names;
 
+/// Links and addresses of mailboxes that are found in one text. No message has as many.
+pub const MOST: usize = 256;
+
 /// The buffers that links are found with.
 #[derive(Debug, Default)]
 pub struct Links {
@@ -89,6 +92,7 @@ pub struct Found<'a> {
     text: &'a str,
     names: &'a str,
     entries: &'a [Entry],
+    is_all: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -110,12 +114,16 @@ struct Entry {
 }
 
 impl Links {
-    /// The links of a text.
+    /// The links of a text, up to [`MOST`].
     pub fn find<'l>(&'l mut self, text: &'l str) -> Found<'l> {
         self.names.buffer.clear();
         self.entries.clear();
-        let mut floor = 0;
+        let (mut floor, mut is_all) = (0, true);
         while let Some(at) = scan::suspect(text.as_bytes(), floor) {
+            if self.entries.len() == MOST {
+                is_all = false;
+                break;
+            }
             let end = if text.as_bytes().get(at) == Some(&b'/') {
                 self.with_scheme(text, floor, at)
             } else {
@@ -124,7 +132,7 @@ impl Links {
             // Whatever was looked at is not looked at again, so that time stays in proportion to the text.
             floor = end.max(at + 1);
         }
-        Found { text, names: &self.names.buffer, entries: &self.entries }
+        Found { text, names: &self.names.buffer, entries: &self.entries, is_all }
     }
 
     /// Reads on from the first slash of `://`, and gives the place that was reached.
@@ -243,6 +251,11 @@ fn path(text: &str, from: usize) -> Range<usize> {
 }
 
 impl<'a> Found<'a> {
+    /// Whether the text was read to its end; if not, there may be more than [`MOST`].
+    pub fn is_all(&self) -> bool {
+        self.is_all
+    }
+
     /// The links, in the order of the text.
     pub fn iter(&self) -> impl Iterator<Item = Link<'a>> + use<'a> {
         self.all(|form| form != Form::Mail)
@@ -254,7 +267,7 @@ impl<'a> Found<'a> {
     }
 
     fn all(&self, wanted: fn(Form) -> bool) -> impl Iterator<Item = Link<'a>> + use<'a> {
-        let Self { text, names, entries } = *self;
+        let Self { text, names, entries, .. } = *self;
         entries.iter().filter(move |entry| wanted(entry.form)).map(move |entry| entry.link(text, names))
     }
 }

@@ -1,4 +1,5 @@
-//! Folding of ASCII, eight octets at a time in one word, each of which has its top bit free for an answer.
+//! Folding of ASCII by vectors, and what is known of eight octets in one word, each of which has its top bit free for an
+//! answer.
 
 use super::suspicion::{Masks, STEP, Suspicion, gather};
 
@@ -9,17 +10,18 @@ const TOP: u64 = ONES << 7;
 /// are seen; those behind must be so too.
 #[inline]
 pub(super) fn fold(octets: &[u8; STEP], length: usize, suspicion: &mut Suspicion) -> Option<[u8; STEP]> {
-    let (mut folded, mut masks) = ([b' '; STEP], Masks::default());
-    let (words, slots) = (octets.as_chunks::<8>().0, folded.as_chunks_mut::<8>().0);
-    for (index, (&word, slot)) in words.iter().zip(slots).take(length.div_ceil(8)).enumerate() {
-        let word = lower(visible(u64::from_le_bytes(word))?);
-        *slot = word.to_le_bytes();
-        let place = 8 * index;
-        masks.letter |= gather(within(word, b'a', b'z') >> 7) << place;
-        let sign = within(word, b'0', b'9') | is(word, b'@') | is(word, b'$');
-        let mark = is(word, b'!') | is(word, b'|') | is(word, b'+');
-        // Most words have none.
-        if sign | mark != 0 {
+    let (folded, signs) = lower(&visible(octets)?);
+    let mut masks = Masks::default();
+    let words = folded.as_chunks::<8>().0;
+    for (index, &word) in words.iter().enumerate().take(length.div_ceil(8)) {
+        masks.letter |= gather(within(u64::from_le_bytes(word), b'a', b'z') >> 7) << (8 * index);
+    }
+    // Most steps have none.
+    if signs {
+        for (index, &word) in words.iter().enumerate().take(length.div_ceil(8)) {
+            let (word, place) = (u64::from_le_bytes(word), 8 * index);
+            let sign = within(word, b'0', b'9') | is(word, b'@') | is(word, b'$');
+            let mark = is(word, b'!') | is(word, b'|') | is(word, b'+');
             masks.sign |= gather(sign >> 7) << place;
             masks.mark |= gather(mark >> 7) << place;
         }
@@ -39,27 +41,27 @@ fn spaces_of(folded: &[u8; STEP], marks: bool) -> u64 {
     words.iter().rev().fold(0, |mask, &word| mask << 8 | gather(is(u64::from_le_bytes(word), b' ') >> 7))
 }
 
-/// The word with spaces for other white space, if all octets are ASCII characters that are seen.
+/// The octets with spaces for other white space, if all are ASCII characters that are seen.
 #[inline]
-fn visible(word: u64) -> Option<u64> {
-    if word & TOP != 0 {
-        return None;
-    }
-    let unseen = !from(word, b' ') & TOP | from(word, 0x7F);
-    if unseen == 0 { Some(word) } else { spaces(word, unseen) }
+fn visible(octets: &[u8; STEP]) -> Option<[u8; STEP]> {
+    let unseen = octets.iter().fold(false, |unseen, octet| unseen | !(b' '..0x7F).contains(octet));
+    if unseen { spaces(octets) } else { Some(*octets) }
 }
 
 #[cold]
-fn spaces(word: u64, unseen: u64) -> Option<u64> {
-    let white = within(word, b'\t', b'\r');
-    let octets = (white >> 7) * 0xFF;
-    (unseen == white).then_some(word & !octets | octets & (ONES * u64::from(b' ')))
+fn spaces(octets: &[u8; STEP]) -> Option<[u8; STEP]> {
+    let white = |octet: u8| (b'\t'..=b'\r').contains(&octet);
+    let seen = octets.iter().all(|&octet| (b' '..0x7F).contains(&octet) || white(octet));
+    seen.then(|| octets.map(|octet| if white(octet) { b' ' } else { octet }))
 }
 
+/// The octets in lower case, and whether one of them may stand for a letter. Without branches, for vectors.
 #[inline]
-fn lower(word: u64) -> u64 {
-    // The top bit, moved, is that in which lower case differs.
-    word | within(word, b'A', b'Z') >> 2
+fn lower(octets: &[u8; STEP]) -> ([u8; STEP], bool) {
+    let folded = octets.map(|octet| octet | u8::from(octet.is_ascii_uppercase()) << 5);
+    let stands = |octet: u8| octet.is_ascii_digit() | matches!(octet, b'@' | b'$' | b'!' | b'|' | b'+');
+    let signs = folded.iter().fold(false, |signs, &octet| signs | stands(octet));
+    (folded, signs)
 }
 
 /// The top bit of each octet from `first` on.

@@ -97,8 +97,12 @@ pub(super) fn origin(table: &Table, text: &str, form: Form, range: Range<usize>)
     locator.found(text.len())
 }
 
-/// What a range of the text has become in a view.
-pub(super) fn image(table: &Table, text: &str, form: Form, range: Range<usize>) -> Range<usize> {
+/// What a range of the text has become in a view of so many octets.
+pub(super) fn image(table: &Table, (text, view): (&str, &str), form: Form, range: Range<usize>) -> Range<usize> {
+    // Of an ASCII character nothing is left, or one: with as many as before, each is where it was.
+    if text.len() == view.len() && text.is_ascii() {
+        return range.start.min(view.len())..range.end.min(view.len());
+    }
     let mut finder = Finder::new(range);
     for (at, entry) in entries(table, text) {
         finder.advance(length(&entry, form), at);

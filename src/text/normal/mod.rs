@@ -185,7 +185,8 @@ impl<'a> Normal<'a> {
     /// What a range of the text, in octets of UTF-8, has become in a view.
     pub fn image(&self, kind: ViewKind, range: Range<usize>) -> Range<usize> {
         let (form, masked) = self.making(kind);
-        let range = fold::image(table::table(), self.text, form, range);
+        let folded = if form == Form::Plain { self.plain } else { self.skeleton.unwrap_or(self.plain) };
+        let range = fold::image(table::table(), (self.text, folded), form, range);
         masked.map_or(range.clone(), |view| {
             let mut finder = Finder::new(range);
             unmask(table::table(), view, &mut finder);

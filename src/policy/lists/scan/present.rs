@@ -1,7 +1,7 @@
 //! Whether the words that a pattern needs are near, before a match is tried.
 
 use super::super::pattern::MAX_WORDS;
-use super::super::program::{Need, Program};
+use super::super::program::{Meets, Need, Program};
 use super::{MAX_OCTETS, Token};
 
 /// Which needs of patterns the text around a word meets. Most matches would fail for want of a word, and are not tried.
@@ -34,18 +34,32 @@ impl<'s> Present<'s> {
     }
 
     /// Notes what the words around `index` meet.
+    #[inline]
     pub(super) fn turn_to(&mut self, index: usize) {
-        let start = self.noted.max(index.saturating_sub(self.width));
         let end = (index + self.width + 1).min(self.tokens.len());
-        for (index, token) in self.tokens.iter().enumerate().take(end).skip(start) {
-            let Some(needs) = self.program.needed_as.get(token.word as usize) else { continue };
-            for need in self.program.needs_of.get(needs.start as usize..needs.end as usize).unwrap_or_default() {
-                if let Some(last) = self.seen.last.get_mut(*need as usize) {
-                    *last = self.seen.clock + index as u64;
+        if self.noted < end {
+            self.note(self.noted.max(index.saturating_sub(self.width)), end);
+        }
+    }
+
+    fn note(&mut self, start: usize, end: usize) {
+        let last = self.seen.last.as_mut_slice();
+        let tokens = self.tokens.get(start..end).unwrap_or_default();
+        for (now, token) in (self.seen.clock + start as u64..).zip(tokens) {
+            if let Some(Meets { first: [one, other], start, end }) = self.program.needed_as.get(token.word as usize) {
+                let mut set = |need: u32| {
+                    if let Some(last) = last.get_mut(need as usize) {
+                        *last = now;
+                    }
+                };
+                set(*one);
+                set(*other);
+                if start != end {
+                    self.program.more(*start, *end).iter().for_each(|need| set(*need));
                 }
             }
         }
-        self.noted = self.noted.max(end);
+        self.noted = end;
     }
 
     /// Whether the words around `index` may meet a need.
