@@ -5,6 +5,10 @@
 //! every later part is refused as well. A part is judged and noted under one lock, so that two binds cannot each send a
 //! half that the other did not see.
 //!
+//! A handset may join any parts that carry one reference, total and number, and which of two parts under one number it
+//! takes nobody knows. So both are kept, and every way of joining is judged. Handsets see one reference where SMPP has
+//! three forms of it, of which an SMSC may keep the low octet alone: that octet tells messages apart here.
+//!
 //! Bounded over all and per account, in references and in octets. When it is full, new references of the account that
 //! fills it are refused with ESME_RMSGQFUL. To forget one instead would let parts pass unjudged and uncharged.
 
@@ -25,6 +29,9 @@ use crate::pdu::Destination;
 const SHARDS: usize = 256;
 /// What a reference takes beside its parts, in octets: the entry, its key, and what the map keeps free.
 const OCTETS_PER_REFERENCE: usize = 160;
+/// In how many ways the parts under one reference may be joined. Honest senders reuse a reference once its message is
+/// whole, which is one way.
+const MOST_WAYS: usize = 8;
 
 /// The memory. Shared by all binds; only multipart messages ask it.
 #[derive(Debug)]
@@ -48,8 +55,8 @@ struct Known {
     expires_nanos: u64,
     account: Arc<Held>,
     octets: usize,
-    /// By number - 1.
-    pieces: Box<[Option<Piece>]>,
+    /// By number - 1: what has come under it.
+    pieces: Box<[Vec<Piece>]>,
     condemned: Option<Box<Rejection>>,
     /// Whether a part named the account's brand.
     named: bool,
@@ -80,15 +87,18 @@ pub(super) struct Assembly<'m> {
     hash: u64,
     now_nanos: u64,
     relation: Relation,
+    ways: usize,
 }
 
 /// What a part is to what came before it under its reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
-    /// Nothing came, it has lapsed, or this number came with other octets: a new message.
+    /// Nothing came, or it has lapsed: a new message.
     First,
     /// A part that had not come yet.
     Further,
+    /// Its number came with other octets: perhaps another message's.
+    Other,
     /// A part that comes again.
     Again,
 }
@@ -127,8 +137,8 @@ impl Concatenation {
 
     /// Looks the message up that `part` of `message` belongs to.
     ///
-    /// The same part with the same octets is a retry; other octets under the number of a part that has come are another
-    /// message. A message whose parts have all come is forgotten, so its reference is free.
+    /// The same part with the same octets is a retry; other octets under the number of a part that has come may be those
+    /// of another message. A message whose parts have all come once is forgotten, so its reference is free.
     pub(super) fn enter<'m>(
         &'m self,
         account: &'m AccountFacts,
@@ -138,15 +148,19 @@ impl Concatenation {
     ) -> Assembly<'m> {
         let (hash, now_nanos) = (self.content_hash(message), now.monotonic_nanos);
         let entry = self.known.entry(self.key(account, message, part));
-        let relation = match &entry {
-            Entry::Occupied(known) if known.get().expires_nanos > now_nanos => match known.get().piece(part.number) {
-                None => Relation::Further,
-                Some(before) if before.hash == hash => Relation::Again,
-                Some(_) => Relation::First,
-            },
-            _ => Relation::First,
+        let (relation, ways) = match &entry {
+            Entry::Occupied(known) if known.get().expires_nanos > now_nanos => {
+                let (known, came) = (known.get(), known.get().pieces(part.number));
+                let relation = match came {
+                    [] => Relation::Further,
+                    _ if came.iter().any(|piece| piece.hash == hash) => Relation::Again,
+                    _ => Relation::Other,
+                };
+                (relation, known.ways(part.number))
+            }
+            _ => (Relation::First, 1),
         };
-        Assembly { memory: self, account: account.held(), entry, part, hash, now_nanos, relation }
+        Assembly { memory: self, account: account.held(), entry, part, hash, now_nanos, relation, ways }
     }
 
     /// Forgets what has expired. Called from time to time, never by a message.
@@ -173,7 +187,7 @@ impl Concatenation {
         known.account.remove(1, known.octets);
     }
 
-    /// Account, sender, recipients, scheme, reference and total, as 128 bits of a keyed hash: with a million entries two
+    /// Account, sender, recipients, reference and total, as 128 bits of a keyed hash: with a million entries two
     /// messages share one with a probability of 10^-27.
     fn key(&self, account: &AccountFacts, message: &Submission<'_>, part: Part) -> u128 {
         let [low, high] = self.hashers.each_ref().map(|state| {
@@ -194,8 +208,7 @@ impl Concatenation {
                     Destination::List(name) => hasher.write(name),
                 }),
             }
-            hasher.write_u8(part.scheme as u8);
-            hasher.write_u16(part.reference);
+            hasher.write_u8(part.reference as u8);
             hasher.write_u8(part.total);
             hasher.finish()
         });
@@ -235,27 +248,45 @@ impl<'m> Assembly<'m> {
         }
     }
 
-    /// The parts that have come and lie before this one without a gap, the nearest first.
-    pub(super) fn before(&self) -> impl Iterator<Item = &Piece> {
-        let number = self.part.number;
-        (1..number).rev().map_while(|number| self.known()?.piece(number))
+    /// In how many ways the other parts may be joined to this one; they count from 0.
+    pub(super) fn ways(&self) -> usize {
+        self.ways
     }
 
-    /// The parts that have come and lie behind this one without a gap, the nearest first.
-    pub(super) fn behind(&self) -> impl Iterator<Item = &Piece> {
-        (self.part.number..self.part.total).map_while(|number| self.known()?.piece(number + 1))
+    /// The parts that have come and lie before this one without a gap, the nearest first, in one of the ways.
+    pub(super) fn before(&self, way: usize) -> impl Iterator<Item = &Piece> {
+        let number = self.part.number;
+        (1..number).rev().map_while(move |number| self.piece(number, way))
+    }
+
+    /// The parts that have come and lie behind this one without a gap, the nearest first, in one of the ways.
+    pub(super) fn behind(&self, way: usize) -> impl Iterator<Item = &Piece> {
+        (self.part.number..self.part.total).map_while(move |number| self.piece(number + 1, way))
+    }
+
+    fn piece(&self, number: u8, way: usize) -> Option<&Piece> {
+        let known = self.known()?;
+        let pieces = known.pieces(number);
+        if self.ways == 1 {
+            return pieces.first();
+        }
+        // A number with several pieces is a digit of the way.
+        let lower = (1..number).filter(|lower| *lower != self.part.number);
+        let weight: usize = lower.map(|lower| known.pieces(lower).len().max(1)).product();
+        pieces.get(way / weight % pieces.len().max(1))
     }
 
     /// Whether all parts but this one have come.
     pub(super) fn completes(&self) -> bool {
-        let others = self.before().count() + self.behind().count();
+        let others = self.before(0).count() + self.behind(0).count();
         others + 1 == usize::from(self.part.total)
     }
 
-    /// Asks `pay` for as many parts as are due: all at the first one seen, none for the others, one for a retry.
+    /// Asks `pay` for as many parts as are due: all at the first one seen of a message, none for the others, one for a
+    /// retry.
     pub(super) fn pay(&self, pay: impl FnOnce(u8) -> Result<(), Refusal>) -> Result<(), Refusal> {
         match self.relation {
-            Relation::First => pay(self.part.total),
+            Relation::First | Relation::Other => pay(self.part.total),
             Relation::Further => Ok(()),
             Relation::Again => pay(1),
         }
@@ -271,9 +302,10 @@ impl<'m> Assembly<'m> {
             Entry::Occupied(_) => (0, octets),
             Entry::Vacant(_) => (1, octets + Known::octets_of(self.part.total)),
         };
-        let room =
-            self.account.has_room(references, octets, (bounds.references_per_account, bounds.memory_per_account))
-                && self.memory.held.has_room(references, octets, (bounds.references, bounds.memory));
+        let came = self.known().map_or(0, |known| known.pieces(self.part.number).len());
+        let room = self.ways * (came + 1) <= MOST_WAYS
+            && self.account.has_room(references, octets, (bounds.references_per_account, bounds.memory_per_account))
+            && self.memory.held.has_room(references, octets, (bounds.references, bounds.memory));
         if room { Ok(()) } else { Err(Full(self.account.references.load(Ordering::Relaxed) as u32)) }
     }
 
@@ -284,14 +316,14 @@ impl<'m> Assembly<'m> {
 
     /// The part goes up; `plain` octets of it are seen, and it has `named` the account's brand or not.
     pub(super) fn accept(self, message: &Submission<'_>, plain: usize, named: bool) {
-        let (number, hash) = (self.part.number, self.hash);
+        let (number, hash, is_new) = (self.part.number, self.hash, self.relation != Relation::Again);
         let (field, octets) = message.texts().next().unwrap_or((Field::ShortMessage, &[]));
         let piece = Piece { hash, number, coding: message.coding(), field, octets: octets.into(), plain };
         self.note(|known| {
             known.named |= named;
-            known.octets += piece.octets.len();
-            if let Some(slot) = known.pieces.get_mut(usize::from(number) - 1) {
-                known.octets -= slot.replace(piece).map_or(0, |before| before.octets.len());
+            if let Some(pieces) = known.pieces.get_mut(usize::from(number) - 1).filter(|_| is_new) {
+                known.octets += size_of::<Piece>() + piece.octets.len();
+                pieces.push(piece);
             }
         });
     }
@@ -334,12 +366,13 @@ impl<'m> Assembly<'m> {
         let known = entry.get_mut();
         let before = known.octets;
         change(known);
+        let whole = known.condemned.is_none() && known.let_go_of_the_whole();
         known.expires_nanos = now_nanos.saturating_add(memory.bounds.window.as_nanos() as u64);
         for held in [&memory.held, &*known.account] {
             held.add(0, known.octets);
             held.remove(0, before);
         }
-        if known.condemned.is_none() && known.pieces.iter().all(Option::is_some) {
+        if whole {
             memory.forget(&entry.remove());
         }
     }
@@ -348,16 +381,35 @@ impl<'m> Assembly<'m> {
 impl Known {
     /// What is taken before any part is stored.
     fn octets_of(total: u8) -> usize {
-        OCTETS_PER_REFERENCE + usize::from(total) * size_of::<Option<Piece>>()
+        OCTETS_PER_REFERENCE + usize::from(total) * size_of::<Vec<Piece>>()
     }
 
     fn new(account: Arc<Held>, total: u8) -> Self {
-        let pieces = std::iter::repeat_with(|| None).take(usize::from(total)).collect();
+        let pieces = std::iter::repeat_with(Vec::new).take(usize::from(total)).collect();
         Self { expires_nanos: 0, account, octets: Self::octets_of(total), pieces, condemned: None, named: false }
     }
 
-    fn piece(&self, number: u8) -> Option<&Piece> {
-        self.pieces.get(usize::from(number) - 1)?.as_ref()
+    fn pieces(&self, number: u8) -> &[Piece] {
+        self.pieces.get(usize::from(number) - 1).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// In how many ways all parts but one number's can be joined.
+    fn ways(&self, but: u8) -> usize {
+        let others = self.pieces.iter().enumerate().filter(|(index, _)| index + 1 != usize::from(but));
+        others.map(|(_, pieces)| pieces.len().max(1)).product()
+    }
+
+    /// When all parts have come, a handset has made one message of them, and those that came once are gone with it;
+    /// where there are others, it may still hold any. Whether none is left.
+    fn let_go_of_the_whole(&mut self) -> bool {
+        if self.pieces.iter().any(Vec::is_empty) {
+            return false;
+        }
+        for pieces in self.pieces.iter_mut().filter(|pieces| pieces.len() == 1) {
+            self.octets -= pieces.drain(..).map(|piece| size_of::<Piece>() + piece.octets.len()).sum::<usize>();
+        }
+        self.named = false;
+        self.pieces.iter().all(Vec::is_empty)
     }
 }
 
@@ -401,16 +453,15 @@ mod tests {
     }
 
     #[test]
-    fn sender_recipient_scheme_and_total_tell_messages_apart() {
+    fn sender_recipient_reference_and_total_tell_messages_apart() {
         let mut scene = scene(2, "");
         assert_eq!(scene.status(&part(1, 2, 1, 0)), OK);
         let text = [5, 0, 3, 1, 2, 2, 0];
-        let wide = [6, 8, 4, 0, 1, 2, 2, 0];
         let with = |text, digits: &'static [u8]| {
             let esm_class = EsmClass(EsmClass::UDHI);
             submit(SubmitSm { esm_class, short_message: text, destination: address(digits), ..message() }, &[])
         };
-        for other in [with(&text, b"32470999999"), with(&wide, b"32470123456"), part(2, 2, 2, 0)] {
+        for other in [with(&text, b"32470999999"), part(2, 2, 2, 0)] {
             assert_eq!(scene.status(&other), THROTTLED);
         }
         assert_eq!(scene.status(&part(1, 3, 2, 0)), CommandStatus::ESME_RSUBMITFAIL);

@@ -60,7 +60,7 @@ impl Recipients<'_> {
 /// A part of a multipart message (3GPP TS 23.040, 9.2.3.24.1 and .8; SMPP 3.4, 5.3.2.22 to .24).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Part {
-    /// Where the reference stands: two parts belong together only if they say it in the same way.
+    /// Where the reference stands.
     pub scheme: Scheme,
     /// What the parts of one message have in common.
     pub reference: u16,
@@ -166,6 +166,14 @@ impl<'a> Submission<'a> {
         std::iter::once((Field::ShortMessage, self.short_message))
             .chain(payloads)
             .filter(|(_, octets)| !octets.is_empty())
+    }
+
+    /// The names that handsets show in place of the numbers to call back (section 5.3.2.37), each with its own coding.
+    pub(super) fn callback_names(&self) -> impl Iterator<Item = (Coding, &'a [u8])> {
+        self.tlvs.all(TlvTag::CALLBACK_NUM_ATAG).filter_map(|value| {
+            let (coding, name) = value.split_first()?;
+            Some((Coding { data_coding: Some(DataCoding(*coding)), udhi: false }, name))
+        })
     }
 
     /// Whether it says in two ways which part it is, and not the same: an SMSC may believe either.

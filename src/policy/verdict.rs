@@ -182,6 +182,8 @@ pub enum Field {
     ShortMessage,
     /// message_payload (section 5.3.2.32).
     MessagePayload,
+    /// What callback_num_atag (section 5.3.2.37) has behind the octet of its coding.
+    CallbackNumAtag,
 }
 
 impl Field {
@@ -190,6 +192,7 @@ impl Field {
         match self {
             Self::ShortMessage => "short_message",
             Self::MessagePayload => "message_payload",
+            Self::CallbackNumAtag => "callback_num_atag",
         }
     }
 }

@@ -148,11 +148,7 @@ impl Readings {
         }
     }
 
-    fn default_alphabet(
-        &mut self,
-        alphabet: DefaultAlphabet,
-        user_data: &UserData<'_>,
-    ) -> Result<(), Undecodable> {
+    fn default_alphabet(&mut self, alphabet: DefaultAlphabet, user_data: &UserData<'_>) -> Result<(), Undecodable> {
         let text = user_data.text();
         match alphabet {
             DefaultAlphabet::Gsm => return self.gsm(user_data, false),

@@ -211,7 +211,8 @@ impl Inspector {
                     if text.1.len() > PART {
                         return Err(Evidence::Hidden("a part that is longer than any message"));
                     }
-                    self.part(message, account, assembly, text, scratch, findings)
+                    (0..assembly.ways())
+                        .try_for_each(|way| self.part(message, account, (assembly, way), text, scratch, findings))
                 }
                 _ => {
                     let mut read = Ok(());
@@ -220,7 +221,10 @@ impl Inspector {
                     }
                     read
                 }
-            }
+            }?;
+            message.callback_names().try_for_each(|(coding, name)| {
+                self.whole(message, account, (coding, Field::CallbackNumAtag, name), scratch, findings)
+            })
         })
     }
 
@@ -236,44 +240,54 @@ impl Inspector {
         let coding = message.coding();
         // A header stands in short_message if that is there; but some SMSCs look for it in the payload all the same.
         let twice = coding.udhi && field == Field::MessagePayload && !message.short_message.is_empty();
-        let mut read = |coding: Coding| {
-            let Some((segment, readings)) = readings(coding, octets, account)? else {
-                findings.binary = true;
-                return Ok(());
-            };
-            let spots = [Spot { field, part: 0, octet: 0 }];
-            let (segments, readings) = (&mut [segment], &[readings]);
-            let run = Run {
-                segments,
-                readings,
-                spots: &spots,
-                own: 0,
-                edges: Edges::WHOLE,
-                is_whole: true,
-                account,
-                source: message.source.digits,
-            };
-            self.read(run, scratch, findings)
-        };
+        let mut read = |coding| self.whole(message, account, (coding, field, octets), scratch, findings);
         if twice {
             read(Coding { udhi: false, ..coding })?;
         }
         read(coding).or_else(|unread| if twice { Ok(()) } else { Err(unread) })
     }
 
-    /// A part, read with its neighbours on either side, as far as any hit may look.
+    /// Octets that belong to no part.
+    fn whole(
+        &self,
+        message: &Submission<'_>,
+        account: &AccountFacts,
+        (coding, field, octets): (Coding, Field, &[u8]),
+        scratch: &mut Scratch,
+        findings: &mut Findings,
+    ) -> Result<(), Evidence> {
+        let Some((segment, readings)) = readings(coding, octets, account)? else {
+            findings.binary = true;
+            return Ok(());
+        };
+        let spots = [Spot { field, part: 0, octet: 0 }];
+        let (segments, readings) = (&mut [segment], &[readings]);
+        let run = Run {
+            segments,
+            readings,
+            spots: &spots,
+            own: 0,
+            edges: Edges::WHOLE,
+            is_whole: true,
+            account,
+            source: message.source.digits,
+        };
+        self.read(run, scratch, findings)
+    }
+
+    /// A part, read with its neighbours on either side, joined in one way, as far as any hit may look.
     fn part(
         &self,
         message: &Submission<'_>,
         account: &AccountFacts,
-        assembly: &Assembly<'_>,
+        (assembly, way): (&Assembly<'_>, usize),
         (field, octets): (Field, &[u8]),
         scratch: &mut Scratch,
         findings: &mut Findings,
     ) -> Result<(), Evidence> {
         let part = assembly.part();
-        let before = Neighbours::of(assembly.before(), account)?;
-        let behind = Neighbours::of(assembly.behind(), account)?;
+        let before = Neighbours::of(assembly.before(way), account)?;
+        let behind = Neighbours::of(assembly.behind(way), account)?;
         let own = match readings(message.coding(), octets, account)? {
             Some(own) => Some(own),
             None => {

@@ -15,6 +15,8 @@ const CONFIDENTIAL: Clause = Clause(26);
 /// Hits of lists in one message beyond which it is not read on. Each costs as much as hundreds of octets that are none,
 /// and no text that is meant to be read has so many.
 const MAX_HITS: usize = 256;
+/// Ways of reading parts whose codings differ. Those of one message do not.
+const MOST_WAYS: usize = 32;
 /// Clause 6: not misleading about one's nature.
 const NATURE: Clause = Clause(6);
 
@@ -39,10 +41,33 @@ pub(super) struct Run<'r, 't> {
 }
 
 impl Run<'_, '_> {
-    /// Reads every segment in the way of this number, or in its last one.
-    fn choose(&mut self, index: usize) {
-        for (segment, readings) in self.segments.iter_mut().zip(self.readings) {
-            segment.charset = readings.iter().take(index + 1).last().unwrap_or(segment.charset);
+    /// In how many ways the segments may be read: those that may be read alike are.
+    fn ways(&self) -> usize {
+        let distinct = self.readings.iter().enumerate().filter(|(index, _)| self.first_alike(*index) == *index);
+        distinct.map(|(_, readings)| readings.iter().count()).product()
+    }
+
+    /// The first segment that may be read as this one may be.
+    fn first_alike(&self, index: usize) -> usize {
+        let own = self.readings.get(index);
+        self.readings.iter().position(|readings| Some(readings) == own).unwrap_or(index)
+    }
+
+    /// Reads every segment in the way of this number.
+    fn choose(&mut self, mut way: usize) {
+        for (index, readings) in self.readings.iter().enumerate() {
+            let first = self.first_alike(index);
+            let charset = if first < index {
+                self.segments.get(first).map(|segment| segment.charset)
+            } else {
+                let count = readings.iter().count().max(1);
+                let charset = readings.iter().nth(way % count);
+                way /= count;
+                charset
+            };
+            if let (Some(segment), Some(charset)) = (self.segments.get_mut(index), charset) {
+                segment.charset = charset;
+            }
         }
     }
 
@@ -80,7 +105,10 @@ impl Inspector {
         findings: &mut Findings,
     ) -> Result<(), Evidence> {
         let Scratch { decoder, normaliser, search } = scratch;
-        let ways = run.readings.iter().map(|readings| readings.iter().count()).max().unwrap_or(0);
+        let ways = run.ways();
+        if ways > MOST_WAYS {
+            return Err(Evidence::Hidden("parts that may be read in too many ways"));
+        }
         let (mut failed, mut read) = (None, false);
         for index in 0..ways {
             run.choose(index);

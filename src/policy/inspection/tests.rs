@@ -347,3 +347,104 @@ fn two_recipients_of_one_text_are_refused_together() {
     let outcome = scene.standing.snapshot.policy().clear(frame, &scene.standing, scene.now, &mut Vec::new());
     assert!(matches!(outcome, Outcome::Rejected(_)), "{outcome:?}");
 }
+
+#[test]
+fn every_way_of_joining_parts_is_judged() {
+    let part = |number: usize, text: &[u8], reference| parts(&[text, text], 0, reference).swap_remove(number - 1);
+    // Which of two first parts a handset takes, nobody knows.
+    for firsts in [[&b"We zor"[..], b"hello"], [b"hello", b"We zor"]] {
+        let mut scene = scene();
+        assert_eq!(firsts.map(|text| scene.status(&part(1, text, 3))), [CommandStatus::ESME_ROK; 2]);
+        let Evidence::Entry { span, .. } = rejection(&mut scene, &part(2, b"ble all of you", 3)).unwrap().evidence
+        else {
+            panic!("no entry");
+        };
+        assert_eq!((span.from.octet, span.to.octet), (9, 20));
+    }
+    // The one that is left when a message of the others is whole counts on.
+    let mut scene = scene();
+    for pdu in [part(1, b"hello", 3), part(1, b"We zor", 3), part(2, b" dear", 3)] {
+        assert_eq!(scene.clear(&pdu), Ok(()));
+    }
+    assert!(rejection(&mut scene, &part(2, b"ble all of you", 3)).is_some());
+    // Those that come to no end have one.
+    let statuses: Vec<_> = (0..12).map(|text| scene.status(&part(1, &[b'a' + text], 4))).collect();
+    let full = statuses.iter().position(|status| *status == CommandStatus::ESME_RMSGQFUL);
+    assert_eq!(full, Some(8));
+    // A retry of one of them is no new way.
+    assert_eq!(scene.status(&part(1, b"a", 4)), CommandStatus::ESME_ROK);
+}
+
+#[test]
+fn one_reference_has_three_forms() {
+    let esm_class = EsmClass(EsmClass::UDHI);
+    let header = |text: &[u8]| submit(SubmitSm { esm_class, short_message: text, ..message() }, &[]);
+    let sar = |reference: &[u8], number: u8, text: &[u8]| {
+        let parameters: [(TlvTag, &[u8]); 3] = [
+            (TlvTag::SAR_MSG_REF_NUM, reference),
+            (TlvTag::SAR_TOTAL_SEGMENTS, &[2]),
+            (TlvTag::SAR_SEGMENT_SEQNUM, &[number]),
+        ];
+        submit(SubmitSm { short_message: text, ..message() }, &parameters)
+    };
+    let first = [
+        header(b"\x05\0\x03\x09\x02\x01I say zorb"),
+        header(b"\x06\x08\x04\x01\x09\x02\x01I say zorb"),
+        sar(&[0, 9], 1, b"I say zorb"),
+        sar(&[7, 9], 1, b"I say zorb"),
+    ];
+    let last = [
+        header(b"\x05\0\x03\x09\x02\x02le you"),
+        header(b"\x06\x08\x04\x03\x09\x02\x02le you"),
+        sar(&[2, 9], 2, b"le you"),
+    ];
+    for first in &first {
+        for last in &last {
+            let mut scene = scene();
+            assert_eq!(scene.clear(first), Ok(()));
+            assert!(rejection(&mut scene, last).is_some());
+        }
+    }
+}
+
+#[test]
+fn parts_are_read_in_every_way_together() {
+    // The first may be read in four ways, the last in two: as packed septets it says something else.
+    let esm_class = EsmClass(EsmClass::UDHI);
+    let first = [&b"\x05\0\x03\x09\x02\x01\xE9t\xE9 zorb"[..]].concat();
+    let last = [&b"\x05\0\x03\x09\x02\x02"[..], b"le you"].concat();
+    for coding in [0, 0x10, 0xF0] {
+        let mut scene = scene();
+        let one = |data_coding, text: &[u8]| {
+            submit(SubmitSm { esm_class, data_coding, short_message: text, ..message() }, &[])
+        };
+        assert_eq!(scene.clear(&one(DataCoding(0), &first)), Ok(()));
+        assert!(rejection(&mut scene, &one(DataCoding(coding), &last)).is_some(), "{coding:#x}");
+    }
+}
+
+#[test]
+fn the_name_of_a_number_to_call_back_is_text() {
+    let mut scene = scene();
+    let name = |value: &[u8]| submit(message(), &[(TlvTag::CALLBACK_NUM_ATAG, value)]);
+    assert_eq!(scene.clear(&name(b"\0The shop")), Ok(()));
+    assert_eq!(scene.clear(&name(b"")), Ok(()));
+    assert!(rejection(&mut scene, &name(b"\0flummox")).is_some());
+    assert!(rejection(&mut scene, &name(&[&[8][..], &ucs2("flummox")].concat())).is_some());
+}
+
+#[test]
+fn what_would_take_too_long_is_refused() {
+    let mut scene = scene();
+    let payload =
+        |octets: &[u8]| submit(SubmitSm { short_message: b"", ..message() }, &[(TlvTag::MESSAGE_PAYLOAD, octets)]);
+    for (octets, evidence) in [
+        (b"flummox ".repeat(300), Evidence::Hidden("a text made of what is looked for")),
+        (b"see ab.co ".repeat(300), Evidence::Hidden("more links than any message has")),
+        (b"fr\xE9e ".repeat(1000), Evidence::Undecodable(crate::text::Undecodable::NotASeptet)),
+    ] {
+        assert_eq!(rejection(&mut scene, &payload(&octets)).map(|refused| refused.evidence), Some(evidence));
+    }
+    assert_eq!(scene.clear(&payload(&b"see ab.co ".repeat(200))), Ok(()));
+    assert_eq!(scene.clear(&payload(&b"fr\xE9e ".repeat(800))), Ok(()));
+}

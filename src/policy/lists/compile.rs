@@ -13,8 +13,8 @@ use super::common::frequency;
 use super::format::{Entry, List};
 use super::pattern::{self, Element, Word};
 use super::program::{
-    ACCEPT, Anchor, Judgement, Meets, NOBODYS, Need, Node, NodeIndex, Pattern, Phrase, PhraseSet, Program, Step, Symbol,
-    Unless, bit,
+    ACCEPT, Anchor, Judgement, Meets, NOBODYS, Need, Node, NodeIndex, Pattern, Phrase, PhraseSet, Program, Step,
+    Symbol, Unless, bit,
 };
 use super::vocabulary::{Vocabulary, WordIndex};
 
