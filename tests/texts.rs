@@ -37,7 +37,7 @@ impl Judge {
             ));
         }
         let config = Config::parse(&text, "texts.toml", Path::new("/")).unwrap_or_else(|faults| panic!("{faults}"));
-        let snapshot = Arc::new(Snapshot::new(config, None).unwrap_or_else(|faults| panic!("{faults}")));
+        let snapshot = Arc::new(Snapshot::new(config).unwrap_or_else(|faults| panic!("{faults}")));
         let account = snapshot.account(b"shop").unwrap().clone();
         Self { standing: Standing { snapshot, account, limiter: None } }
     }

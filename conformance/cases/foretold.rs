@@ -20,8 +20,8 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn lay(case: &Case) -> Result<Self, String> {
         let config = stage::configure(case, "simulator", Path::new("/nowhere"))?;
-        let snapshot = Snapshot::new(config, None).map_err(|faults| faults.to_string())?;
-        let snapshot = Arc::new(snapshot.with_contacts(stage::contacts(&case.facts)));
+        let snapshot = Snapshot::knowing(config, stage::known(&case.facts)).map_err(|faults| faults.to_string())?;
+        let snapshot = Arc::new(snapshot);
         let unix_millis = jiff::Timestamp::now().as_millisecond();
         Ok(Self { snapshot, now: Now { monotonic_nanos: 1_000_000_000, unix_millis } })
     }

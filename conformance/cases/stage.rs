@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use smppolicy::config::{Config, Facts};
 use smppolicy::pdu::{CommandId, CommandStatus, Destination, Frame, SubmitMulti, SubmitMultiResp};
-use smppolicy::policy::KnownContacts;
+use smppolicy::policy::DeclaredFacts;
 use smppolicy::relay::Relay;
 use tempfile::TempDir;
 use toml::Table;
@@ -35,9 +35,9 @@ pub(crate) fn configure(case: &Case, upstream: &str, folder: &Path) -> Result<Co
     config.map_err(|faults| format!("{}: config: {faults}", case.place))
 }
 
-/// The contacts that a case's facts name.
-pub(crate) fn contacts(facts: &Facts) -> Arc<KnownContacts> {
-    Arc::new(KnownContacts::new("shop", facts.contacts.iter().cloned()))
+/// What a case takes as known of its account.
+pub(crate) fn known(facts: &Facts) -> Arc<DeclaredFacts> {
+    Arc::new(DeclaredFacts::new("shop", facts.clone()))
 }
 
 /// See the module.
@@ -67,7 +67,7 @@ impl Stage {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let serving = Smsc::listen().await.serve();
         let config = configure(case, &serving.address.to_string(), folder.path())?;
-        let relay = Relay::start_knowing(config, contacts(&case.facts)).await.map_err(|fault| fault.to_string())?;
+        let relay = Relay::start_knowing(config, known(&case.facts)).await.map_err(|fault| fault.to_string())?;
         Ok(Self { relay, serving, folder, links: HashMap::new(), sequence: 1, arrived: 0, remembered: Vec::new() })
     }
 

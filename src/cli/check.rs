@@ -15,7 +15,7 @@ const MAX_NAMES: usize = 20;
 pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
     let summary = Summary(&config).to_string();
-    let lists = Snapshot::new(config, None)?.policy().entries_in_lists();
+    let lists = Snapshot::new(config)?.policy().entries_in_lists();
     write!(std::io::stdout(), "{} is in order\n{summary}  lists      {lists} entries\n", path.display())?;
     Ok(Exit::Done)
 }

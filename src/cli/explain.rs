@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use super::{Exit, Failure};
 use crate::config::{self, Config, Facts, UnknownAccount};
 use crate::pdu::{CommandStatus, Frame, Malformed};
-use crate::policy::{AccountFacts, Explanation, Foretold, KnownContacts, Limiter, Now, Rejection, Snapshot, Standing};
+use crate::policy::{AccountFacts, DeclaredFacts, Explanation, Foretold, Limiter, Now, Rejection, Snapshot, Standing};
 
 /// Only differences of this clock mean something, and nothing has been sent before this message.
 const MONOTONIC_NANOS: u64 = 1_000_000_000;
@@ -90,12 +90,12 @@ pub(super) fn explain(config: &Path, arguments: &ExplainArguments) -> Result<Exi
     let config = Config::load(config)?;
     check_account(&config, &arguments.account)?;
     let facts = arguments.facts.as_deref().map(Facts::load).transpose()?.unwrap_or_default();
-    let snapshot = Snapshot::new(config, None)?;
+    let declared = Arc::new(DeclaredFacts::new(&arguments.account, facts));
+    let snapshot = Snapshot::knowing(config, declared)?;
     let account = snapshot.account(arguments.account.as_bytes()).cloned();
     let account = account.ok_or_else(|| Failure::Input("there is no such account".to_owned()))?;
-    let contacts = KnownContacts::new(account.system_id(), facts.contacts);
     let limiter = account.declared().bind_rate.map(Limiter::new);
-    let standing = Standing { snapshot: Arc::new(snapshot.with_contacts(Arc::new(contacts))), account, limiter };
+    let standing = Standing { snapshot: Arc::new(snapshot), account, limiter };
 
     let octets = match &arguments.pdu {
         Some(hexadecimal) => message::from_hexadecimal(hexadecimal)?,

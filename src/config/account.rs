@@ -5,7 +5,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use super::reader::{Table, list, nearest};
-use super::{Account, AccountState, RateLimit, Sender, SenderKind, Upstream, value};
+use super::{Account, AccountState, Campaign, Purpose, RateLimit, Sender, SenderKind, Upstream, value};
 use crate::text::DefaultAlphabet;
 
 /// SMPP 3.4 section 4.1: 16 octets with the NUL.
@@ -41,7 +41,6 @@ fn unique(table: &Table<'_>, key: &str, name: String, first: &mut HashMap<String
 }
 
 fn account(table: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>, client_ca: bool) -> Account {
-    const STATES: &[(&str, AccountState)] = &[("active", AccountState::Active), ("blocked", AccountState::Blocked)];
     const ALPHABETS: &[(&str, DefaultAlphabet)] =
         &[("gsm", DefaultAlphabet::Gsm), ("latin1", DefaultAlphabet::Latin1), ("ascii", DefaultAlphabet::Ascii)];
     let no = |table: &mut Table<'_>, key| table.or(key, false, value::boolean);
@@ -71,7 +70,22 @@ fn account(table: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>, client
         rate: table.table("rate").map(rate_limit),
         bind_rate: table.table("bind_rate").map(rate_limit),
         senders: senders(table),
+        campaigns: campaigns(table),
+        default_purpose: table.optional("default_purpose", value::choice(PURPOSES)),
     };
+    for campaign in &account.campaigns {
+        for name in &campaign.senders {
+            let known = || account.senders.iter().map(|sender| sender.id.as_str());
+            if !known().any(|known| known.eq_ignore_ascii_case(name)) {
+                let help = match nearest(name, known()) {
+                    Some(known) => format!("did you mean {known:?}?"),
+                    None => "add it as [[account.sender]]".to_owned(),
+                };
+                let message = format!("has a campaign {:?} of a sender that is not declared ({name:?})", campaign.name);
+                table.dangling("campaign", message, help);
+            }
+        }
+    }
     if account.client_certificate.is_some() && !client_ca {
         let help = "add client_ca to [listen.tls], or remove it";
         table.fault("client_certificate", "is asked for, but no ESME is asked for a certificate", help);
@@ -148,6 +162,50 @@ fn sender(table: &mut Table<'_>) -> Sender {
         table.fault("on_behalf_of", "is given without authorisation", help);
     }
     sender
+}
+
+/// The states of an account, by name.
+pub(super) const STATES: &[(&str, AccountState)] = &[
+    ("active", AccountState::Active),
+    ("held", AccountState::Held),
+    ("blocked", AccountState::Blocked),
+    ("deactivated", AccountState::Deactivated),
+];
+
+/// What messages may be for, by name.
+pub(super) const PURPOSES: &[(&str, Purpose)] = &[
+    ("otp", Purpose::Otp),
+    ("transactional", Purpose::Transactional),
+    ("alert", Purpose::Alert),
+    ("marketing", Purpose::Marketing),
+    ("p2p", Purpose::P2p),
+];
+
+/// SMPP 3.4 section 5.2.11: 6 octets with the NUL.
+const MAX_SERVICE_TYPE: usize = 5;
+
+fn campaigns(account: &mut Table<'_>) -> Vec<Campaign> {
+    let mut first = HashMap::new();
+    let tables = account.tables("campaign");
+    tables
+        .into_iter()
+        .map(|mut table| {
+            let campaign = Campaign {
+                name: table.required("name", "add what records call it", value::string).unwrap_or_default(),
+                purpose: table
+                    .required("purpose", "add what its messages are for", value::choice(PURPOSES))
+                    .unwrap_or(Purpose::Marketing),
+                senders: table.list("senders", value::string),
+                service_type: table.optional("service_type", value::octets(1..=MAX_SERVICE_TYPE)),
+                samples: table.list("samples", value::string),
+            };
+            if campaign.senders.is_empty() && campaign.service_type.is_none() {
+                table.missing("senders", "a campaign is known by its senders or its service_type");
+            }
+            unique(&table, "name", campaign.name.clone(), &mut first);
+            campaign
+        })
+        .collect()
 }
 
 /// Characters of the GSM 03.38 basic table beyond ASCII letters and digits, without its line breaks and escape.

@@ -4,16 +4,72 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+use super::account::{PURPOSES, STATES};
 use super::fault::Faults;
 use super::load::read_text;
 use super::reader::{Document, Table};
-use super::value;
+use super::{AccountState, Purpose, value};
+use crate::policy::Msisdn;
 
 /// Facts about one account.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// Numbers that the account has been in contact with, in international form without `+`.
-    pub contacts: Vec<String>,
+    /// Its state, if worse than what the configuration declares.
+    pub state: AccountState,
+    /// Whether new opt-outs cannot be kept.
+    pub incomplete: bool,
+    /// Numbers that have written to the account.
+    pub contacts: Vec<Msisdn>,
+    /// Consents to its messages.
+    pub consents: Vec<KnownConsent>,
+    /// Opt-outs from its messages, or from everybody's.
+    pub opt_outs: Vec<KnownOptOut>,
+    /// Numbers in do-not-disturb registries.
+    pub listed: Vec<KnownListing>,
+}
+
+/// `[[consent]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownConsent {
+    /// Whose.
+    pub msisdn: Msisdn,
+    /// The sender ID or brand; none: all the account's senders.
+    pub sender: Option<String>,
+    /// What messages may be for.
+    pub purpose: Purpose,
+    /// When it ends, in milliseconds since 1970.
+    pub expires: Option<i64>,
+}
+
+/// `[[opt_out]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownOptOut {
+    /// Whose.
+    pub msisdn: Msisdn,
+    /// The sender ID or brand; none: all the account's senders.
+    pub sender: Option<String>,
+    /// Whether it is from all accounts.
+    pub everybody: bool,
+}
+
+/// `[[listed]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownListing {
+    /// Who is in the registry.
+    pub msisdn: Msisdn,
+    /// Its name.
+    pub registry: String,
+    /// Of which day it is, in days since 1970-01-01.
+    pub as_of: i32,
+    /// Whether it is too old to be asked.
+    pub stale: bool,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        let (contacts, consents, opt_outs, listed) = Default::default();
+        Self { state: AccountState::Active, incomplete: false, contacts, consents, opt_outs, listed }
+    }
 }
 
 impl Facts {
@@ -43,8 +99,39 @@ impl Facts {
 }
 
 fn facts(mut root: Table<'_>) -> Facts {
-    let contact = |mut table: Table<'_>| table.required("msisdn", "add the recipient's number", value::msisdn);
-    Facts { contacts: root.tables("contact").into_iter().filter_map(contact).collect() }
+    let whose = |table: &mut Table<'_>| table.required("msisdn", "add the recipient's number", value::msisdn);
+    let day = |date: jiff::civil::Date| {
+        let epoch = jiff::civil::date(1970, 1, 1);
+        date.since((jiff::Unit::Day, epoch)).map_or(0, |span| span.get_days())
+    };
+    let consent = |mut table: Table<'_>| {
+        let msisdn = whose(&mut table);
+        let sender = table.optional("sender", value::string);
+        let purpose = table.or("purpose", Purpose::Marketing, value::choice(PURPOSES));
+        let expires = table.optional("expires", value::date).map(|date| i64::from(day(date)) * 86_400_000);
+        Some(KnownConsent { msisdn: msisdn?, sender, purpose, expires })
+    };
+    let opt_out = |mut table: Table<'_>| {
+        let msisdn = whose(&mut table);
+        let sender = table.optional("sender", value::string);
+        let everybody = table.or("everybody", false, value::boolean);
+        Some(KnownOptOut { msisdn: msisdn?, sender, everybody })
+    };
+    let listed = |mut table: Table<'_>| {
+        let msisdn = whose(&mut table);
+        let registry = table.required("registry", "add the registry's name", value::string);
+        let as_of = table.optional("as_of", value::date).map_or(0, day);
+        let stale = table.or("stale", false, value::boolean);
+        Some(KnownListing { msisdn: msisdn?, registry: registry?, as_of, stale })
+    };
+    Facts {
+        state: root.or("state", AccountState::Active, value::choice(STATES)),
+        incomplete: root.or("incomplete", false, value::boolean),
+        contacts: root.tables("contact").into_iter().filter_map(|mut table| whose(&mut table)).collect(),
+        consents: root.tables("consent").into_iter().filter_map(consent).collect(),
+        opt_outs: root.tables("opt_out").into_iter().filter_map(opt_out).collect(),
+        listed: root.tables("listed").into_iter().filter_map(listed).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -54,8 +141,8 @@ mod tests {
     #[test]
     fn contacts_are_numbers_in_one_form() {
         let text = "[[contact]]\nmsisdn = '32470123456'\n[[contact]]\nmsisdn = '+32 470 65 43 21'";
-        let contacts = ["32470123456", "32470654321"].map(str::to_owned).to_vec();
-        assert_eq!(Facts::parse(text, "facts.toml").unwrap(), Facts { contacts });
+        let contacts = [32_470_123_456, 32_470_654_321].map(|number| Msisdn::from_value(number).unwrap()).to_vec();
+        assert_eq!(Facts::parse(text, "facts.toml").unwrap(), Facts { contacts, ..Facts::default() });
         assert_eq!(Facts::parse("", "facts.toml").unwrap(), Facts::default());
     }
 
@@ -66,7 +153,7 @@ mod tests {
                         \"32470123456\"\n\
                         facts.toml:3:1: contact[1].msisdn: is missing; add the recipient's number\n\
                         facts.toml:4:1: contact[1].msidsn: unknown key; did you mean \"msisdn\"?\n\
-                        facts.toml:5:3: optout: unknown key; expected one of contact";
+                        facts.toml:5:3: optout: unknown key; did you mean \"opt_out\"?";
         assert_eq!(Facts::parse(text, "facts.toml").unwrap_err().to_string(), expected);
     }
 }

@@ -26,7 +26,7 @@ use secrecy::SecretString;
 
 use crate::text::DefaultAlphabet;
 
-pub use facts::Facts;
+pub use facts::{Facts, KnownConsent, KnownListing, KnownOptOut};
 pub use fault::{Fault, Faults, Position};
 pub use rule::{
     Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, RuleName, RuleSettings, Score, Texts, Treatment,
@@ -270,15 +270,53 @@ pub struct Account {
     pub bind_rate: Option<RateLimit>,
     /// Sender IDs it may use.
     pub senders: Vec<Sender>,
+    /// What it sends, and for what.
+    pub campaigns: Vec<Campaign>,
+    /// What messages of no campaign are for.
+    pub default_purpose: Option<Purpose>,
 }
 
-/// Whether an account may bind and send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether an account may bind and send; each state is worse for it than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccountState {
     /// It may.
     Active,
-    /// Binds are refused, live ones too and then unbound.
+    /// Its offers are refused (clause 18).
+    Held,
+    /// Binds are refused, live ones too and then unbound (clause 18).
     Blocked,
+    /// The same, for good: what it has paid for is refunded (clauses 16, 17).
+    Deactivated,
+}
+
+impl AccountState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Held, Self::Blocked, Self::Deactivated];
+
+    /// The name in the configuration and in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Held => "held",
+            Self::Blocked => "blocked",
+            Self::Deactivated => "deactivated",
+        }
+    }
+}
+
+/// `[[account.campaign]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Campaign {
+    /// What records call it.
+    pub name: String,
+    /// What its messages are for.
+    pub purpose: Purpose,
+    /// The sender IDs that it uses; none: any of the account's, with its service_type.
+    pub senders: Vec<String>,
+    /// The service_type by which its messages are known.
+    pub service_type: Option<String>,
+    /// What its messages look like.
+    pub samples: Vec<String>,
 }
 
 /// Messages (parts and destinations counted singly) a second, with what may come at once.

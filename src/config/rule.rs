@@ -9,6 +9,10 @@ pub enum RuleName {
     Account,
     /// Ownership and form of the sender ID.
     Sender,
+    /// Opt-outs and do-not-disturb registries.
+    Suppression,
+    /// Documented consent to offers.
+    Consent,
     /// Whose brand the text names.
     Brand,
     /// Pictures, WAP push and other content that is not text.
@@ -25,14 +29,26 @@ pub enum RuleName {
 
 impl RuleName {
     /// Every rule, in the order they run.
-    pub const ORDER: [Self; 8] =
-        [Self::Account, Self::Sender, Self::Brand, Self::Media, Self::Fraud, Self::Content, Self::Health, Self::Rate];
+    pub const ORDER: [Self; 10] = [
+        Self::Account,
+        Self::Sender,
+        Self::Suppression,
+        Self::Consent,
+        Self::Brand,
+        Self::Media,
+        Self::Fraud,
+        Self::Content,
+        Self::Health,
+        Self::Rate,
+    ];
 
     /// The name in the configuration, in records and in metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Sender => "sender",
+            Self::Suppression => "suppression",
+            Self::Consent => "consent",
             Self::Brand => "brand",
             Self::Media => "media",
             Self::Fraud => "fraud",

@@ -15,6 +15,7 @@ use toml::de::DeValue;
 use super::UpstreamAddress;
 use super::reader::nearest;
 use crate::pdu::CommandStatus;
+use crate::policy::Msisdn;
 
 /// Characters of a value that a message shows.
 const MAX_SHOWN: usize = 40;
@@ -266,12 +267,8 @@ pub(super) fn language(value: &DeValue<'_>) -> Read<String> {
 }
 
 /// A subscriber's number; spaces in it and a `+` before it are left out.
-pub(super) fn msisdn(value: &DeValue<'_>) -> Read<String> {
-    parsed(value, r#"an international number such as "32470123456""#, |text| {
-        let digits: String = text.trim().trim_start_matches('+').chars().filter(|c| *c != ' ').collect();
-        let fits = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        (fits && !digits.starts_with('0')).then_some(digits)
-    })
+pub(super) fn msisdn(value: &DeValue<'_>) -> Read<Msisdn> {
+    parsed(value, r#"an international number such as "32470123456""#, |text| Msisdn::parse(text).ok())
 }
 
 /// A registered domain.

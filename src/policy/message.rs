@@ -13,6 +13,8 @@ pub struct Submission<'a> {
     pub operation: CommandId,
     /// Its sequence number.
     pub sequence_number: SequenceNumber,
+    /// The application service; empty where the operation has none.
+    pub service_type: &'a [u8],
     /// The sender.
     pub source: Address<'a>,
     /// To whom.
@@ -101,6 +103,7 @@ impl<'a> Submission<'a> {
         Ok(Self {
             operation: frame.command_id(),
             sequence_number: frame.sequence_number(),
+            service_type: pdu.service_type,
             source: pdu.source,
             recipients: Recipients::One(pdu.destination),
             esm_class: pdu.esm_class,
@@ -117,6 +120,7 @@ impl<'a> Submission<'a> {
         Ok(Self {
             operation: frame.command_id(),
             sequence_number: frame.sequence_number(),
+            service_type: pdu.service_type,
             source: pdu.source,
             recipients: Recipients::Many(pdu.destinations),
             esm_class: pdu.esm_class,
@@ -133,6 +137,7 @@ impl<'a> Submission<'a> {
         Ok(Self {
             operation: frame.command_id(),
             sequence_number: frame.sequence_number(),
+            service_type: pdu.service_type,
             source: pdu.source,
             recipients: Recipients::One(pdu.destination),
             esm_class: pdu.esm_class,
@@ -149,6 +154,7 @@ impl<'a> Submission<'a> {
         Ok(Self {
             operation: frame.command_id(),
             sequence_number: frame.sequence_number(),
+            service_type: &[],
             source: pdu.source,
             recipients: Recipients::None,
             esm_class: EsmClass(0),

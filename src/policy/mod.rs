@@ -8,9 +8,9 @@ pub mod brands;
 pub mod clauses;
 mod cleared;
 mod concatenation;
-mod contact;
 mod explain;
 mod expressions;
+mod facts;
 mod inspection;
 mod limiter;
 pub mod lists;
@@ -29,16 +29,16 @@ mod tests;
 
 pub use cleared::{Cleared, Rewritten};
 pub use concatenation::Concatenation;
-pub use contact::{Contacts, KnownContacts, NoContacts};
 pub use explain::{Explanation, Foretold, Opinion, Says};
+pub use facts::{DeclaredFacts, DurableFacts, Listing, LiveState, NoFacts, Scope};
 pub use limiter::Limiter;
 pub use message::{Part, Recipients, Submission};
 pub use msisdn::{Msisdn, NoMsisdn};
 pub use octets::Octets;
-pub use snapshot::{AccountFacts, ListFaults, SenderFacts, SenderKey, Snapshot};
+pub use snapshot::{AccountFacts, CampaignFacts, ListFaults, Scopes, SenderFacts, SenderKey, Snapshot};
 pub use verdict::{Clause, Evidence, Field, Refusal, Rejection, Span, Spot, Verdict};
 
-use crate::config::{self, Faults, Mode, RuleName};
+use crate::config::{self, Faults, Mode, Purpose, RuleName};
 use concatenation::{Assembly, Full};
 use inspection::{Findings, Inspector};
 
@@ -78,8 +78,12 @@ struct Context<'a> {
     assembly: Option<&'a Assembly<'a>>,
     /// What its texts show, once they have been read.
     findings: Findings,
-    /// Who has been in contact with whom.
-    contacts: &'a dyn Contacts,
+    /// The campaign that it belongs to, if it is a declared one.
+    campaign: Option<&'a CampaignFacts>,
+    /// Where consents to it and opt-outs from it are found.
+    scopes: &'a Scopes,
+    /// Who has consented, opted out, written.
+    facts: &'a dyn DurableFacts,
     /// Recipients that no rule has refused.
     recipients: u32,
     /// When.
@@ -90,17 +94,31 @@ impl<'a> Context<'a> {
     /// A message of a bind in this standing, nothing of which has been read or refused.
     fn new(message: &'a Submission<'a>, standing: &'a Standing, assembly: Option<&'a Assembly<'a>>, now: Now) -> Self {
         let account = &*standing.account;
+        let sender = account.sender(&message.source);
         Self {
             message,
             account,
-            sender: account.sender(&message.source),
+            sender,
+            campaign: account.campaign(message.service_type, &message.source),
+            scopes: sender.map_or(account.scopes(), SenderFacts::scopes),
             bind_limiter: standing.limiter.as_ref(),
             assembly,
             findings: Findings::default(),
-            contacts: standing.snapshot.contacts(),
+            facts: standing.snapshot.facts(),
             recipients: message.recipients.len(),
             now,
         }
+    }
+
+    /// What the message is for; none if neither a campaign nor the account says so.
+    #[inline]
+    fn purpose(&self) -> Option<Purpose> {
+        self.campaign.map(CampaignFacts::purpose).or(self.account.declared().default_purpose)
+    }
+
+    #[inline]
+    fn is_marketing(&self) -> bool {
+        self.purpose() == Some(Purpose::Marketing)
     }
 }
 

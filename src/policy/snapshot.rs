@@ -6,9 +6,10 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::concatenation::Held;
+use super::facts::{DurableFacts, LiveState, NoFacts, Scope};
 use super::inspection;
-use super::{Concatenation, Contacts, Evidence, Limiter, NoContacts, Policy};
-use crate::config::{self, AccountState, Config, Faults, SenderKind, UnknownAccount};
+use super::{Concatenation, Evidence, Limiter, Policy};
+use crate::config::{self, AccountState, Config, Faults, Purpose, UnknownAccount};
 use crate::pdu::Address;
 
 /// Every fault of the lists that the configuration names, by file.
@@ -32,37 +33,56 @@ pub struct Snapshot {
     accounts: HashMap<String, Arc<AccountFacts>, RandomState>,
     unknown: Option<Arc<AccountFacts>>,
     concatenation: Arc<Concatenation>,
-    contacts: Arc<dyn Contacts>,
+    facts: Arc<dyn DurableFacts>,
 }
 
 impl Snapshot {
-    /// The facts of `config`. Limits that stay as they were in `previous` keep what was taken from them.
+    /// What `config` declares, beside no durable facts.
     ///
     /// # Errors
     /// Every fault of the operator's lists.
-    pub fn new(config: Config, previous: Option<&Self>) -> Result<Self, ListFaults> {
+    pub fn new(config: Config) -> Result<Self, ListFaults> {
+        Self::knowing(config, Arc::new(NoFacts))
+    }
+
+    /// What `config` declares, beside these durable facts.
+    ///
+    /// # Errors
+    /// Every fault of the operator's lists.
+    pub fn knowing(config: Config, facts: Arc<dyn DurableFacts>) -> Result<Self, ListFaults> {
+        let concatenation = Arc::new(Concatenation::new(config.concatenation));
+        Self::of(config, None, facts, concatenation)
+    }
+
+    /// What `config` declares in place of what is in force. Limits that stay as they were keep what was taken from them.
+    ///
+    /// # Errors
+    /// Every fault of the operator's lists.
+    pub fn reloaded(&self, config: Config) -> Result<Self, ListFaults> {
+        Self::of(config, Some(self), self.facts.clone(), self.concatenation.clone())
+    }
+
+    fn of(
+        config: Config,
+        previous: Option<&Self>,
+        facts: Arc<dyn DurableFacts>,
+        concatenation: Arc<Concatenation>,
+    ) -> Result<Self, ListFaults> {
         let policy = Policy::new(&config.rules, &config.texts, &config.accounts).map_err(ListFaults)?;
         let accounts: HashMap<_, _, RandomState> = config
             .accounts
             .into_iter()
             .map(|declared| {
                 let before = previous.and_then(|snapshot| snapshot.accounts.get(&declared.system_id));
-                (declared.system_id.clone(), Arc::new(AccountFacts::new(declared, before.map(|before| &**before))))
+                let system_id = declared.system_id.clone();
+                (system_id, Arc::new(AccountFacts::new(declared, before.map(|before| &**before), &*facts)))
             })
             .collect();
         let unknown = match &config.unknown {
             UnknownAccount::Reject => None,
             UnknownAccount::TreatAs(system_id) => accounts.get(system_id).cloned(),
         };
-        let concatenation = match previous {
-            Some(previous) => previous.concatenation.clone(),
-            None => Arc::new(Concatenation::new(config.concatenation)),
-        };
-        let contacts: Arc<dyn Contacts> = match previous {
-            Some(previous) => previous.contacts.clone(),
-            None => Arc::new(NoContacts),
-        };
-        Ok(Self { version: config.version, policy, accounts, unknown, concatenation, contacts })
+        Ok(Self { version: config.version, policy, accounts, unknown, concatenation, facts })
     }
 
     /// Names the configuration that these facts come from.
@@ -81,15 +101,9 @@ impl Snapshot {
         known.or(self.unknown.as_ref())
     }
 
-    /// Who has been in contact with whom.
-    pub fn contacts(&self) -> &dyn Contacts {
-        &*self.contacts
-    }
-
-    /// The same facts, with other knowledge of contacts.
-    #[must_use]
-    pub fn with_contacts(self, contacts: Arc<dyn Contacts>) -> Self {
-        Self { contacts, ..self }
+    /// Who has consented, opted out, written.
+    pub fn facts(&self) -> &dyn DurableFacts {
+        &*self.facts
     }
 
     /// Memory of multipart messages; it outlives a reload.
@@ -103,24 +117,30 @@ impl Snapshot {
 pub struct AccountFacts {
     declared: config::Account,
     senders: HashMap<SenderKey, SenderFacts, RandomState>,
+    campaigns: Vec<CampaignFacts>,
+    scopes: Scopes,
+    state: LiveState,
     limiter: Option<Limiter>,
     held: Arc<Held>,
 }
 
 impl AccountFacts {
-    fn new(mut declared: config::Account, previous: Option<&Self>) -> Self {
+    fn new(mut declared: config::Account, previous: Option<&Self>, facts: &dyn DurableFacts) -> Self {
         let senders = std::mem::take(&mut declared.senders)
             .into_iter()
             .filter_map(|sender| {
-                let key = SenderKey::declared(&sender)?;
+                let key = SenderKey::declared(&sender.id)?;
                 let before = previous.and_then(|account| account.senders.get(&key)?.limiter.as_ref());
-                Some((key, SenderFacts::new(&sender, &declared.brands, before)))
+                Some((key, SenderFacts::new(&sender, &declared, before, facts)))
             })
             .collect();
         let before = previous.and_then(|account| account.limiter.as_ref());
         let limiter = declared.rate.map(|limit| Limiter::reuse_or_new(before, limit));
         let held = previous.map(|account| account.held.clone()).unwrap_or_default();
-        Self { declared, senders, limiter, held }
+        let campaigns = std::mem::take(&mut declared.campaigns).into_iter().map(CampaignFacts::new).collect();
+        let scopes = Scopes::new(&declared.system_id, None, &declared.brands, facts);
+        let state = facts.state(&declared.system_id);
+        Self { declared, senders, campaigns, scopes, state, limiter, held }
     }
 
     /// What its binds call themselves.
@@ -128,9 +148,41 @@ impl AccountFacts {
         &self.declared.system_id
     }
 
-    /// Whether it may bind and send.
-    pub fn is_active(&self) -> bool {
-        self.declared.state == AccountState::Active
+    /// Whether it may bind, and send some messages at least.
+    #[inline]
+    pub fn may_send(&self) -> bool {
+        matches!(self.state(), AccountState::Active | AccountState::Held)
+    }
+
+    /// Its state: what the configuration declares or what has come about since, whichever is worse.
+    #[inline]
+    pub fn state(&self) -> AccountState {
+        self.declared.state.max(self.state.get())
+    }
+
+    /// The campaign that a message belongs to: by service_type, then by sender.
+    pub(super) fn campaign(&self, service_type: &[u8], source: &Address<'_>) -> Option<&CampaignFacts> {
+        if self.campaigns.is_empty() {
+            return None;
+        }
+        let sender = SenderKey::presented(source);
+        let sends = |campaign: &&CampaignFacts| match sender {
+            _ if campaign.senders.is_empty() => campaign.service_type.is_some(),
+            Some(sender) => campaign.senders.contains(&sender),
+            None => false,
+        };
+        let named = |campaign: &&CampaignFacts| {
+            let own = campaign.service_type.as_deref();
+            own.is_some_and(|own| !service_type.is_empty() && own.as_bytes() == service_type)
+        };
+        let of_sender = |campaign: &&CampaignFacts| campaign.service_type.is_none();
+        let campaigns = || self.campaigns.iter().filter(sends);
+        campaigns().find(named).or_else(|| campaigns().find(of_sender))
+    }
+
+    /// Where consents and opt-outs are found for a sender ID that is not declared.
+    pub(super) fn scopes(&self) -> &Scopes {
+        &self.scopes
     }
 
     /// What the configuration declares, without the senders.
@@ -178,13 +230,23 @@ pub struct SenderFacts {
     /// The first millisecond (since 1970-01-01T00:00:00Z) at which it may no longer be used, and its last day.
     expiry: Option<(i64, i32)>,
     limiter: Option<Limiter>,
+    scopes: Scopes,
 }
 
 impl SenderFacts {
-    fn new(declared: &config::Sender, brands: &[String], previous: Option<&Limiter>) -> Self {
+    fn new(
+        declared: &config::Sender,
+        account: &config::Account,
+        previous: Option<&Limiter>,
+        facts: &dyn DurableFacts,
+    ) -> Self {
         let id = bare(&declared.id);
+        let named: Vec<String> = account.brands.iter().filter(|brand| id.contains(&bare(brand))).cloned().collect();
+        // A number names none of the account's brands and stands for all.
+        let stands_for = if named.is_empty() { &account.brands } else { &named };
         Self {
-            names_brand: brands.iter().any(|brand| id.contains(&bare(brand))),
+            scopes: Scopes::new(&account.system_id, Some(&declared.id), stands_for, facts),
+            names_brand: !named.is_empty(),
             on_behalf: declared.on_behalf_of.is_some(),
             expiry: declared.expires.map(|last_day| {
                 let days = days_since_epoch(last_day);
@@ -192,6 +254,11 @@ impl SenderFacts {
             }),
             limiter: declared.rate.map(|limit| Limiter::reuse_or_new(previous, limit)),
         }
+    }
+
+    /// Where consents to its messages and opt-outs from them are found.
+    pub(super) fn scopes(&self) -> &Scopes {
+        &self.scopes
     }
 
     /// Whether it names a brand of the account's.
@@ -212,6 +279,57 @@ impl SenderFacts {
     /// Its limit over all binds of the account.
     pub fn limiter(&self) -> Option<&Limiter> {
         self.limiter.as_ref()
+    }
+}
+
+/// Where consents to what a sender sends, and opt-outs from it, are found.
+#[derive(Debug, Default)]
+pub struct Scopes {
+    /// Of offers: to the sender, a brand that it stands for, or all of the account's.
+    pub(super) consents: Vec<Scope>,
+    /// With what they are from.
+    pub(super) opt_outs: Vec<(&'static str, Scope)>,
+}
+
+impl Scopes {
+    fn new(account: &str, sender: Option<&str>, brands: &[String], facts: &dyn DurableFacts) -> Self {
+        let brands = || brands.iter().map(|brand| ("brand", Some(brand.as_str())));
+        let names =
+            || sender.map(|sender| ("sender", Some(sender))).into_iter().chain(brands()).chain([("account", None)]);
+        let consent = |(_, name)| facts.consent_scope(account, name, Purpose::Marketing);
+        let opt_out = |(from, name)| Some((from, facts.opt_out_scope(Some(account), name)?));
+        let everybody = facts.opt_out_scope(None, None).map(|scope| ("everybody", scope));
+        Self {
+            consents: names().filter_map(consent).collect(),
+            opt_outs: names().filter_map(opt_out).chain(everybody).collect(),
+        }
+    }
+}
+
+/// A campaign as declared.
+#[derive(Debug)]
+pub struct CampaignFacts {
+    name: String,
+    purpose: Purpose,
+    senders: Vec<SenderKey>,
+    service_type: Option<String>,
+}
+
+impl CampaignFacts {
+    fn new(declared: config::Campaign) -> Self {
+        let senders = declared.senders.iter().filter_map(|sender| SenderKey::declared(sender)).collect();
+        let config::Campaign { name, purpose, service_type, .. } = declared;
+        Self { name, purpose, senders, service_type }
+    }
+
+    /// What records call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its messages are for.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
     }
 }
 
@@ -246,9 +364,8 @@ impl SenderKey {
         Self::fold(international(trimmed).unwrap_or(trimmed))
     }
 
-    fn declared(sender: &config::Sender) -> Option<Self> {
-        debug_assert!(sender.kind != SenderKind::International || !sender.id.starts_with('+'));
-        Self::fold(sender.id.trim().as_bytes())
+    fn declared(id: &str) -> Option<Self> {
+        Self::fold(id.trim().as_bytes())
     }
 
     fn fold(octets: &[u8]) -> Option<Self> {
@@ -274,7 +391,7 @@ mod tests {
     use crate::pdu::Ton;
 
     fn owns(declared: &str, source: &[u8]) -> bool {
-        let snapshot = Snapshot::new(config(&format!("sender = [{{ id = '{declared}' }}]")), None).unwrap();
+        let snapshot = Snapshot::new(config(&format!("sender = [{{ id = '{declared}' }}]"))).unwrap();
         let account = snapshot.account(b"shop").unwrap();
         let any_ton = [0, 1, 2, 5, 6, 255].map(|ton| account.sender(&Address { ton: Ton(ton), ..address(source) }));
         assert!(any_ton.iter().all(|found| found.is_some() == any_ton[0].is_some()), "the TON decides nothing");
@@ -312,7 +429,7 @@ mod tests {
     #[test]
     fn unknown_accounts_are_treated_as_told() {
         let known = |text: &str, system_id: &[u8]| {
-            Snapshot::new(config(text), None).unwrap().account(system_id).map(|account| account.system_id().to_owned())
+            Snapshot::new(config(text)).unwrap().account(system_id).map(|account| account.system_id().to_owned())
         };
         assert_eq!(known("", b"shop").as_deref(), Some("shop"));
         assert_eq!(known("", b"SHOP"), None);
@@ -325,10 +442,9 @@ mod tests {
     #[test]
     fn a_reload_keeps_the_limits_that_did_not_change_and_the_parts_of_messages() {
         let text = "rate = { per_second = 5 }\nsender = [{ id = 'SHOP', rate = { per_second = 3 } }]";
-        let first = Snapshot::new(config(text), None).unwrap();
-        let same = Snapshot::new(config(text), Some(&first)).unwrap();
-        let other =
-            Snapshot::new(config("rate = { per_second = 6 }\nsender = [{ id = 'SHOP' }]"), Some(&same)).unwrap();
+        let first = Snapshot::new(config(text)).unwrap();
+        let same = first.reloaded(config(text)).unwrap();
+        let other = same.reloaded(config("rate = { per_second = 6 }\nsender = [{ id = 'SHOP' }]")).unwrap();
         let limits = |snapshot: &Snapshot| {
             let account = snapshot.account(b"shop").unwrap();
             let sender = account.sender(&address(b"SHOP")).unwrap().limiter().map(Limiter::burst);

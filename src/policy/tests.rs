@@ -29,9 +29,20 @@ impl Scene {
         Self::of(config)
     }
 
+    /// With these keys of the account, and these facts about it.
+    pub(super) fn knowing(account: &str, facts: &str) -> Self {
+        let facts = config::Facts::parse(facts, "facts.toml").unwrap_or_else(|faults| panic!("{faults}"));
+        let text = format!("{account}\n[policy.lists]\nlanguages = ['xx']");
+        Self::with(config(&text), Arc::new(DeclaredFacts::new("shop", facts)))
+    }
+
     /// With this configuration.
     pub(super) fn of(config: Config) -> Self {
-        let snapshot = Snapshot::new(config, None).unwrap_or_else(|faults| panic!("{faults}"));
+        Self::with(config, Arc::new(NoFacts))
+    }
+
+    fn with(config: Config, facts: Arc<dyn DurableFacts>) -> Self {
+        let snapshot = Snapshot::knowing(config, facts).unwrap_or_else(|faults| panic!("{faults}"));
         let snapshot = Arc::new(snapshot);
         let account = snapshot.account(b"shop").unwrap().clone();
         let limiter = account.declared().bind_rate.map(Limiter::new);

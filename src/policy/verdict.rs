@@ -133,6 +133,19 @@ pub enum Evidence {
     },
     /// Neither text nor sender names the account's brand.
     Unnamed,
+    /// The recipient has opted out: from `sender`, `brand`, `account` or `everybody`.
+    OptedOut(&'static str),
+    /// A do-not-disturb registry has the recipient.
+    Registry {
+        /// Its name.
+        registry: Octets<24>,
+        /// Of which day it is (days since 1970-01-01).
+        day: i32,
+    },
+    /// There is no valid consent for this purpose.
+    NoConsent(&'static str),
+    /// Facts that the decision needs cannot be had now.
+    Unavailable(&'static str),
     /// A trained model gives the text this score.
     Score {
         /// The model's version.
@@ -233,6 +246,13 @@ impl Serialize for Evidence {
                 object.serialize_entry("brand", brand)?;
                 span.serialize_into(&mut object)?;
             }
+            Self::OptedOut(from) => object.serialize_entry("opted_out_from", from)?,
+            Self::Registry { registry, day } => {
+                object.serialize_entry("registry", registry)?;
+                object.serialize_entry("as_of", &Day(*day))?;
+            }
+            Self::NoConsent(purpose) => object.serialize_entry("no_consent_for", purpose)?,
+            Self::Unavailable(what) => object.serialize_entry("unavailable", what)?,
             Self::Unnamed => object.serialize_entry("brand", "not named")?,
             Self::Score { model, thousandths } => {
                 object.serialize_entry("model", &format_args!("{model:016x}"))?;
@@ -264,6 +284,11 @@ impl fmt::Display for Evidence {
             }
             Self::Link { fault, host, brand, span } => write!(f, "link to {host} at {span} is {fault} {brand}"),
             Self::Brand { brand, span } => write!(f, "names {brand} at {span}, which is another's brand"),
+            Self::OptedOut("everybody") => f.write_str("recipient has opted out from everybody"),
+            Self::OptedOut(from) => write!(f, "recipient has opted out from this {from}"),
+            Self::Registry { registry, day } => write!(f, "recipient is in registry {registry} of {}", Day(*day)),
+            Self::NoConsent(purpose) => write!(f, "recipient has no valid consent for {purpose}"),
+            Self::Unavailable(what) => write!(f, "{what} cannot be asked now"),
             Self::Unnamed => write!(f, "neither text nor sender names the brand"),
             Self::Score { model, thousandths } => write!(f, "model {model:016x} scores it 0.{thousandths:03}"),
         }

@@ -203,7 +203,7 @@ impl Applicant {
         let unknown = NotAdmitted::suspect(CommandStatus::ESME_RINVSYSID, "no such account");
         let account = facts.account(bind.system_id).ok_or(unknown)?.clone();
         let declared = account.declared();
-        if !account.is_active() {
+        if !account.may_send() {
             return Err(NotAdmitted::for_now("the account is blocked"));
         }
         if !declared.allow_from.is_empty() && !within(&declared.allow_from, self.address) {

@@ -297,7 +297,7 @@ impl Dialogue {
                 let bind_rate = account.declared().bind_rate;
                 self.standing.limiter = bind_rate.map(|limit| Limiter::reuse_or_new(before.as_ref(), limit));
                 self.standing.account = account.clone();
-                if !account.is_active() {
+                if !account.may_send() {
                     self.leave(Cause::Blocked, now);
                 }
             }

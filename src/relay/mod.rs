@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::audit::{Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
-use crate::policy::{Contacts, ListFaults, NoContacts, Snapshot};
+use crate::policy::{DurableFacts, ListFaults, NoFacts, Snapshot};
 use crate::simulator::smsc::{Smsc, SmscOptions};
 use buffers::Buffers;
 use clock::Clock;
@@ -139,14 +139,14 @@ impl Relay {
     /// # Errors
     /// [`StartFault`]; nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, StartFault> {
-        Self::start_knowing(config, Arc::new(NoContacts)).await
+        Self::start_knowing(config, Arc::new(NoFacts)).await
     }
 
-    /// Starts listening, with this knowledge of contacts. Within a tokio runtime.
+    /// Starts listening, with these durable facts. Within a tokio runtime.
     ///
     /// # Errors
     /// [`StartFault`]; nothing is left running then.
-    pub async fn start_knowing(config: Config, contacts: Arc<dyn Contacts>) -> Result<Self, StartFault> {
+    pub async fn start_knowing(config: Config, facts: Arc<dyn DurableFacts>) -> Result<Self, StartFault> {
         let listen = config.listen.clone();
         let acceptor = listen.tls.as_ref().map(Acceptor::new).transpose()?;
         let simulator = start_simulator(&config)?;
@@ -155,7 +155,7 @@ impl Relay {
             listener::open(listen.address).map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let address = listener.local_addr().map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let audit = Audit::open(&config.audit)?;
-        let snapshot = Snapshot::new(config, None)?.with_contacts(contacts);
+        let snapshot = Snapshot::knowing(config, facts)?;
         let shared = Arc::new(Shared {
             buffers: Buffers::new(listen.read_buffers_total),
             listen,
@@ -196,7 +196,7 @@ impl Relay {
     pub fn reload(&self, config: Config) -> Result<(), ReloadFault> {
         let upstreams = upstreams(&config, self.simulator.as_ref())?;
         let (listen, previous) = (config.listen.clone(), self.shared.facts.load_full());
-        let snapshot = Snapshot::new(config, Some(&previous))?;
+        let snapshot = previous.reloaded(config)?;
         if let (Some(acceptor), Some(settings)) = (&self.shared.acceptor, &listen.tls) {
             acceptor.reload(settings)?;
         }

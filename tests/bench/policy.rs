@@ -69,7 +69,7 @@ impl Bench {
     }
 
     fn of(config: Config) -> Self {
-        let snapshot = Arc::new(Snapshot::new(config, None).expect("lists in order"));
+        let snapshot = Arc::new(Snapshot::new(config).expect("lists in order"));
         let account = snapshot.account(b"bench").expect("the account is declared").clone();
         let limiter = account.declared().bind_rate.map(Limiter::new);
         let now = Now { monotonic_nanos: 1_000_000_000, unix_millis: 1_700_000_000_000 };

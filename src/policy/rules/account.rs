@@ -4,9 +4,12 @@
 //! replacement whose coding is not known here.
 
 use super::super::{Clause, Context, Evidence, Refusal, Rule, Verdict};
+use crate::config::AccountState;
 use crate::pdu::{CommandId, CommandStatus, Destination, EsmClass};
 
-/// Clause 18: blocked on complaints or reasonable belief.
+/// Clause 16: deactivation.
+const DEACTIVATED: Clause = Clause(16);
+/// Clause 18: held or blocked on complaints or reasonable belief.
 const BLOCKED: Clause = Clause(18);
 /// Clause 6: not misleading about one's nature.
 const NATURE: Clause = Clause(6);
@@ -17,8 +20,13 @@ pub(super) struct Account;
 impl Rule for Account {
     #[inline]
     fn check(&self, context: &Context<'_>) -> Verdict {
-        if !context.account.is_active() {
-            return refuse(Some(BLOCKED), Evidence::State("blocked"));
+        match context.account.state() {
+            AccountState::Active => {}
+            AccountState::Held if !context.is_marketing() => {}
+            state @ (AccountState::Held | AccountState::Blocked) => {
+                return refuse(Some(BLOCKED), Evidence::State(state.name()));
+            }
+            state @ AccountState::Deactivated => return refuse(Some(DEACTIVATED), Evidence::State(state.name())),
         }
         let (message, may) = (context.message, context.account.declared());
         if message.operation == CommandId::REPLACE_SM && !may.allow_replace {

@@ -2,9 +2,9 @@
 //! swindles; shorteners where they are refused.
 
 use super::super::inspection::Ground;
-use super::super::{Context, Recipients, Rule, Verdict};
+use super::super::{Context, Msisdn, Recipients, Rule, Verdict};
 use crate::config::Treatment;
-use crate::pdu::Destination;
+use crate::pdu::{Address, Destination};
 
 #[derive(Debug)]
 pub(super) struct Fraud {
@@ -37,8 +37,17 @@ impl Rule for Fraud {
     fn check_recipient(&self, context: &Context<'_>, recipient: &Destination<'_>) -> Verdict {
         match (context.findings.on(Ground::Confidential), recipient) {
             (None, _) => Verdict::Pass,
-            (Some(_), Destination::Sme(address)) if context.contacts.prior(context.account, address) => Verdict::Pass,
+            (Some(_), Destination::Sme(address)) if has_contact(context, address) => Verdict::Pass,
             (Some(found), _) => super::refuse(found),
         }
     }
+}
+
+/// Whether the recipient has written to the account before, or has agreed to be written to (clause 26).
+fn has_contact(context: &Context<'_>, recipient: &Address<'_>) -> bool {
+    let (facts, now) = (context.facts, context.now.unix_millis);
+    Msisdn::of(recipient).is_some_and(|number| {
+        facts.has_written(number, context.account.system_id(), now)
+            || context.scopes.consents.iter().any(|scope| facts.has_consented(number, *scope, now))
+    })
 }

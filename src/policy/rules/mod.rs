@@ -2,6 +2,7 @@
 
 mod account;
 mod brand;
+mod consent;
 mod content;
 mod fraud;
 mod health;
@@ -9,6 +10,7 @@ mod media;
 mod rate;
 mod score;
 mod sender;
+mod suppression;
 
 use super::inspection::Found;
 use super::{Refusal, Rule, Verdict};
@@ -20,6 +22,8 @@ pub(super) fn build(name: RuleName, texts: &Texts) -> Box<dyn Rule> {
     match name {
         RuleName::Account => Box::new(account::Account),
         RuleName::Sender => Box::new(sender::Sender),
+        RuleName::Suppression => Box::new(suppression::Suppression),
+        RuleName::Consent => Box::new(consent::Consent),
         RuleName::Brand => Box::new(brand::Brand),
         RuleName::Media => Box::new(media::Media::new(texts.picture_links)),
         RuleName::Fraud => Box::new(fraud::Fraud::new(texts.shorteners)),

@@ -75,7 +75,7 @@ mod tests {
         let mut config = config("");
         let (file, model) = ("m.model".to_owned(), b"no model".to_vec());
         config.texts.score = Some(config::Score { mode: Mode::Shadow, file, model, threshold: None });
-        let faults = super::super::super::Snapshot::new(config, None).unwrap_err().to_string();
+        let faults = super::super::super::Snapshot::new(config).unwrap_err().to_string();
         assert!(faults.starts_with("m.model: octet 0: "), "{faults}");
     }
 }

@@ -49,7 +49,7 @@ impl Bound {
         let folder = tempfile::tempdir().unwrap();
         let config = config(&folder, SHOP);
         let audit = Audit::open(&config.audit).unwrap();
-        let facts = Arc::new(ArcSwap::from_pointee(Snapshot::new(config, None).unwrap()));
+        let facts = Arc::new(ArcSwap::from_pointee(Snapshot::new(config).unwrap()));
         let (snapshot, registry) = (facts.load_full(), Arc::<Registry>::default());
         let place = registry.bind(registry.pend("shop", 1, 1).unwrap(), 1).unwrap();
         let slot = registry.connect(1).unwrap();
@@ -112,7 +112,7 @@ impl Bound {
 
     fn reload(&mut self, account: &str) {
         let config = config(&self.folder, account);
-        self.facts.store(Arc::new(Snapshot::new(config, Some(&self.facts.load())).unwrap()));
+        self.facts.store(Arc::new(self.facts.load().reloaded(config).unwrap()));
     }
 }
 

@@ -25,7 +25,7 @@ allow_empty_sender = true
 
 static SNAPSHOT: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
     let config = Config::parse(CONFIG, "fuzz.toml", Path::new("/")).expect("a valid configuration");
-    Arc::new(Snapshot::new(config, None).expect("lists in order"))
+    Arc::new(Snapshot::new(config).expect("lists in order"))
 });
 
 fuzz_target!(|stream: &[u8]| {

@@ -1,0 +1,194 @@
+//! What rules ask of the durable facts, and nothing more: who consented, who opted out, who has been in contact, in what
+//! state accounts are. Answers come from memory and never wait.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::{Msisdn, Octets};
+use crate::config::{self, AccountState, Purpose};
+
+/// The durable facts.
+///
+/// Names are looked up once, when a configuration is loaded; messages ask by [`Scope`].
+pub trait DurableFacts: std::fmt::Debug + Send + Sync {
+    /// The state of an account, which may change at any time.
+    fn state(&self, account: &str) -> LiveState;
+
+    /// What consents to a sender or brand of an account (none: to all its senders) are found by.
+    fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Option<Scope>;
+
+    /// What opt-outs from a sender or brand of an account are found by; without a sender from all its senders, without
+    /// an account from everybody.
+    fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Option<Scope>;
+
+    /// Whether there is a consent that is valid at `now`, in milliseconds since 1970.
+    fn has_consented(&self, recipient: Msisdn, scope: Scope, now: i64) -> bool;
+
+    /// Whether there is an opt-out.
+    fn has_opted_out(&self, recipient: Msisdn, scope: Scope) -> bool;
+
+    /// What a do-not-disturb registry for the recipient's country says, at `now` in milliseconds since 1970.
+    fn registry(&self, recipient: Msisdn, now: i64) -> Listing;
+
+    /// Whether the recipient has written to the account, within the time that contacts are remembered.
+    fn has_written(&self, recipient: Msisdn, account: &str, now: i64) -> bool;
+
+    /// Whether new opt-outs can be kept. While they cannot, those that are known are not all there are.
+    fn are_complete(&self) -> bool;
+}
+
+/// The number of an account and sender whose consents or opt-outs are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(pub(crate) u32);
+
+/// What do-not-disturb registries say of a recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// None has it.
+    Free,
+    /// This one has it, in its state of that day (days since 1970-01-01).
+    Listed(Octets<24>, i32),
+    /// This one is too old to be asked, and is of that day.
+    Stale(Octets<24>, i32),
+}
+
+/// The state of an account, as it is now.
+#[derive(Debug, Clone)]
+pub struct LiveState(Arc<AtomicU8>);
+
+impl LiveState {
+    /// One that is set when the state changes.
+    pub fn new(state: AccountState) -> Self {
+        Self(Arc::new(AtomicU8::new(state as u8)))
+    }
+
+    /// The state now.
+    #[inline]
+    pub fn get(&self) -> AccountState {
+        let state = self.0.load(Ordering::Acquire);
+        AccountState::ALL.into_iter().find(|other| *other as u8 == state).unwrap_or(AccountState::Blocked)
+    }
+
+    /// The state has changed.
+    pub fn set(&self, state: AccountState) {
+        self.0.store(state as u8, Ordering::Release);
+    }
+}
+
+/// Knows of nobody: all accounts are as the configuration declares them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoFacts;
+
+impl DurableFacts for NoFacts {
+    fn state(&self, _account: &str) -> LiveState {
+        LiveState::new(AccountState::Active)
+    }
+
+    fn consent_scope(&self, _account: &str, _sender: Option<&str>, _purpose: Purpose) -> Option<Scope> {
+        None
+    }
+
+    fn opt_out_scope(&self, _account: Option<&str>, _sender: Option<&str>) -> Option<Scope> {
+        None
+    }
+
+    fn has_consented(&self, _recipient: Msisdn, _scope: Scope, _now: i64) -> bool {
+        false
+    }
+
+    fn has_opted_out(&self, _recipient: Msisdn, _scope: Scope) -> bool {
+        false
+    }
+
+    fn registry(&self, _recipient: Msisdn, _now: i64) -> Listing {
+        Listing::Free
+    }
+
+    fn has_written(&self, _recipient: Msisdn, _account: &str, _now: i64) -> bool {
+        false
+    }
+
+    fn are_complete(&self) -> bool {
+        true
+    }
+}
+
+/// What a file says of one account: what `explain` takes as known.
+#[derive(Debug)]
+pub struct DeclaredFacts {
+    account: String,
+    facts: config::Facts,
+    contacts: HashSet<Msisdn>,
+    state: LiveState,
+}
+
+impl DeclaredFacts {
+    /// What is known of the account with this system_id; of others nothing is.
+    pub fn new(account: &str, facts: config::Facts) -> Self {
+        let state = LiveState::new(facts.state);
+        Self { account: account.to_owned(), contacts: facts.contacts.iter().copied().collect(), facts, state }
+    }
+
+    /// The place of a name among those that the file uses: each is one scope.
+    fn scope<'f>(mut names: impl Iterator<Item = Option<&'f str>>, wanted: Option<&str>) -> Option<Scope> {
+        let fold = |name: Option<&str>| name.map(str::to_lowercase);
+        let wanted = fold(wanted);
+        names.position(|name| fold(name) == wanted).map(|place| Scope(place as u32))
+    }
+}
+
+impl DurableFacts for DeclaredFacts {
+    fn state(&self, account: &str) -> LiveState {
+        if account == self.account { self.state.clone() } else { NoFacts.state(account) }
+    }
+
+    fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Option<Scope> {
+        let consents = self.facts.consents.iter();
+        let names = consents.map(|consent| (consent.sender.as_deref(), consent.purpose == purpose));
+        let names = names.map(|(sender, fits)| if fits { sender } else { Some("\0") });
+        if account == self.account { Self::scope(names, sender) } else { None }
+    }
+
+    fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Option<Scope> {
+        let opt_outs = self.facts.opt_outs.iter();
+        let names =
+            opt_outs.map(|out| if out.everybody == account.is_none() { out.sender.as_deref() } else { Some("\0") });
+        let own = account.is_none_or(|account| account == self.account);
+        if own { Self::scope(names, sender) } else { None }
+    }
+
+    fn has_consented(&self, recipient: Msisdn, scope: Scope, now: i64) -> bool {
+        let Some(named) = self.facts.consents.get(scope.0 as usize) else { return false };
+        self.facts.consents.iter().any(|consent| {
+            let same =
+                consent.sender.as_deref().map(str::to_lowercase) == named.sender.as_deref().map(str::to_lowercase);
+            let valid = consent.expires.is_none_or(|expires| now < expires);
+            same && consent.purpose == named.purpose && consent.msisdn == recipient && valid
+        })
+    }
+
+    fn has_opted_out(&self, recipient: Msisdn, scope: Scope) -> bool {
+        let Some(named) = self.facts.opt_outs.get(scope.0 as usize) else { return false };
+        self.facts.opt_outs.iter().any(|out| {
+            let same = out.sender.as_deref().map(str::to_lowercase) == named.sender.as_deref().map(str::to_lowercase);
+            same && out.everybody == named.everybody && out.msisdn == recipient
+        })
+    }
+
+    fn registry(&self, recipient: Msisdn, _now: i64) -> Listing {
+        let listed = self.facts.listed.iter().find(|listed| listed.msisdn == recipient);
+        listed.map_or(Listing::Free, |listed| {
+            let name = Octets::new(listed.registry.as_bytes());
+            if listed.stale { Listing::Stale(name, listed.as_of) } else { Listing::Listed(name, listed.as_of) }
+        })
+    }
+
+    fn has_written(&self, recipient: Msisdn, account: &str, _now: i64) -> bool {
+        account == self.account && self.contacts.contains(&recipient)
+    }
+
+    fn are_complete(&self) -> bool {
+        !self.facts.incomplete
+    }
+}

@@ -1,0 +1,125 @@
+//! `suppression` (clauses 12, 32): nobody is written to who has opted out, by whatever sender or from everybody, or, with
+//! offers, who is in a do-not-disturb registry.
+//!
+//! One-time codes and alerts go through an opt-out: who asks for a code wants it, and a warning is no offer. While new
+//! opt-outs cannot be kept, or a registry is too old, offers wait.
+
+use super::super::{Clause, Context, Evidence, Listing, Msisdn, Refusal, Rule, Verdict};
+use crate::config::Purpose;
+use crate::pdu::{CommandStatus, Destination};
+
+/// Clause 12: do-not-call and do-not-disturb registries.
+const REGISTRIES: Clause = Clause(12);
+/// Clause 32: no unwanted messages.
+const UNWANTED: Clause = Clause(32);
+
+#[derive(Debug)]
+pub(super) struct Suppression;
+
+impl Rule for Suppression {
+    #[inline]
+    fn check(&self, context: &Context<'_>) -> Verdict {
+        if context.is_marketing() && !context.facts.are_complete() {
+            return unavailable(UNWANTED, Evidence::Unavailable("opt-outs"));
+        }
+        Verdict::Pass
+    }
+
+    #[inline]
+    fn check_recipient(&self, context: &Context<'_>, recipient: &Destination<'_>) -> Verdict {
+        if matches!(context.purpose(), Some(Purpose::Otp | Purpose::Alert)) {
+            return Verdict::Pass;
+        }
+        let Destination::Sme(address) = recipient else { return Verdict::Pass };
+        // Who is no subscriber has not opted out.
+        let Some(number) = Msisdn::of(address) else { return Verdict::Pass };
+        let out = context.scopes.opt_outs.iter().find(|(_, scope)| context.facts.has_opted_out(number, *scope));
+        if let Some((from, _)) = out {
+            return refuse(UNWANTED, Evidence::OptedOut(from));
+        }
+        if !context.is_marketing() {
+            return Verdict::Pass;
+        }
+        match context.facts.registry(number, context.now.unix_millis) {
+            Listing::Free => Verdict::Pass,
+            Listing::Listed(registry, day) => refuse(REGISTRIES, Evidence::Registry { registry, day }),
+            Listing::Stale(..) => unavailable(REGISTRIES, Evidence::Unavailable("a do-not-disturb registry of today")),
+        }
+    }
+}
+
+fn refuse(clause: Clause, evidence: Evidence) -> Verdict {
+    Verdict::Refuse(Refusal { clause: Some(clause), status: CommandStatus::ESME_RINVDSTADR, evidence })
+}
+
+/// A retry cures it, once the facts are there again.
+fn unavailable(clause: Clause, evidence: Evidence) -> Verdict {
+    Verdict::Refuse(Refusal { clause: Some(clause), status: CommandStatus::ESME_RSYSERR, evidence })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::{Scene, address, message, submit};
+    use super::*;
+    use crate::pdu::SubmitSm;
+
+    const OK: CommandStatus = CommandStatus::ESME_ROK;
+    const OUT: CommandStatus = CommandStatus::ESME_RINVDSTADR;
+    const LATER: CommandStatus = CommandStatus::ESME_RSYSERR;
+    const ACCOUNT: &str = "brands = ['Shop', 'Market']\nsender = [{ id = 'SHOP' }, { id = 'MarketBE' }, { id = '8850' }]\n\
+                           campaign = [{ name = 'codes', purpose = 'otp', service_type = 'OTP' }, \
+                           { name = 'offers', purpose = 'marketing', service_type = 'OFFER' }]\n\
+                           [policy.consent]\nmode = 'off'";
+
+    fn status(facts: &str, source: &[u8], destination: &[u8], service_type: &[u8]) -> CommandStatus {
+        let mut scene = Scene::knowing(ACCOUNT, facts);
+        let (source, destination) = (address(source), address(destination));
+        scene.status(&submit(SubmitSm { source, destination, service_type, ..message() }, &[]))
+    }
+
+    #[test]
+    fn an_opt_out_ends_all_that_it_is_from() {
+        let [shop, market, code]: [&[u8]; 3] = [b"SHOP", b"MarketBE", b"8850"];
+        for (from, expected) in [
+            ("sender = 'SHOP'", [OUT, OK, OUT]),
+            ("sender = 'shop'", [OUT, OK, OUT]),
+            ("sender = 'Market'", [OK, OUT, OUT]),
+            ("sender = '8850'", [OK, OK, OUT]),
+            ("", [OUT, OUT, OUT]),
+            ("everybody = true", [OUT, OUT, OUT]),
+            ("sender = 'other'", [OK, OK, OK]),
+        ] {
+            let facts = format!("[[opt_out]]\nmsisdn = '32470123456'\n{from}");
+            let found = [shop, market, code].map(|source| status(&facts, source, b"32470123456", b""));
+            assert_eq!(found, expected, "{from}");
+            assert_eq!(status(&facts, shop, b"32470123457", b""), OK, "another recipient");
+        }
+    }
+
+    #[test]
+    fn the_number_may_be_written_in_any_way_and_codes_go_through() {
+        let facts = "[[opt_out]]\nmsisdn = '+32 470 12 34 56'";
+        for destination in [&b"32470123456"[..], b"+32470123456", b"0032470123456"] {
+            assert_eq!(status(facts, b"SHOP", destination, b""), OUT);
+            assert_eq!(status(facts, b"SHOP", destination, b"OFFER"), OUT);
+            assert_eq!(status(facts, b"SHOP", destination, b"OTP"), OK);
+        }
+    }
+
+    #[test]
+    fn registries_are_about_offers_and_wait_when_they_are_old() {
+        let listed = "[[listed]]\nmsisdn = '32470123456'\nregistry = 'dncm'\nas_of = 2026-11-20";
+        assert_eq!(status(listed, b"SHOP", b"32470123456", b"OFFER"), OUT);
+        assert_eq!(status(listed, b"SHOP", b"32470123456", b""), OK);
+        let stale = format!("{listed}\nstale = true");
+        assert_eq!(status(&stale, b"SHOP", b"32470123456", b"OFFER"), LATER);
+        assert_eq!(status(&stale, b"SHOP", b"32470123457", b"OFFER"), OK);
+    }
+
+    #[test]
+    fn offers_wait_while_opt_outs_cannot_be_kept() {
+        for (service_type, expected) in [(&b"OFFER"[..], LATER), (b"", OK), (b"OTP", OK)] {
+            assert_eq!(status("incomplete = true", b"SHOP", b"32470123456", service_type), expected);
+        }
+    }
+}
