@@ -378,3 +378,6 @@ impl Replay {
         self.suppressions.add(std::mem::take(&mut self.new_suppressions), 0);
     }
 }
+
+#[cfg(test)]
+mod tests;

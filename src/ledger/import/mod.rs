@@ -308,8 +308,8 @@ fn time(text: &str) -> Result<Option<i64>, Rejection> {
         return Ok(Some(time.as_millisecond()));
     }
     let day = text.parse::<jiff::civil::Date>().map_err(|_| Rejection::Time)?;
-    let midnight = day.to_zoned(jiff::tz::TimeZone::UTC);
-    midnight.map(|midnight| Some(midnight.timestamp().as_millisecond())).map_err(|_| Rejection::Time)
+    let midnight = jiff::tz::TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0));
+    midnight.map(|midnight| Some(midnight.as_millisecond())).map_err(|_| Rejection::Time)
 }
 
 /// 64 hexadecimal digits.

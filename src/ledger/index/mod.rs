@@ -177,11 +177,6 @@ pub(super) struct Merge {
 }
 
 impl Merge {
-    /// How many tables.
-    pub(super) fn tables(&self) -> usize {
-        self.run.len()
-    }
-
     pub(super) fn run(&self) -> Table {
         merge(&self.run, self.oldest)
     }

@@ -99,7 +99,7 @@ impl Log {
         let mut end = 0;
         let last = segments.len() - 1;
         for (at, segment) in segments.iter().enumerate() {
-            if at > 0 && segment.base != end {
+            if segment.base != end {
                 return Err(segment.damaged(segment.base, format!("the log's part from octet {end} on is missing")));
             }
             end = segment.base + segment.len()?;

@@ -51,7 +51,7 @@ fn what_is_appended_is_read_again_in_order_and_one_by_one() {
     for (locator, payload) in locators.iter().zip(&expected) {
         assert_eq!(log.record(*locator, &mut buffer).unwrap(), payload);
     }
-    assert!(log.record(Locator(locators[0].0 + 1), &mut buffer).is_err());
+    assert!(log.record(Locator(locators[1].0 + 1), &mut buffer).is_err());
     assert_eq!(all(folder.path()).unwrap(), expected);
     let mut tail = vec![];
     Log::open(folder.path(), CHECK, sink, middle, |locator, payload| {
