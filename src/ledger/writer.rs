@@ -90,6 +90,7 @@ impl Writer {
     /// Runs until nobody can ask any more.
     pub(super) fn run(mut self) {
         let mut buffer = vec![];
+        self.start_merging(); // what a long log was replayed into
         while let Some(first) = self.queue.blocking_recv() {
             let mut frame = self.appender.frame(buffer);
             let mut answers = vec![];

@@ -2,6 +2,7 @@
 //!
 //! A bad row goes to the reject file with its line and reason, and the rest goes in. How far a file has come is durable
 //! with what came of it, under the file's SHA-256: the same file goes on where it was. Never holds a file in memory.
+//! Imports wait for the disk: they are for threads of their own, not for where tasks run.
 
 mod checkpoint;
 mod report;
