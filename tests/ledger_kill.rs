@@ -3,6 +3,8 @@
 //! The process is this test itself, which writes instead of testing when it is told a folder. It prints each fact after
 //! its answer; what was printed must be there after the kill, and what was not may be.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where something is not as it should be")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};

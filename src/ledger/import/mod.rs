@@ -31,7 +31,7 @@ use crate::policy::Msisdn;
 /// Rows that become durable together.
 const BATCH: usize = 8192;
 /// Batches that may wait for the disk: so an opt-out waits for few rows.
-const AHEAD: usize = 2;
+const AHEAD: usize = 4;
 /// Different texts that are remembered to be shared between rows.
 const SHARED: usize = 4096;
 
