@@ -267,9 +267,8 @@ fn damage_in_a_snapshot_is_refused_and_the_log_is_enough_without_it() {
     permissions.snapshot().wait().unwrap();
     grant(&permissions, consent(50, "SHOP", NOW));
     permissions.close();
-    let snapshot = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
-    let path =
-        snapshot.filter(|path| path.extension().is_some_and(|extension| extension == "snapshot")).next().unwrap();
+    let mut files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let path = files.find(|path| path.extension().is_some_and(|extension| extension == "snapshot")).unwrap();
     let good = fs::read(&path).unwrap();
     for at in (0..good.len()).step_by(41) {
         let mut bad = good.clone();
