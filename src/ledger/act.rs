@@ -1,0 +1,100 @@
+//! What the writer is asked to do, and what it answers.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::consents::Evidence;
+use super::import::Checkpoint;
+use super::scopes::Scope;
+use super::subject::Subject;
+use super::suppressions::Origin;
+
+/// A change of the facts.
+#[derive(Debug)]
+pub(super) enum Act {
+    Grant { subject: Subject, scope: Scope, at: i64, terms: OwnedTerms },
+    Revoke { subject: Subject, scope: Scope, at: i64 },
+    OptOut { subject: Subject, scope: Scope, at: i64, origin: Origin, reference: Box<str> },
+    OptIn { subject: Subject, scope: Scope, at: i64, origin: Origin, reference: Box<str> },
+    Erase { subject: Subject, at: i64 },
+    Wiped,
+    Checkpoint(Checkpoint),
+}
+
+/// [`super::record::Terms`] on their way to the writer.
+#[derive(Debug)]
+pub(super) struct OwnedTerms {
+    pub(super) method: Arc<str>,
+    pub(super) wording: Arc<str>,
+    pub(super) source: Arc<str>,
+    pub(super) evidence: Option<Evidence>,
+    pub(super) expires: Option<i64>,
+    pub(super) address: Option<Box<str>>,
+}
+
+/// What came of a change that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is so from now on.
+    Changed {
+        /// Whether nothing was known of the subscriber before.
+        first: bool,
+    },
+    /// It was so before.
+    Unchanged,
+    /// Something later is known, which stands.
+    Superseded,
+}
+
+/// Why a change is not durable, and will not be seen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotWritten {
+    /// More changes wait than the queue holds: the disk is slow, or the sender fast.
+    #[error("too many changes wait for the ledger's disk: try again")]
+    Busy,
+    /// The disk failed, for this change or an earlier one.
+    #[error("the ledger cannot be written {0}: mend that and start smppolicy again")]
+    Failed(WriteFailure),
+    /// There are 2^20 combinations of account, sender and purpose.
+    #[error("the ledger has as many accounts, senders and purposes as it can hold (1,048,576)")]
+    Full,
+    /// The ledger has been closed.
+    #[error("the ledger has been closed")]
+    Closed,
+}
+
+/// Since when and why nothing can be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("since {since} ({reason})")]
+pub struct WriteFailure {
+    /// When it failed first.
+    pub since: Timestamp,
+    /// What the file system said.
+    pub reason: String,
+}
+
+/// An answer that comes once what it is about is durable: a future, or waited for.
+#[derive(Debug)]
+pub struct Pending<T>(pub(super) oneshot::Receiver<Result<T, NotWritten>>);
+
+impl<T> Pending<T> {
+    /// Waits for the disk; not to be called where tasks run.
+    ///
+    /// # Errors
+    /// [`NotWritten`]
+    pub fn wait(self) -> Result<T, NotWritten> {
+        self.0.blocking_recv().unwrap_or(Err(NotWritten::Closed))
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T, NotWritten>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(NotWritten::Closed)))
+    }
+}

@@ -1,0 +1,339 @@
+//! Consents: who has agreed to be written to, by whom, for what, and the documentation of it.
+//!
+//! A consent without its time, method and wording is refused (clause 13), and one whose source shows that the
+//! subscriber never gave it (clauses 10 and 11). Never decides about a message.
+
+use std::sync::Arc;
+
+use super::LedgerFault;
+use super::act::{Act, NotWritten, Outcome, OwnedTerms};
+use super::index::Key;
+use super::permissions::Desk;
+use super::record::{Fact, Record, Terms, Text};
+use super::scopes::{Scope, ScopeName};
+use super::subject::Subject;
+use crate::config::Purpose;
+use crate::policy::Msisdn;
+
+const DAY: i64 = 86_400_000;
+/// The state of a consent that does not expire.
+const FOREVER: u16 = u16::MAX;
+
+/// A consent with its documentation.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Consent {
+    /// Who has consented.
+    pub number: Msisdn,
+    /// The account's system_id.
+    pub account: Arc<str>,
+    /// A sender ID or a brand of the account, or `*` for all its senders.
+    pub sender: Arc<str>,
+    /// What messages may be for.
+    pub purpose: Purpose,
+    /// How: a form, a tick box, a keyword.
+    pub method: Arc<str>,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// What the subscriber was shown.
+    pub wording: Arc<str>,
+    /// Where: a site, a shop, a campaign.
+    pub source: Arc<str>,
+    /// What proves it.
+    pub evidence: Option<Evidence>,
+    /// From when on it is no longer valid, in milliseconds since 1970; it ends with the UTC day before.
+    pub expires: Option<i64>,
+    /// The network address from which it was given.
+    pub address: Option<Box<str>>,
+}
+
+impl std::fmt::Debug for Consent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Consent")
+    }
+}
+
+/// What proves a consent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// Where it is kept.
+    pub reference: Box<str>,
+    /// SHA-256 of it.
+    pub sha256: Option<[u8; 32]>,
+}
+
+impl std::fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Evidence")
+    }
+}
+
+/// Why something is no consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub enum NoConsent {
+    /// Clause 13.
+    #[error("no {0} is given, and consent must be documented with its time, method, wording and source (clause 13)")]
+    Missing(&'static str),
+    /// Clause 10.
+    #[error("the source is a publication of the number, which is no consent (clause 10)")]
+    Published,
+    /// Clause 11.
+    #[error("the source is a list that was bought, rented or collected by machine, which is no consent (clause 11)")]
+    Bought,
+    /// The clock of who wrote it is wrong, or it is no consent yet.
+    #[error("the time of consent is in the future")]
+    Future,
+    /// It has never been valid.
+    #[error("it expires before it was given")]
+    ExpiresFirst,
+    /// More than a record holds.
+    #[error("the {0} is longer than its limit")]
+    TooLong(&'static str),
+}
+
+/// Words in a source that say what kind of source it is.
+const PUBLISHED: [&str; 8] =
+    ["published", "publication", "public", "website contact", "directory", "phone book", "phonebook", "yellow pages"];
+const BOUGHT: [&str; 13] = [
+    "bought",
+    "purchased",
+    "purchase",
+    "rented",
+    "third party",
+    "third-party",
+    "data broker",
+    "broker",
+    "lead list",
+    "scraped",
+    "scraping",
+    "crawled",
+    "harvested",
+];
+
+impl Consent {
+    /// What the consent is for.
+    pub fn scope_name(&self) -> ScopeName {
+        ScopeName::new(Some(&self.account), Some(&self.sender), Some(self.purpose))
+    }
+
+    /// Checks that it is one and is documented, at the time `now` in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`NoConsent`]
+    pub fn check(&self, now: i64) -> Result<(), NoConsent> {
+        check_texts(&self.method, &self.wording, &self.source)?;
+        check_source(&self.source)?;
+        let evidence = self.evidence.as_ref().map(|evidence| &*evidence.reference);
+        for (text, name, most) in [
+            (Some(&*self.account), "account", 64),
+            (Some(&*self.sender), "sender", 256),
+            (evidence, "evidence", 2048),
+            (self.address.as_deref(), "address", 256),
+        ] {
+            if text.is_some_and(|text| text.len() > most) {
+                return Err(NoConsent::TooLong(name));
+            }
+        }
+        if self.at > now {
+            return Err(NoConsent::Future);
+        }
+        if self.expires.is_some_and(|expires| expires <= self.at) {
+            return Err(NoConsent::ExpiresFirst);
+        }
+        Ok(())
+    }
+
+    pub(super) fn into_act(self, subject: Subject, scope: Scope) -> Act {
+        let Self { method, wording, source, evidence, expires, address, at, .. } = self;
+        Act::Grant { subject, scope, at, terms: OwnedTerms { method, wording, source, evidence, expires, address } }
+    }
+}
+
+fn check_texts(method: &str, wording: &str, source: &str) -> Result<(), NoConsent> {
+    for (text, name, most) in [(method, "method", 256), (wording, "wording", 8192), (source, "source", 1024)] {
+        if text.trim().is_empty() {
+            return Err(NoConsent::Missing(name));
+        }
+        if text.len() > most {
+            return Err(NoConsent::TooLong(name));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a source is one from which consent does not come: by the words in it, whatever their case.
+fn check_source(source: &str) -> Result<(), NoConsent> {
+    let source = source.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| contains_word(&source, word));
+    if says(&BOUGHT) {
+        return Err(NoConsent::Bought);
+    }
+    if says(&PUBLISHED) { Err(NoConsent::Published) } else { Ok(()) }
+}
+
+fn contains_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|after| after.chars().next());
+        ![before, after].into_iter().flatten().any(char::is_alphanumeric)
+    })
+}
+
+/// A consent in the index's 16 bits: 0 revoked or never valid, else the UTC day since 1970 on which it ends.
+pub(super) fn last_day(expires: Option<i64>) -> u16 {
+    match expires {
+        None => FOREVER,
+        Some(expires) => expires.div_euclid(DAY).clamp(0, i64::from(FOREVER)) as u16,
+    }
+}
+
+/// Names one record of consent for as long as the ledger lives: evidence in a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConsentId(pub u32);
+
+/// One step in the history of a consent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// It was given.
+    Granted(ConsentId, Consent),
+    /// It was revoked.
+    Revoked {
+        /// Whose it was.
+        number: Msisdn,
+        /// What it was for.
+        scope: ScopeName,
+        /// When, in milliseconds since 1970.
+        at: i64,
+    },
+}
+
+/// Why a consent was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum GrantFault {
+    /// It is none.
+    #[error(transparent)]
+    NoConsent(#[from] NoConsent),
+    /// It could not be made durable.
+    #[error(transparent)]
+    NotWritten(#[from] NotWritten),
+}
+
+/// All consents.
+#[derive(Debug)]
+pub struct Consents {
+    desk: Desk,
+}
+
+/// Where an export goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor(Key);
+
+impl Consents {
+    pub(super) fn new(desk: Desk) -> Self {
+        Self { desk }
+    }
+
+    /// The number of a scope, to be looked up when a configuration is loaded; none if there are too many.
+    pub fn scope(&self, account: &str, sender: &str, purpose: Purpose) -> Option<Scope> {
+        self.desk.facts.scopes.scope(&ScopeName::new(Some(account), Some(sender), Some(purpose)))
+    }
+
+    /// The valid consent of a subscriber in exactly this scope, at the time `now` in milliseconds since 1970.
+    #[inline]
+    pub fn find(&self, subject: Subject, scope: Scope, now: i64) -> Option<ConsentId> {
+        let value = self.desk.facts.consents.find(Key::new(subject, scope))?;
+        let valid = value.state == FOREVER || now.div_euclid(DAY) < i64::from(value.state);
+        valid.then_some(ConsentId(value.record))
+    }
+
+    /// Takes a consent; ready when it is durable. The same again changes nothing, and one that is older than what is
+    /// known neither.
+    ///
+    /// # Errors
+    /// [`GrantFault`]
+    pub async fn grant(&self, consent: Consent, now: i64) -> Result<Outcome, GrantFault> {
+        consent.check(now)?;
+        let scope = self.desk.facts.scopes.scope(&consent.scope_name()).ok_or(NotWritten::Full)?;
+        let subject = self.desk.facts.key.subject(consent.number);
+        Ok(self.desk.change_one(consent.into_act(subject, scope)).await?)
+    }
+
+    /// Ends a consent; ready when that is durable. Earlier consents, imported again, do not revive it.
+    ///
+    /// # Errors
+    /// [`NotWritten`]
+    pub async fn revoke(&self, number: Msisdn, scope: Scope, at: i64) -> Result<Outcome, NotWritten> {
+        let subject = self.desk.facts.key.subject(number);
+        self.desk.change_one(Act::Revoke { subject, scope, at }).await
+    }
+
+    /// All that was ever known of the consents of a number, read from the disk: by scope, the latest first.
+    ///
+    /// # Errors
+    /// [`LedgerFault`]
+    pub fn show(&self, number: Msisdn) -> Result<Vec<Step>, LedgerFault> {
+        let mut steps = vec![];
+        for entry in self.desk.facts.consents.of_subject(self.desk.facts.key.subject(number)) {
+            let mut next = entry.value.record;
+            while next != 0 {
+                let (step, previous) = self.step(next)?;
+                steps.extend(step);
+                next = previous;
+            }
+        }
+        Ok(steps)
+    }
+
+    /// At most `count` of the latest steps of all consents, behind a cursor, with the cursor of what follows; in no
+    /// order that means anything.
+    ///
+    /// # Errors
+    /// [`LedgerFault`]
+    pub fn export(&self, after: Option<Cursor>, count: usize) -> Result<(Vec<Step>, Option<Cursor>), LedgerFault> {
+        let entries = self.desk.facts.consents.page(after.map(|cursor| cursor.0), count);
+        let cursor = entries.last().map(|entry| Cursor(entry.key));
+        let mut steps = Vec::with_capacity(entries.len());
+        for entry in entries {
+            steps.extend(self.step(entry.value.record)?.0);
+        }
+        Ok((steps, cursor))
+    }
+
+    /// A step and the record before it; none if it has just been wiped.
+    fn step(&self, record: u32) -> Result<(Option<Step>, u32), LedgerFault> {
+        let mut buffer = vec![];
+        Ok(match self.desk.facts.record(record, &mut buffer)? {
+            Record::Consent { fact, terms } => {
+                let consent = self.consent(fact, terms);
+                (consent.map(|consent| Step::Granted(ConsentId(record), consent)), fact.previous)
+            }
+            Record::Revocation { fact } => {
+                let number = self.desk.facts.key.number(fact.subject);
+                let step = number.zip(self.desk.facts.scopes.name(fact.scope));
+                (step.map(|(number, scope)| Step::Revoked { number, scope, at: fact.at }), fact.previous)
+            }
+            _ => (None, 0),
+        })
+    }
+
+    fn consent(&self, fact: Fact, terms: Terms<'_>) -> Option<Consent> {
+        let name = self.desk.facts.scopes.name(fact.scope)?;
+        let text = |text| match text {
+            Text::Known(id) => self.desk.facts.texts.text(id),
+            Text::Inline(text) => Some(text.into()),
+        };
+        let evidence = |reference: &str| Evidence { reference: reference.into(), sha256: terms.sha256.copied() };
+        Some(Consent {
+            number: self.desk.facts.key.number(fact.subject)?,
+            account: name.account?,
+            sender: name.sender.unwrap_or_else(|| "*".into()),
+            purpose: name.purpose?,
+            method: text(terms.method)?,
+            at: fact.at,
+            wording: text(terms.wording)?,
+            source: text(terms.source)?,
+            evidence: terms.evidence.map(evidence),
+            expires: terms.expires,
+            address: terms.address.map(Into::into),
+        })
+    }
+}

@@ -1,0 +1,357 @@
+//! Import of consents, opt-outs and registries from CSV and NDJSON: streamed, checked row by row, taken up after a kill.
+//!
+//! A bad row goes to the reject file with its line and reason, and the rest goes in. How far a file has come is durable
+//! with what came of it, under the file's SHA-256: the same file goes on where it was. Never holds a file in memory.
+//! Imports wait for the disk: they are for threads of their own, not for where tasks run.
+
+mod checkpoint;
+mod report;
+mod rows;
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+pub(super) use checkpoint::{Checkpoint, Checkpoints};
+pub use report::{Rejection, Report};
+pub use rows::Format;
+use rows::{Column, Row, Rows};
+
+use super::act::{Act, NotWritten, Outcome, Pending};
+use super::consents::{Consent, Evidence};
+use super::permissions::Permissions;
+use super::scopes::{Scope, ScopeName};
+use super::suppressions::Origin;
+use super::{LedgerFault, Registry};
+use crate::config::Purpose;
+use crate::policy::Msisdn;
+
+/// Rows that become durable together.
+const BATCH: usize = 8192;
+/// Batches that may wait for the disk: so an opt-out waits for few rows.
+const AHEAD: usize = 4;
+/// Different texts that are remembered to be shared between rows.
+const SHARED: usize = 4096;
+
+/// How a file is imported.
+pub struct Import<'a> {
+    /// How it is written.
+    pub format: Format,
+    /// The time, in milliseconds since 1970.
+    pub now: i64,
+    /// Whether there is an account with this system_id.
+    pub known_account: &'a dyn Fn(&str) -> bool,
+    /// Where bad rows go, as CSV: line, reason, the row. After a kill, a row may be in it twice.
+    pub rejects: &'a mut dyn Write,
+    /// Told after each batch: octets of the file and rows that are done.
+    pub progress: &'a mut dyn FnMut(u64, u64),
+}
+
+/// Why an import ended before its file.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportFault {
+    /// The file, or the reject file.
+    #[error("cannot read the file or write the reject file: {0}")]
+    File(#[from] io::Error),
+    /// The first line of a CSV file is not as it must be.
+    #[error("the first line {0}")]
+    Header(String),
+    /// Nothing can be written; what was written stays, and the same import goes on behind it.
+    #[error(transparent)]
+    NotWritten(#[from] NotWritten),
+    /// A registry's file.
+    #[error(transparent)]
+    Ledger(#[from] LedgerFault),
+}
+
+impl Permissions {
+    /// Imports consents: columns `msisdn,account,sender,purpose,method,at,wording,source`, and optionally
+    /// `evidence,evidence_sha256,expires,address`, in any order.
+    ///
+    /// # Errors
+    /// [`ImportFault`]
+    pub fn import_consents(&self, file: impl Read + Seek, import: Import<'_>) -> Result<Report, ImportFault> {
+        let (now, known) = (import.now, import.known_account);
+        let mut shared = Shared::default();
+        let required = [
+            Column::Msisdn,
+            Column::Account,
+            Column::Sender,
+            Column::Purpose,
+            Column::Method,
+            Column::At,
+            Column::Wording,
+            Column::Source,
+        ];
+        let optional = [Column::Evidence, Column::EvidenceSha256, Column::Expires, Column::Address];
+        self.stream(file, import, (&required, &optional), &mut |row| {
+            let consent = consent(row, &mut shared)?;
+            if !known(&consent.account) {
+                return Err(Rejection::Account);
+            }
+            consent.check(now).map_err(Rejection::NoConsent)?;
+            let scope = shared.scope(consent.scope_name(), self).ok_or(Rejection::Full)?;
+            Ok(consent.into_act(self.subject(consent_number(row)?), scope))
+        })
+    }
+
+    /// Imports opt-outs: column `msisdn`, and optionally `account,sender,at,reference`. Without an account: from all;
+    /// without a time: as of now.
+    ///
+    /// # Errors
+    /// [`ImportFault`]
+    pub fn import_suppressions(&self, file: impl Read + Seek, import: Import<'_>) -> Result<Report, ImportFault> {
+        let (now, known) = (import.now, import.known_account);
+        let mut shared = Shared::default();
+        let optional = [Column::Account, Column::Sender, Column::At, Column::Reference];
+        self.stream(file, import, (&[Column::Msisdn], &optional), &mut |row| {
+            let subject = self.subject(consent_number(row)?);
+            let account = Some(row.get(Column::Account)).filter(|account| !account.is_empty());
+            if account.is_some_and(|account| !known(account)) {
+                return Err(Rejection::Account);
+            }
+            let sender = account.and(Some(row.get(Column::Sender)));
+            let at = time(row.get(Column::At))?.unwrap_or(now);
+            if at > now {
+                return Err(Rejection::Time);
+            }
+            let scope = shared.scope(ScopeName::new(account, sender, None), self).ok_or(Rejection::Full)?;
+            let reference = row.get(Column::Reference).chars().take(256).collect::<String>().into();
+            Ok(Act::OptOut { subject, scope, at, origin: Origin::Import, reference })
+        })
+    }
+
+    /// Imports a registry, which replaces the one of that name whole: column `msisdn`; others are not looked at.
+    ///
+    /// # Errors
+    /// [`ImportFault`]
+    pub fn import_registry(
+        &self,
+        name: &str,
+        as_of: i64,
+        countries: &[String],
+        file: impl Read + Seek,
+        import: Import<'_>,
+    ) -> Result<(Arc<Registry>, Report), ImportFault> {
+        let mut numbers = vec![];
+        let mut report = Report::default();
+        let mut rejects = csv::Writer::from_writer(import.rejects);
+        let mut rows = Rows::open(file, import.format, (&[Column::Msisdn], &Column::ALL))?;
+        while let Some(row) = rows.next()? {
+            report.rows += 1;
+            match row.and_then(|row| consent_number(&row)) {
+                Ok(number) => numbers.push(number),
+                Err(why) => reject(&mut rejects, &mut report, &rows, why)?,
+            }
+            if report.rows % BATCH as u64 == 0 {
+                (import.progress)(rows.offset(), report.rows);
+            }
+        }
+        rejects.flush()?;
+        let registry = self.registries().replace(name, as_of, countries, numbers)?;
+        report.changed = registry.len() as u64;
+        (import.progress)(rows.offset(), report.rows);
+        Ok((registry, report))
+    }
+
+    /// Reads rows, makes acts of them and hands those to the writer, a batch and its checkpoint at a time.
+    fn stream(
+        &self,
+        mut file: impl Read + Seek,
+        import: Import<'_>,
+        columns: (&[Column], &[Column]),
+        act: &mut dyn FnMut(&Row<'_>) -> Result<Act, Rejection>,
+    ) -> Result<Report, ImportFault> {
+        let digest = digest(&mut file)?;
+        let mut rows = Rows::open(file, import.format, columns)?;
+        let mut report = Report::default();
+        if let Some(checkpoint) = self.checkpoint(&digest) {
+            rows.skip_to(checkpoint.offset, checkpoint.line)?;
+            report = Report::resumed(&checkpoint);
+        }
+        let mut rejects = csv::Writer::from_writer(import.rejects);
+        let mut waiting: VecDeque<Batch> = VecDeque::new();
+        loop {
+            let mut batch = Vec::with_capacity(BATCH + 1);
+            let mut times = Vec::with_capacity(BATCH);
+            let mut read = 0;
+            while read < BATCH {
+                let Some(row) = rows.next()? else { break };
+                read += 1;
+                report.rows += 1;
+                match row.and_then(|row| act(&row)) {
+                    Ok(act) => {
+                        times.push(match &act {
+                            Act::Grant { at, .. } => Some(*at),
+                            _ => None,
+                        });
+                        batch.push(act);
+                    }
+                    Err(why) => reject(&mut rejects, &mut report, &rows, why)?,
+                }
+            }
+            rejects.flush()?;
+            while waiting.len() > if read == 0 { 0 } else { AHEAD - 1 } {
+                if let Some(batch) = waiting.pop_front() {
+                    batch.done(&mut report)?;
+                    (import.progress)(batch_offset(&waiting, rows.offset()), report.rows);
+                }
+            }
+            batch.push(Act::Checkpoint(Checkpoint {
+                digest,
+                finished: read == 0,
+                offset: rows.offset(),
+                line: rows.line(),
+                rows: report.rows,
+                rejected: report.rejected,
+                ..Checkpoint::default()
+            }));
+            waiting.push_back(Batch { pending: self.change(batch), times, offset: rows.offset() });
+            if read == 0 {
+                break;
+            }
+        }
+        for batch in waiting {
+            batch.done(&mut report)?;
+        }
+        (import.progress)(rows.offset(), report.rows);
+        Ok(report)
+    }
+}
+
+/// Rows on their way to the disk.
+struct Batch {
+    pending: Pending<Vec<Outcome>>,
+    /// The time of each consent among them.
+    times: Vec<Option<i64>>,
+    /// Where the file stood behind them.
+    offset: u64,
+}
+
+impl Batch {
+    fn done(self, report: &mut Report) -> Result<(), NotWritten> {
+        let outcomes = self.pending.wait()?;
+        outcomes.iter().zip(self.times).for_each(|(outcome, at)| report.count(*outcome, at));
+        Ok(())
+    }
+}
+
+/// How far the file is done while `waiting` has yet to become durable.
+fn batch_offset(waiting: &VecDeque<Batch>, read: u64) -> u64 {
+    waiting.front().map_or(read, |batch| batch.offset)
+}
+
+fn digest(file: &mut (impl Read + Seek)) -> io::Result<[u8; 32]> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(octets) => digest.update(buffer.get(..octets).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    file.seek(SeekFrom::Start(0))?;
+    Ok(digest.finalize().into())
+}
+
+fn reject<R: Read + Seek>(
+    rejects: &mut csv::Writer<&mut dyn Write>,
+    report: &mut Report,
+    rows: &Rows<R>,
+    why: Rejection,
+) -> Result<(), ImportFault> {
+    let line = rows.line_of_row().to_string();
+    let reason = why.to_string();
+    let row = rows.as_written();
+    rejects.write_record([line.as_bytes(), reason.as_bytes(), &row]).map_err(io::Error::from)?;
+    report.reject(why);
+    Ok(())
+}
+
+fn consent_number(row: &Row<'_>) -> Result<Msisdn, Rejection> {
+    Msisdn::parse(row.get(Column::Msisdn)).map_err(|_| Rejection::Number)
+}
+
+fn consent(row: &Row<'_>, shared: &mut Shared) -> Result<Consent, Rejection> {
+    let number = consent_number(row)?;
+    let purpose = row.get(Column::Purpose);
+    let purpose = Purpose::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(purpose));
+    let at = time(row.get(Column::At))?.ok_or(Rejection::NoConsent(super::NoConsent::Missing("time")))?;
+    let optional = |column| Some(row.get(column)).filter(|text| !text.is_empty());
+    let sha256 = optional(Column::EvidenceSha256).map(|text| sha256(text).ok_or(Rejection::Sha256)).transpose()?;
+    let reference = optional(Column::Evidence).or(sha256.and(Some("")));
+    Ok(Consent {
+        number,
+        account: shared.text(row.get(Column::Account)),
+        sender: shared.text(row.get(Column::Sender)),
+        purpose: purpose.ok_or(Rejection::Purpose)?,
+        method: shared.text(row.get(Column::Method)),
+        at,
+        wording: shared.text(row.get(Column::Wording)),
+        source: shared.text(row.get(Column::Source)),
+        evidence: reference.map(|reference| Evidence { reference: reference.into(), sha256 }),
+        expires: time(row.get(Column::Expires))?,
+        address: optional(Column::Address).map(Into::into),
+    })
+}
+
+/// A time of RFC 3339, or a day, which begins at midnight UTC; none if there is none.
+fn time(text: &str) -> Result<Option<i64>, Rejection> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Ok(Some(time.as_millisecond()));
+    }
+    let day = text.parse::<jiff::civil::Date>().map_err(|_| Rejection::Time)?;
+    let midnight = jiff::tz::TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0));
+    midnight.map(|midnight| Some(midnight.as_millisecond())).map_err(|_| Rejection::Time)
+}
+
+/// 64 hexadecimal digits.
+fn sha256(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    let digit = |octet: u8| char::from(octet).to_digit(16);
+    let octets = pairs.iter().map(|[high, low]| Some((digit(*high)? << 4 | digit(*low)?) as u8));
+    octets.collect::<Option<Vec<u8>>>()?.try_into().ok()
+}
+
+/// What rows share, so that each of them need not own it.
+#[derive(Default)]
+struct Shared {
+    texts: HashMap<Arc<str>, (), foldhash::fast::RandomState>,
+    scopes: HashMap<ScopeName, Scope, foldhash::fast::RandomState>,
+}
+
+impl Shared {
+    fn text(&mut self, text: &str) -> Arc<str> {
+        if let Some((text, ())) = self.texts.get_key_value(text) {
+            return text.clone();
+        }
+        let text: Arc<str> = text.into();
+        if self.texts.len() < SHARED {
+            self.texts.insert(text.clone(), ());
+        }
+        text
+    }
+
+    fn scope(&mut self, name: ScopeName, permissions: &Permissions) -> Option<Scope> {
+        if let Some(scope) = self.scopes.get(&name) {
+            return Some(*scope);
+        }
+        let scope = permissions.scope(&name)?;
+        if self.scopes.len() < SHARED {
+            self.scopes.insert(name, scope);
+        }
+        Some(scope)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! Rows of a CSV or NDJSON file by the names of their columns, with the place of each in the file.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+
+use super::{ImportFault, Rejection};
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values, with the names of the columns in the first line.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// The most octets of one line of NDJSON.
+const LINE: u64 = 64 * 1024;
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Msisdn,
+    Account,
+    Sender,
+    Purpose,
+    Method,
+    At,
+    Wording,
+    Source,
+    Evidence,
+    EvidenceSha256,
+    Expires,
+    Address,
+    Reference,
+}
+
+const COLUMNS: usize = 13;
+
+impl Column {
+    pub(super) const ALL: [Self; COLUMNS] = [
+        Self::Msisdn,
+        Self::Account,
+        Self::Sender,
+        Self::Purpose,
+        Self::Method,
+        Self::At,
+        Self::Wording,
+        Self::Source,
+        Self::Evidence,
+        Self::EvidenceSha256,
+        Self::Expires,
+        Self::Address,
+        Self::Reference,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Msisdn => "msisdn",
+            Self::Account => "account",
+            Self::Sender => "sender",
+            Self::Purpose => "purpose",
+            Self::Method => "method",
+            Self::At => "at",
+            Self::Wording => "wording",
+            Self::Source => "source",
+            Self::Evidence => "evidence",
+            Self::EvidenceSha256 => "evidence_sha256",
+            Self::Expires => "expires",
+            Self::Address => "address",
+            Self::Reference => "reference",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|column| column.name().eq_ignore_ascii_case(name.trim()))
+    }
+}
+
+/// The fields of one row; what is not there is empty.
+pub(super) struct Row<'a> {
+    fields: [Cow<'a, str>; COLUMNS],
+}
+
+impl Row<'_> {
+    pub(super) fn get(&self, column: Column) -> &str {
+        self.fields.get(column as usize).map_or("", |field| field.trim())
+    }
+}
+
+/// A file that is read row by row.
+pub(super) struct Rows<R> {
+    source: Source<R>,
+    allowed: Vec<Column>,
+    /// Where the row that was read last begins.
+    line: u64,
+}
+
+enum Source<R> {
+    Csv { reader: Box<csv::Reader<R>>, header: Vec<Option<Column>>, record: csv::ByteRecord },
+    Ndjson { reader: BufReader<R>, line: Vec<u8>, offset: u64, lines: u64 },
+}
+
+impl<R: Read + Seek> Rows<R> {
+    /// Opens a file at its beginning; a CSV file must have the first of `columns` and may have the second.
+    pub(super) fn open(file: R, format: Format, columns: (&[Column], &[Column])) -> Result<Self, ImportFault> {
+        let (required, optional) = columns;
+        let allowed: Vec<Column> = required.iter().chain(optional).copied().collect();
+        let source = match format {
+            Format::Ndjson => {
+                Source::Ndjson { reader: BufReader::with_capacity(1 << 16, file), line: vec![], offset: 0, lines: 0 }
+            }
+            Format::Csv => {
+                let mut reader = csv::ReaderBuilder::new().flexible(true).buffer_capacity(1 << 16).from_reader(file);
+                let mut header = vec![];
+                for name in reader.byte_headers().map_err(io::Error::from)? {
+                    let name = String::from_utf8_lossy(name);
+                    let name = name.trim_start_matches('\u{FEFF}');
+                    let column = Column::named(name).filter(|column| allowed.contains(column));
+                    // Only where every column may be there, others are not looked at.
+                    if column.is_none() && optional.len() < COLUMNS {
+                        let known: Vec<&str> = allowed.iter().map(|column| column.name()).collect();
+                        let what = format!("has a column {name:?}; expected {}", known.join(", "));
+                        return Err(ImportFault::Header(what));
+                    }
+                    if column.is_some() && header.contains(&column) {
+                        return Err(ImportFault::Header(format!("has the column {name:?} twice")));
+                    }
+                    header.push(column);
+                }
+                if let Some(missing) = required.iter().find(|column| !header.contains(&Some(**column))) {
+                    return Err(ImportFault::Header(format!("has no column {:?}", missing.name())));
+                }
+                Source::Csv { reader: Box::new(reader), header, record: csv::ByteRecord::new() }
+            }
+        };
+        Ok(Self { source, allowed, line: 0 })
+    }
+
+    /// Goes on behind what is done.
+    pub(super) fn skip_to(&mut self, offset: u64, line: u64) -> io::Result<()> {
+        match &mut self.source {
+            Source::Csv { reader, .. } => {
+                let mut position = csv::Position::new();
+                position.set_byte(offset).set_line(line);
+                reader.seek(position).map_err(io::Error::from)
+            }
+            Source::Ndjson { reader, offset: at, lines, .. } => {
+                (*at, *lines) = (offset, line);
+                reader.seek(SeekFrom::Start(offset)).map(drop)
+            }
+        }
+    }
+
+    /// The next row, or why it is none; nothing at the end of the file.
+    pub(super) fn next(&mut self) -> Result<Option<Result<Row<'_>, Rejection>>, ImportFault> {
+        match &mut self.source {
+            Source::Csv { reader, header, record } => {
+                if !reader.read_byte_record(record).map_err(io::Error::from)? {
+                    return Ok(None);
+                }
+                self.line = record.position().map_or(0, csv::Position::line);
+                Ok(Some(csv_row(header, record)))
+            }
+            Source::Ndjson { reader, line, offset, lines } => {
+                line.clear();
+                let read = reader.by_ref().take(LINE).read_until(b'\n', line)? as u64;
+                if read == 0 {
+                    return Ok(None);
+                }
+                let whole = line.ends_with(b"\n") || read < LINE;
+                let rest = if whole { 0 } else { skip_line(reader)? };
+                *offset += read + rest;
+                *lines += 1;
+                self.line = *lines;
+                Ok(Some(if whole { json_row(&self.allowed, line) } else { Err(Rejection::Shape) }))
+            }
+        }
+    }
+
+    /// Octets that have been read.
+    pub(super) fn offset(&self) -> u64 {
+        match &self.source {
+            Source::Csv { reader, .. } => reader.position().byte(),
+            Source::Ndjson { offset, .. } => *offset,
+        }
+    }
+
+    /// Where the next row begins.
+    pub(super) fn line(&self) -> u64 {
+        match &self.source {
+            Source::Csv { reader, .. } => reader.position().line(),
+            Source::Ndjson { lines, .. } => *lines,
+        }
+    }
+
+    /// The line on which the last row begins, from 1.
+    pub(super) fn line_of_row(&self) -> u64 {
+        self.line
+    }
+
+    /// The last row as the file has it.
+    pub(super) fn as_written(&self) -> Vec<u8> {
+        match &self.source {
+            Source::Csv { record, .. } => {
+                let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(vec![]);
+                let written = writer.write_byte_record(record);
+                let mut row = written.ok().and_then(|()| writer.into_inner().ok()).unwrap_or_default();
+                row.truncate(row.trim_ascii_end().len());
+                row
+            }
+            Source::Ndjson { line, .. } => line.trim_ascii_end().to_vec(),
+        }
+    }
+}
+
+/// Reads to the end of a line, and gives the octets.
+fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
+    let mut skipped = 0;
+    loop {
+        let buffer = reader.fill_buf()?;
+        let end = buffer.iter().position(|octet| *octet == b'\n');
+        let octets = end.map_or(buffer.len(), |end| end + 1);
+        let done = end.is_some() || buffer.is_empty();
+        reader.consume(octets);
+        skipped += octets as u64;
+        if done {
+            return Ok(skipped);
+        }
+    }
+}
+
+fn csv_row<'a>(header: &[Option<Column>], record: &'a csv::ByteRecord) -> Result<Row<'a>, Rejection> {
+    if record.len() != header.len() {
+        return Err(Rejection::Shape);
+    }
+    let mut fields: [Cow<'a, str>; COLUMNS] = Default::default();
+    for (column, field) in header.iter().zip(record) {
+        let field = simdutf8::basic::from_utf8(field).map_err(|_| Rejection::Shape)?;
+        if let Some(slot) = column.and_then(|column| fields.get_mut(column as usize)) {
+            *slot = Cow::Borrowed(field);
+        }
+    }
+    Ok(Row { fields })
+}
+
+fn json_row<'a>(allowed: &[Column], line: &'a [u8]) -> Result<Row<'a>, Rejection> {
+    /// A text, borrowed if it can be.
+    #[derive(serde::Deserialize)]
+    struct Field<'a>(#[serde(borrow)] Option<Cow<'a, str>>);
+    let object: std::collections::HashMap<Cow<'a, str>, Field<'a>> =
+        serde_json::from_slice(line).map_err(|_| Rejection::Shape)?;
+    let mut fields: [Cow<'a, str>; COLUMNS] = Default::default();
+    for (name, Field(value)) in object {
+        match Column::named(&name).filter(|column| allowed.contains(column)) {
+            Some(column) => {
+                if let Some(slot) = fields.get_mut(column as usize) {
+                    *slot = value.unwrap_or_default();
+                }
+            }
+            None if allowed.len() < COLUMNS => return Err(Rejection::Shape),
+            None => {}
+        }
+    }
+    Ok(Row { fields })
+}

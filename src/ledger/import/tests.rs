@@ -1,0 +1,192 @@
+use std::fmt::Write as _;
+use std::io::Cursor;
+
+use super::*;
+use crate::ledger::Step;
+
+const NOW: i64 = 1_764_000_000_000;
+
+/// Imports, or gives why not; with the reject file.
+fn import(permissions: &Permissions, format: Format, text: &str) -> (Result<Report, ImportFault>, String) {
+    let mut rejects = vec![];
+    let result = permissions.import_consents(
+        Cursor::new(text.as_bytes()),
+        Import {
+            format,
+            now: NOW,
+            known_account: &|account| account == "shop",
+            rejects: &mut rejects,
+            progress: &mut |_, _| {},
+        },
+    );
+    (result, String::from_utf8(rejects).unwrap())
+}
+
+fn counts(report: &Report) -> [u64; 5] {
+    [report.rows, report.changed, report.unchanged, report.superseded, report.rejected]
+}
+
+const HEADER: &str = "wording,msisdn,account,sender,purpose,method,at,source,evidence,expires\n";
+
+fn row(number: u64) -> String {
+    format!(
+        "\"Yes, \nsend\",+{number},shop,SHOP,marketing,form,2025-01-02T03:04:05Z,shop.example,form {number},2030-01-01\n"
+    )
+}
+
+#[test]
+fn bad_rows_are_told_with_line_and_reason_and_the_rest_goes_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let good = row(32_470_000_001);
+    let bad = [
+        good.replace("+32470000001", "12"),
+        good.replace(",shop,", ",shap,"),
+        good.replace("marketing", "adverts"),
+        good.replace("2025-01-02T03:04:05Z", "yesterday"),
+        good.replace("2025-01-02T03:04:05Z", ""),
+        good.replace("2025", "2075"),
+        good.replace("shop.example", "bought"),
+        good.replace(",form,", ",,"),
+        good.replace(",SHOP", ""),
+    ];
+    let text = [HEADER.to_owned(), bad.concat(), good].concat();
+    let (report, rejects) = import(&permissions, Format::Csv, &text);
+    let report = report.unwrap();
+    assert_eq!(counts(&report), [10, 1, 0, 0, 9]);
+    assert_eq!(report.invalid_numbers(), 1);
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(rejects.as_bytes());
+    let rejected: Vec<(u64, String, String)> = reader.deserialize().map(Result::unwrap).collect();
+    let says = ["msisdn", "account", "purpose", "a time", "no time", "future", "bought", "no method", "fields"];
+    for (at, ((line, reason, row), word)) in rejected.iter().zip(says).enumerate() {
+        assert_eq!(*line, 2 + 2 * at as u64, "each row has two lines");
+        assert!(reason.contains(word), "{reason} says {word}");
+        assert_eq!(*row, bad[at].trim_end());
+    }
+    assert_eq!(rejected.len(), 9);
+    let steps = permissions.consents().show(Msisdn::from_value(32_470_000_001).unwrap()).unwrap();
+    let [Step::Granted(_, consent)] = &steps[..] else { panic!("{steps:?}") };
+    assert_eq!((&*consent.wording, consent.expires), ("Yes, \nsend", Some(1_893_456_000_000)));
+    assert_eq!((&*consent.evidence.as_ref().unwrap().reference, consent.at), ("form 32470000001", 1_735_787_045_000));
+    permissions.close();
+}
+
+#[test]
+fn a_header_must_be_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    for (header, word) in [
+        (HEADER.replace("expires", "expiry"), "\"expiry\""),
+        (HEADER.replace("msisdn", "evidence"), "twice"),
+        (HEADER.replace("wording,", ""), "no column \"wording\""),
+    ] {
+        let fault = import(&permissions, Format::Csv, &header).0.err().unwrap().to_string();
+        assert!(fault.contains(word), "{fault}");
+    }
+    permissions.close();
+}
+
+#[test]
+fn ndjson_means_the_same_and_the_same_file_twice_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let csv: String = (0..300).map(|at| row(32_470_000_000 + at)).collect();
+    let csv = format!("{HEADER}{csv}");
+    let first = import(&permissions, Format::Csv, &csv).0.unwrap();
+    assert_eq!(counts(&first), [300, 300, 0, 0, 0]);
+    assert_eq!(first.one_time, Some((1_735_787_045_000, 300)));
+    assert_eq!(first.first_contacts, (300, 300));
+    assert_eq!(first.signals().len(), 2, "{:?}", first.signals());
+    let size = |folder: &std::path::Path| {
+        let files = std::fs::read_dir(folder).unwrap();
+        files
+            .map(|file| file.unwrap().metadata().unwrap())
+            .filter(|file| file.is_file())
+            .map(|file| file.len())
+            .sum::<u64>()
+    };
+    let before = size(folder.path());
+    let again = import(&permissions, Format::Csv, &csv).0.unwrap();
+    assert_eq!(counts(&again), [300, 0, 300, 0, 0]);
+    assert!(size(folder.path()) - before < 300, "no more than the checkpoints");
+    let mut json = String::new();
+    for at in 0..301 {
+        writeln!(
+            json,
+            "{{\"msisdn\":\"{}\",\"account\":\"shop\",\"sender\":\"SHOP\",\"purpose\":\"marketing\",\"method\":\"form\",\
+             \"at\":\"2025-01-02T03:04:05Z\",\"wording\":\"Yes, \\nsend\",\"source\":\"shop.example\",\
+             \"evidence\":\"form {0}\",\"expires\":\"2030-01-01\"}}",
+            32_470_000_000_u64 + at
+        )
+        .unwrap();
+    }
+    json.push_str("{\"msisdn\":\"32470000001\",\"colour\":\"red\"}\nno json\n");
+    let long = format!("{{\"msisdn\":\"{}\"}}\n", "x".repeat(200_000));
+    let (report, rejects) = import(&permissions, Format::Ndjson, &format!("{long}{json}"));
+    assert_eq!(counts(&report.unwrap()), [304, 1, 300, 0, 3]);
+    assert!(rejects.contains("\n304,"), "{rejects:.300}");
+    permissions.close();
+}
+
+#[test]
+fn a_file_goes_on_where_its_checkpoint_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let (head, tail): (String, String) = ((0..40).map(|at| row(32_470_000_000 + at)).collect(), row(32_470_000_099));
+    let text = format!("{HEADER}{head}{tail}");
+    let mut checkpoint = Checkpoint {
+        digest: digest(&mut Cursor::new(text.as_bytes())).unwrap(),
+        offset: (HEADER.len() + head.len()) as u64,
+        line: 82,
+        rows: 40,
+        rejected: 3,
+        ..Checkpoint::default()
+    };
+    checkpoint.count(None, &[]);
+    permissions.change(vec![Act::Checkpoint(checkpoint)]).wait().unwrap();
+    permissions.snapshot().wait().unwrap();
+    permissions.close();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let report = import(&permissions, Format::Csv, &text).0.unwrap();
+    assert_eq!(counts(&report), [41, 1, 0, 0, 3]);
+    assert_eq!(permissions.figures().consents, 1, "what the checkpoint covers is not read again");
+    let report = import(&permissions, Format::Csv, &text).0.unwrap();
+    assert_eq!(counts(&report), [41, 40, 1, 0, 0], "a finished file begins at its beginning");
+    permissions.close();
+}
+
+#[test]
+fn opt_outs_and_registries_are_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let mut rejects = vec![];
+    let mut progress = vec![];
+    let mut told = |octets, rows| progress.push((octets, rows));
+    let mut with = |text: &'static str| {
+        let import = Import {
+            format: Format::Csv,
+            now: NOW,
+            known_account: &|account| account == "shop",
+            rejects: &mut rejects,
+            progress: &mut told,
+        };
+        permissions.import_suppressions(Cursor::new(text), import).unwrap()
+    };
+    let text = "msisdn,account,sender,reference\n+32470000001,shop,SHOP,a\n32470000002,,,\n32470000003,nobody,,\n";
+    assert_eq!(counts(&with(text)), [3, 2, 0, 0, 1]);
+    assert_eq!(counts(&with(text)), [3, 0, 2, 0, 1]);
+    let subject = |value| permissions.subject(Msisdn::from_value(value).unwrap());
+    let out = permissions.suppressions();
+    let scopes = [out.scope(Some("shop"), Some("shop")).unwrap(), out.scope(None, None).unwrap()];
+    assert_eq!(out.find(subject(32_470_000_001), &scopes).unwrap().scope, scopes[0]);
+    assert_eq!(out.find(subject(32_470_000_002), &scopes).unwrap().scope, scopes[1]);
+    assert_eq!(out.find(subject(32_470_000_003), &scopes), None);
+    let import =
+        Import { format: Format::Csv, now: NOW, known_account: &|_| false, rejects: &mut rejects, progress: &mut told };
+    let text = "name,msisdn\nx,+32470000009\ny,nonsense\n";
+    let (registry, report) = permissions.import_registry("dnc", 5, &[], Cursor::new(text), import).unwrap();
+    assert_eq!((counts(&report), registry.len()), ([2, 1, 0, 0, 1], 1));
+    assert_eq!(permissions.registries().find(subject(32_470_000_009), "BE").unwrap().name, "dnc");
+    assert_eq!(progress.last(), Some(&(text.len() as u64, 2)));
+    permissions.close();
+}

@@ -1,0 +1,200 @@
+//! One file of the log: its header, reading its frames at the start and single records later.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::{Locator, frame};
+use crate::ledger::LedgerFault;
+use crate::ledger::octets::{Octets, Put};
+
+const MAGIC: &[u8; 8] = b"smpp-log";
+const VERSION: u32 = 1;
+/// Octets of the header: magic, version, position of the file in the log, check of the key, CRC-32 of all that.
+const HEADER: usize = 8 + 4 + 8 + 8 + 4;
+/// Octets read at first for a record: nearly all are shorter.
+const GUESS: usize = 512;
+
+/// One file.
+#[derive(Debug)]
+pub(super) struct Segment {
+    /// The position of its first octet in the log.
+    pub(super) base: u64,
+    path: PathBuf,
+    file: File,
+}
+
+/// The file whose first octet is at `base`.
+pub(super) fn path(folder: &Path, base: u64) -> PathBuf {
+    folder.join(format!("facts-{base:012x}.log"))
+}
+
+/// All files of the log in `folder`, in their order.
+pub(super) fn list(folder: &Path, check: u64) -> Result<Vec<Segment>, LedgerFault> {
+    let mut segments = vec![];
+    for entry in fs::read_dir(folder).map_err(LedgerFault::file(folder))? {
+        let name = entry.map_err(LedgerFault::file(folder))?.file_name();
+        let base = name.to_str().and_then(|name| name.strip_prefix("facts-")?.strip_suffix(".log"));
+        if let Some(base) = base.and_then(|base| u64::from_str_radix(base, 16).ok()) {
+            segments.push(Segment::open(folder, base, check)?);
+        }
+    }
+    segments.sort_by_key(|segment| segment.base);
+    Ok(segments)
+}
+
+impl Segment {
+    /// A new file without frames, durable.
+    pub(super) fn create(folder: &Path, base: u64, check: u64) -> Result<Self, LedgerFault> {
+        let mut header = Vec::with_capacity(HEADER);
+        header.put(MAGIC);
+        header.put(&VERSION.to_le_bytes());
+        header.put(&base.to_le_bytes());
+        header.put(&check.to_le_bytes());
+        header.put(&crc32fast::hash(&header).to_le_bytes());
+        super::replace(&path(folder, base), |file| file.write_all(&header))?;
+        Self::open(folder, base, check)
+    }
+
+    fn open(folder: &Path, base: u64, check: u64) -> Result<Self, LedgerFault> {
+        let path = path(folder, base);
+        let file = File::open(&path).map_err(LedgerFault::file(&path))?;
+        let segment = Self { base, path, file };
+        let mut header = [0; HEADER];
+        let bad = |what: &str| segment.damaged(base, what.to_owned());
+        match segment.file.read_exact_at(&mut header, 0) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(bad("is shorter than the header of a log"));
+            }
+            read => read.map_err(LedgerFault::file(&segment.path))?,
+        }
+        let mut octets = Octets(&header);
+        if octets.take(MAGIC.len()) != Some(MAGIC) {
+            return Err(bad("does not begin as a log of smppolicy does"));
+        }
+        // A version with another layout of records reads this one's records by this number.
+        let found = octets.u32().unwrap_or_default();
+        if found > VERSION {
+            return Err(LedgerFault::Later { path: segment.path, found, known: VERSION });
+        }
+        let fields = (octets.u64(), octets.u64(), octets.u32());
+        let crc = header.split_last_chunk::<4>().map(|(fields, _)| crc32fast::hash(fields));
+        if fields.0 != Some(base) || fields.2 != crc {
+            return Err(bad("the header is not what was written"));
+        }
+        if fields.1 != Some(check) {
+            return Err(bad("was written under another key than the one in subjects.key"));
+        }
+        Ok(segment)
+    }
+
+    pub(super) fn len(&self) -> Result<u64, LedgerFault> {
+        self.file.metadata().map(|metadata| metadata.len()).map_err(LedgerFault::file(&self.path))
+    }
+
+    /// The same file, to append to.
+    pub(super) fn appendable(&self) -> Result<File, LedgerFault> {
+        OpenOptions::new().append(true).open(&self.path).map_err(LedgerFault::file(&self.path))
+    }
+
+    /// Damage at a position of the log that is in this file.
+    pub(super) fn damaged(&self, position: u64, what: String) -> LedgerFault {
+        LedgerFault::Damaged { path: self.path.clone(), offset: position - self.base, what }
+    }
+
+    /// Gives each record from the position `from` on; in the last file a torn frame at the end is cut away. Gives the
+    /// position of the end.
+    pub(super) fn replay(
+        &self,
+        from: u64,
+        last: bool,
+        record: &mut impl FnMut(Locator, &[u8]) -> Result<(), String>,
+    ) -> Result<u64, LedgerFault> {
+        let octets = fs::read(&self.path).map_err(LedgerFault::file(&self.path))?;
+        let begin = usize::try_from(from.saturating_sub(self.base)).unwrap_or(usize::MAX);
+        let mut at = begin.max(HEADER);
+        while let Some(rest) = octets.get(at..).filter(|rest| !rest.is_empty()) {
+            let position = self.base + at as u64;
+            let each = |locator: Locator, payload: &[u8]| match record(locator, payload) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(what) => ControlFlow::Break((locator, what)),
+            };
+            match frame::read(rest, position, each) {
+                Some(ControlFlow::Continue(length)) => at += length,
+                Some(ControlFlow::Break((locator, what))) => return Err(self.damaged(locator.position(), what)),
+                None if last && !frame_behind(rest, position) => {
+                    self.cut(at, rest.len())?;
+                    break;
+                }
+                None => return Err(self.damaged(position, "a record is not what was written".to_owned())),
+            }
+        }
+        Ok(self.base + at as u64)
+    }
+
+    /// Cuts away the last `torn` octets, from `at` on.
+    fn cut(&self, at: usize, torn: usize) -> Result<(), LedgerFault> {
+        tracing::warn!(path = %self.path.display(), octets = torn, "the ledger's last append had no end, as after a crash");
+        let cut = self.appendable()?;
+        cut.set_len(at as u64).and_then(|()| cut.sync_all()).map_err(LedgerFault::file(&self.path))
+    }
+
+    /// The payload of the record at a position of the log.
+    pub(super) fn record<'a>(&self, position: u64, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], LedgerFault> {
+        let offset = position - self.base;
+        self.read_at(offset, GUESS, buffer)?;
+        let length = Octets(buffer).array().map_or(0, |length| usize::from(u16::from_le_bytes(length)));
+        if frame::RECORD_HEADER + length > GUESS {
+            self.read_at(offset, frame::RECORD_HEADER + length, buffer)?;
+        }
+        let what = "a record is referred to, and there is none";
+        frame::record(buffer).ok_or_else(|| self.damaged(position, what.to_owned()))
+    }
+
+    /// Reads up to `length` octets at `offset`.
+    fn read_at(&self, offset: u64, length: usize, buffer: &mut Vec<u8>) -> Result<(), LedgerFault> {
+        buffer.resize(length, 0);
+        let mut read = 0;
+        while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, offset + read as u64) {
+                Ok(0) => break,
+                Ok(octets) => read += octets,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(LedgerFault::file(&self.path)(error)),
+            }
+        }
+        buffer.truncate(read);
+        Ok(())
+    }
+
+    /// This file with what `erase` makes of the records at `positions`, in its place.
+    pub(super) fn rewritten(&self, positions: &[u64], erase: impl Fn(&mut [u8])) -> Result<Self, LedgerFault> {
+        let mut octets = fs::read(&self.path).map_err(LedgerFault::file(&self.path))?;
+        for position in positions {
+            let offset = usize::try_from(position - self.base).unwrap_or(usize::MAX);
+            let rest = octets.get_mut(offset..).unwrap_or_default();
+            let Some(length) = frame::record(rest).map(<[u8]>::len) else {
+                return Err(self.damaged(*position, "a record is to be erased, and there is none".to_owned()));
+            };
+            if let Some((header, rest)) = rest.split_at_mut_checked(frame::RECORD_HEADER)
+                && let Some(payload) = rest.get_mut(..length)
+            {
+                erase(payload);
+                frame::seal(header, payload, length as u16);
+            }
+        }
+        super::replace(&self.path, |file| file.write_all(&octets))?;
+        let file = File::open(&self.path).map_err(LedgerFault::file(&self.path))?;
+        Ok(Self { base: self.base, path: self.path.clone(), file })
+    }
+}
+
+/// Whether behind the bad frame at the front there is the header of a good one, which was written after it.
+fn frame_behind(octets: &[u8], position: u64) -> bool {
+    let unit = Locator::UNIT as usize;
+    let starts = (unit..octets.len()).step_by(unit);
+    let mut rests = starts.filter_map(|start| Some((octets.get(start..)?, position + start as u64)));
+    rests.any(|(rest, position)| frame::records(rest, position).is_some())
+}

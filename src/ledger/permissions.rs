@@ -1,0 +1,383 @@
+//! Who may be written to: consents, opt-outs and do-not-disturb registries in one folder, opened and closed together.
+//!
+//! The caller keeps other processes away from the folder, and hands in the time. A look-up never waits; a change is
+//! there once it is on the disk.
+
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::act::{Act, NotWritten, Outcome, Pending, WriteFailure};
+use super::consents::{self, Consents};
+use super::import::{Checkpoint, Checkpoints};
+use super::index::{Entry, Index, Key, Value};
+use super::log::{self, Locator, Log, OpenSink};
+use super::record::{Record, wipe};
+use super::registries::Registries;
+use super::scopes::{Scope, ScopeName, Scopes};
+use super::subject::{Subject, SubjectKey};
+use super::suppressions::Suppressions;
+use super::texts::Texts;
+use super::writer::{Command, Snapshots, Writer};
+use super::{LedgerFault, snapshot};
+use crate::policy::Msisdn;
+
+/// Changes that may wait for the disk; each is a batch.
+const QUEUE: usize = 256;
+/// Entries of a replayed log that are put into one table.
+const REPLAYED: usize = 1 << 20;
+
+/// All that is known, shared by who asks and who changes.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) folder: PathBuf,
+    pub(super) key: SubjectKey,
+    pub(super) log: Arc<Log>,
+    pub(super) scopes: Scopes,
+    pub(super) texts: Texts,
+    pub(super) consents: Index,
+    pub(super) suppressions: Index,
+    checkpoints: Mutex<Checkpoints>,
+    /// Records that erasures have yet to wipe.
+    unwiped: Mutex<Vec<u32>>,
+    failure: Mutex<Option<WriteFailure>>,
+}
+
+impl Facts {
+    pub(super) fn checkpoints(&self) -> MutexGuard<'_, Checkpoints> {
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn unwiped(&self) -> MutexGuard<'_, Vec<u32>> {
+        self.unwiped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The payload of a record, read from the disk into `buffer`.
+    pub(super) fn record<'a>(&self, locator: u32, buffer: &'a mut Vec<u8>) -> Result<Record<'a>, LedgerFault> {
+        let payload = self.log.record(Locator(locator), buffer)?;
+        Record::read(payload).ok_or_else(|| LedgerFault::Damaged {
+            path: self.folder.clone(),
+            offset: Locator(locator).position(),
+            what: "the index refers to no record of a fact".to_owned(),
+        })
+    }
+
+    /// Since when and why nothing can be written.
+    pub(super) fn failure(&self) -> Option<WriteFailure> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_failure(&self, failure: WriteFailure) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+    }
+}
+
+/// Where changes are handed to the writer.
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    pub(super) facts: Arc<Facts>,
+    queue: mpsc::Sender<Command>,
+}
+
+impl Desk {
+    /// Hands over changes that will be durable together.
+    pub(super) fn change(&self, acts: Vec<Act>) -> Pending<Vec<Outcome>> {
+        let (answer, pending) = oneshot::channel();
+        self.send(Command::Change { acts, answer });
+        Pending(pending)
+    }
+
+    /// Hands over one change.
+    pub(super) async fn change_one(&self, act: Act) -> Result<Outcome, NotWritten> {
+        let outcomes = self.change(vec![act]).await?;
+        outcomes.first().copied().ok_or(NotWritten::Closed)
+    }
+
+    /// A command that finds no room is answered so.
+    fn send(&self, command: Command) {
+        if let Err(mpsc::error::TrySendError::Full(command)) = self.queue.try_send(command) {
+            match command {
+                Command::Change { answer, .. } => drop(answer.send(Err(NotWritten::Busy))),
+                Command::Snapshot(answer) => drop(answer.send(Err(NotWritten::Busy))),
+                Command::Merged { .. } | Command::SnapshotTaken { .. } => {}
+            }
+        }
+    }
+}
+
+/// Figures of the ledger's part that is about subscribers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// Consents in the index, revoked ones included.
+    pub consents: usize,
+    /// Opt-outs in the index, ended ones included.
+    pub suppressions: usize,
+    /// Numbers in registries.
+    pub registered: usize,
+    /// Octets in memory of all indexes.
+    pub index_octets: usize,
+}
+
+/// Consents, opt-outs and registries, opened.
+#[derive(Debug)]
+pub struct Permissions {
+    consents: Consents,
+    suppressions: Suppressions,
+    registries: Registries,
+    desk: Desk,
+    writer: JoinHandle<()>,
+    /// Held by who erases.
+    erasing: Mutex<()>,
+}
+
+impl Permissions {
+    /// Opens what is in `folder`, or begins it there; returns once all is ready to be asked.
+    ///
+    /// # Errors
+    /// [`LedgerFault`], with the file and the octet where what is there cannot be trusted.
+    pub fn open(folder: &Path) -> Result<Self, LedgerFault> {
+        Self::open_with(folder, |file: File| Box::new(file))
+    }
+
+    pub(super) fn open_with(folder: &Path, open_sink: OpenSink) -> Result<Self, LedgerFault> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(LedgerFault::file(folder))?;
+        log::remove_unfinished(folder)?;
+        let key = SubjectKey::load_or_create(&folder.join("subjects.key"))?;
+        let (state, octets) = snapshot::read(folder, key.check())?;
+        let position = state.position;
+        let mut replay = Replay::of(state);
+        let opened = Log::open(folder, key.check(), open_sink, position, |locator, payload| {
+            let record = Record::read(payload).ok_or("a record is of no kind that this version knows")?;
+            replay.take(locator.0, record)
+        });
+        let (log, mut appender) = opened?;
+        replay.flush();
+        if !replay.unwiped.is_empty() {
+            appender.rotate()?; // what is to be wiped must be in files that are not appended to
+        }
+        let facts = Arc::new(Facts {
+            folder: folder.to_owned(),
+            key: key.clone(),
+            log,
+            scopes: replay.scopes,
+            texts: replay.texts,
+            consents: replay.consents,
+            suppressions: replay.suppressions,
+            checkpoints: Mutex::new(replay.checkpoints),
+            unwiped: Mutex::new(replay.unwiped),
+            failure: Mutex::new(None),
+        });
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let writer = Writer {
+            queue: commands,
+            results: queue.downgrade(),
+            facts: facts.clone(),
+            appender,
+            is_logged: replay.logged.iter().map(|(scope, _)| *scope).collect(),
+            logged: replay.logged,
+            fresh: Default::default(),
+            merging: [0; 2],
+            snapshot: Snapshots { position, octets, ..Snapshots::default() },
+        };
+        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run());
+        let permissions = Self {
+            consents: Consents::new(Desk { facts: facts.clone(), queue: queue.clone() }),
+            suppressions: Suppressions::new(Desk { facts: facts.clone(), queue: queue.clone() }),
+            registries: Registries::open(&folder.join("registries"), key)?,
+            desk: Desk { facts, queue },
+            writer: thread.map_err(LedgerFault::file(folder))?,
+            erasing: Mutex::new(()),
+        };
+        match permissions.wipe() {
+            Ok(()) => Ok(permissions),
+            Err(EraseFault::Ledger(fault)) => Err(fault),
+            Err(EraseFault::NotWritten(fault)) => Err(LedgerFault::file(folder)(std::io::Error::other(fault))),
+        }
+    }
+
+    /// The consents.
+    pub fn consents(&self) -> &Consents {
+        &self.consents
+    }
+
+    /// The opt-outs.
+    pub fn suppressions(&self) -> &Suppressions {
+        &self.suppressions
+    }
+
+    /// The do-not-disturb registries.
+    pub fn registries(&self) -> &Registries {
+        &self.registries
+    }
+
+    /// What stands for a number in all look-ups: to be made once a message.
+    #[inline]
+    pub fn subject(&self, number: Msisdn) -> Subject {
+        self.desk.facts.key.subject(number)
+    }
+
+    /// Since when and why nothing can be written; none while all is well.
+    pub fn health(&self) -> Option<WriteFailure> {
+        self.desk.facts.failure()
+    }
+
+    /// How much is held.
+    pub fn figures(&self) -> Figures {
+        let facts = &self.desk.facts;
+        Figures {
+            consents: facts.consents.len(),
+            suppressions: facts.suppressions.len(),
+            registered: self.registries.len(),
+            index_octets: facts.consents.octets() + facts.suppressions.octets() + self.registries.octets(),
+        }
+    }
+
+    /// Takes a snapshot now, so that the next start need not read the log. Otherwise they are taken as the log grows.
+    pub fn snapshot(&self) -> Pending<()> {
+        let (answer, pending) = oneshot::channel();
+        self.desk.send(Command::Snapshot(answer));
+        Pending(pending)
+    }
+
+    /// Forgets all consents of a number, with their history, wording and evidence, and what its opt-outs refer to; on
+    /// the disk too, before this returns. Its opt-outs stay in force under its pseudonym. Writes files anew of up to
+    /// 64 MiB each: not to be called where tasks run. A crash in the midst of it is made up for at the next start.
+    ///
+    /// # Errors
+    /// [`EraseFault`]; what was forgotten before it stays so.
+    pub fn erase(&self, number: Msisdn, at: i64) -> Result<Outcome, EraseFault> {
+        let _one_at_a_time = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
+        let subject = self.subject(number);
+        let outcomes = self.desk.change(vec![Act::Erase { subject, at }]).wait()?;
+        self.wipe()?;
+        Ok(outcomes.first().copied().unwrap_or(Outcome::Unchanged))
+    }
+
+    pub(super) fn change(&self, acts: Vec<Act>) -> Pending<Vec<Outcome>> {
+        self.desk.change(acts)
+    }
+
+    pub(super) fn scope(&self, name: &ScopeName) -> Option<Scope> {
+        self.desk.facts.scopes.scope(name)
+    }
+
+    pub(super) fn checkpoint(&self, digest: &[u8; 32]) -> Option<Checkpoint> {
+        self.desk.facts.checkpoints().of(digest)
+    }
+
+    /// Wipes what the writer has listed.
+    fn wipe(&self) -> Result<(), EraseFault> {
+        let records: Vec<Locator> = self.desk.facts.unwiped().iter().copied().map(Locator).collect();
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.desk.facts.log.rewrite(&records, wipe)?;
+        self.desk.change(vec![Act::Wiped]).wait().map(drop).map_err(EraseFault::NotWritten)
+    }
+
+    /// Ends after what was asked is durable. Without it, that happens by itself once this is dropped, but not before
+    /// the drop returns.
+    pub fn close(self) {
+        let Self { consents, suppressions, registries, desk, writer, erasing } = self;
+        drop((consents, suppressions, registries, desk, erasing));
+        drop(writer.join()); // it has answered everybody, or told them that it is gone
+    }
+}
+
+/// Why nothing, or not all, was erased.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseFault {
+    /// The request could not be made durable.
+    #[error(transparent)]
+    NotWritten(#[from] NotWritten),
+    /// A file could not be read or written anew.
+    #[error(transparent)]
+    Ledger(#[from] LedgerFault),
+}
+
+/// A state that takes up what the log has behind a snapshot.
+#[derive(Debug, Default)]
+struct Replay {
+    scopes: Scopes,
+    texts: Texts,
+    logged: Vec<(Scope, ScopeName)>,
+    consents: Index,
+    suppressions: Index,
+    new_consents: Vec<Entry>,
+    new_suppressions: Vec<Entry>,
+    checkpoints: Checkpoints,
+    unwiped: Vec<u32>,
+}
+
+impl Replay {
+    fn of(state: snapshot::State) -> Self {
+        let mut replay = Self {
+            consents: Index::of(state.consents),
+            suppressions: Index::of(state.suppressions),
+            unwiped: state.unwiped,
+            ..Self::default()
+        };
+        for (id, text) in (0..).zip(&state.texts) {
+            replay.texts.restore(id, text);
+        }
+        for (scope, name) in state.scopes {
+            replay.scopes.restore(scope, name.clone());
+            replay.logged.push((scope, name));
+        }
+        state.checkpoints.into_iter().for_each(|checkpoint| replay.checkpoints.keep(checkpoint));
+        replay
+    }
+
+    fn take(&mut self, record: u32, what: Record<'_>) -> Result<(), String> {
+        match what {
+            Record::Text { id, text } => {
+                if !self.texts.restore(id, text) {
+                    return Err(format!("a text has number {id}, which is another's"));
+                }
+            }
+            Record::Scope { scope, name } => {
+                if !self.scopes.restore(scope, name.clone()) {
+                    return Err(format!("a scope has number {}, which is another's", scope.value()));
+                }
+                self.logged.push((scope, name));
+            }
+            Record::Consent { fact, terms } => {
+                let value = Value { state: consents::last_day(terms.expires), record };
+                self.new_consents.push(Entry { key: Key::new(fact.subject, fact.scope), value });
+            }
+            Record::Revocation { fact } => {
+                let value = Value { state: 0, record };
+                self.new_consents.push(Entry { key: Key::new(fact.subject, fact.scope), value });
+            }
+            Record::Suppression { fact, out, .. } => {
+                let value = Value { state: u16::from(out), record };
+                self.new_suppressions.push(Entry { key: Key::new(fact.subject, fact.scope), value });
+            }
+            Record::Erasure { subject, scopes, records, .. } => {
+                let gone = |scope| Entry { key: Key::new(subject, scope), value: Value::GONE };
+                self.new_consents.extend(scopes.into_iter().map(gone));
+                self.unwiped.extend(records);
+            }
+            Record::Wiped => self.unwiped.clear(),
+            Record::Checkpoint(checkpoint) => self.checkpoints.keep(checkpoint),
+            Record::Nothing => {}
+        }
+        if self.new_consents.len() + self.new_suppressions.len() >= REPLAYED {
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// Puts what was taken into the indexes.
+    fn flush(&mut self) {
+        self.consents.add(std::mem::take(&mut self.new_consents), 0);
+        self.suppressions.add(std::mem::take(&mut self.new_suppressions), 0);
+    }
+}
+
+#[cfg(test)]
+mod tests;

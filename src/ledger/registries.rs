@@ -1,0 +1,241 @@
+//! Do-not-disturb registries: each a named snapshot of numbers with its date, replaced whole.
+//!
+//! One file each, written beside the old one and renamed. Judges no age: it says when a registry is too old for what
+//! is asked of it, and its caller decides what follows.
+
+use std::fs::{self, DirBuilder};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use super::LedgerFault;
+use super::index::{Entry, Key, Table, Value};
+use super::log;
+use super::octets::{Octets, Put};
+use super::scopes::Scope;
+use super::subject::{Subject, SubjectKey};
+use crate::policy::Msisdn;
+
+const MAGIC: &[u8; 8] = b"smpp-dnd";
+const VERSION: u32 = 1;
+
+/// One registry.
+#[derive(Debug)]
+pub struct Registry {
+    /// Its name, which is that of its file too.
+    pub name: String,
+    /// The day it is of, in milliseconds since 1970.
+    pub as_of: i64,
+    /// The countries it is for (ISO 3166, two letters); none listed: for all.
+    pub countries: Vec<String>,
+    numbers: Table,
+}
+
+impl Registry {
+    /// How many numbers it has.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether it has no number at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether it is older at the time `now` than `max_age`; both in milliseconds.
+    pub fn is_stale(&self, now: i64, max_age: i64) -> bool {
+        now.saturating_sub(self.as_of) > max_age
+    }
+
+    /// Whether it is for subscribers of this country.
+    pub fn is_for(&self, country: &str) -> bool {
+        self.countries.is_empty() || self.countries.iter().any(|other| other.eq_ignore_ascii_case(country))
+    }
+
+    /// Whether a subscriber is in it.
+    #[inline]
+    pub fn has(&self, subject: Subject) -> bool {
+        self.numbers.find(Key::new(subject, Scope::FIRST)).is_some()
+    }
+}
+
+/// All registries.
+#[derive(Debug)]
+pub struct Registries {
+    folder: PathBuf,
+    key: SubjectKey,
+    all: ArcSwap<Vec<Arc<Registry>>>,
+    /// Held by who replaces one.
+    replacing: Mutex<()>,
+}
+
+impl Registries {
+    pub(super) fn open(folder: &Path, key: SubjectKey) -> Result<Self, LedgerFault> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(LedgerFault::file(folder))?;
+        log::remove_unfinished(folder)?;
+        let mut all = vec![];
+        for entry in fs::read_dir(folder).map_err(LedgerFault::file(folder))? {
+            let path = entry.map_err(LedgerFault::file(folder))?.path();
+            if path.extension().is_some_and(|extension| extension == "registry") {
+                all.push(Arc::new(read(&path, key.check())?));
+            }
+        }
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(Self { folder: folder.to_owned(), key, all: ArcSwap::from_pointee(all), replacing: Mutex::new(()) })
+    }
+
+    /// All registries, by name.
+    pub fn all(&self) -> Arc<Vec<Arc<Registry>>> {
+        self.all.load_full()
+    }
+
+    /// The first registry that has a subscriber, among those for a country.
+    #[inline]
+    pub fn find(&self, subject: Subject, country: &str) -> Option<Arc<Registry>> {
+        let all = self.all.load();
+        all.iter().find(|registry| registry.is_for(country) && registry.has(subject)).cloned()
+    }
+
+    /// Numbers in all registries.
+    pub(super) fn len(&self) -> usize {
+        self.all.load().iter().map(|registry| registry.len()).sum()
+    }
+
+    pub(super) fn octets(&self) -> usize {
+        self.all.load().iter().map(|registry| registry.numbers.octets()).sum()
+    }
+
+    /// Puts a snapshot in the place of the one with this name, or beside the others; durable when this returns.
+    ///
+    /// # Errors
+    /// [`LedgerFault::File`], also for a name that is not of letters, digits, `-` and `_`, up to 64 of them.
+    pub fn replace(
+        &self,
+        name: &str,
+        as_of: i64,
+        countries: &[String],
+        numbers: impl IntoIterator<Item = Msisdn>,
+    ) -> Result<Arc<Registry>, LedgerFault> {
+        let path = self.folder.join(format!("{name}.registry"));
+        let plain = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+            let reason = "a registry's name has up to 64 letters, digits, hyphens and underscores";
+            return Err(LedgerFault::file(&path)(std::io::Error::other(reason)));
+        }
+        let mut subjects: Vec<Subject> = numbers.into_iter().map(|number| self.key.subject(number)).collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        let entry = |subject| Entry { key: Key::new(subject, Scope::FIRST), value: Value { state: 1, record: 0 } };
+        let numbers = Table::build(subjects.len(), subjects.iter().copied().map(entry));
+        let registry = Arc::new(Registry { name: name.to_owned(), as_of, countries: countries.to_vec(), numbers });
+        let contents = spelt(&registry, self.key.check());
+        let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        log::replace(&path, |file| file.write_all(&contents))?;
+        let mut all = Vec::clone(&self.all.load());
+        all.retain(|other| other.name != registry.name);
+        all.push(registry.clone());
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        self.all.store(Arc::new(all));
+        Ok(registry)
+    }
+}
+
+/// Magic, version, check of the key, date, countries and table, then the CRC-32 of all that.
+fn spelt(registry: &Registry, check: u64) -> Vec<u8> {
+    let mut out = vec![];
+    out.put(MAGIC);
+    out.put(&VERSION.to_le_bytes());
+    out.put(&check.to_le_bytes());
+    out.put(&registry.as_of.to_le_bytes());
+    out.put_varint(registry.countries.len() as u64);
+    registry.countries.iter().for_each(|country| out.put_text(country));
+    registry.numbers.write(&mut out);
+    out.put(&crc32fast::hash(&out).to_le_bytes());
+    out
+}
+
+fn read(path: &Path, check: u64) -> Result<Registry, LedgerFault> {
+    let octets = fs::read(path).map_err(LedgerFault::file(path))?;
+    let damaged = |what: &str| {
+        let what = format!("{what}; import the registry again");
+        LedgerFault::Damaged { path: path.to_owned(), offset: 0, what }
+    };
+    let (fields, crc) = octets.split_last_chunk::<4>().ok_or_else(|| damaged("is too short"))?;
+    let mut rest = Octets(fields);
+    if rest.take(MAGIC.len()) != Some(MAGIC) {
+        return Err(damaged("does not begin as a registry of smppolicy does"));
+    }
+    let found = rest.u32().unwrap_or_default();
+    if found > VERSION {
+        return Err(LedgerFault::Later { path: path.to_owned(), found, known: VERSION });
+    }
+    if crc32fast::hash(fields) != u32::from_le_bytes(*crc) {
+        return Err(damaged("is not what was written"));
+    }
+    if rest.u64() != Some(check) {
+        return Err(damaged("was written under another key than the one in subjects.key"));
+    }
+    let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let registry = || {
+        let as_of = rest.i64()?;
+        let countries = (0..rest.varint()?).map(|_| rest.text().map(str::to_owned)).collect::<Option<_>>()?;
+        Some(Registry { name, as_of, countries, numbers: Table::read(&mut rest)? })
+    };
+    registry().ok_or_else(|| damaged("is no registry"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::subject::tests::key;
+    use super::*;
+
+    fn number(value: u64) -> Msisdn {
+        Msisdn::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_registry_is_replaced_whole_and_outlives_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let has = |registries: &Registries, value| {
+            registries.find(key().subject(number(value)), "BE").map(|registry| (registry.name.clone(), registry.as_of))
+        };
+        {
+            let registries = Registries::open(folder.path(), key()).unwrap();
+            registries
+                .replace("dnc", 1000, &["BE".to_owned()], [32_470_000_001, 32_470_000_002, 32_470_000_001].map(number))
+                .unwrap();
+            registries.replace("nl", 1000, &["NL".to_owned()], [number(32_470_000_005)]).unwrap();
+            registries.replace("dnc", 2000, &["BE".to_owned()], [32_470_000_002, 32_470_000_003].map(number)).unwrap();
+            assert_eq!(registries.len(), 3);
+        }
+        let registries = Registries::open(folder.path(), key()).unwrap();
+        assert_eq!(has(&registries, 32_470_000_001), None);
+        assert_eq!(has(&registries, 32_470_000_002), Some(("dnc".to_owned(), 2000)));
+        assert_eq!(has(&registries, 32_470_000_003), Some(("dnc".to_owned(), 2000)));
+        assert_eq!(has(&registries, 32_470_000_005), None, "that one is for another country");
+        let dnc = registries.all()[0].clone();
+        assert_eq!([dnc.is_stale(2500, 500), dnc.is_stale(2501, 500)], [false, true]);
+    }
+
+    #[test]
+    fn a_damaged_registry_is_refused_and_so_is_a_name_that_is_a_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let registries = Registries::open(folder.path(), key()).unwrap();
+        for name in ["", "../dnc", "a b", &"x".repeat(65)] {
+            assert!(registries.replace(name, 0, &[], []).is_err(), "{name}");
+        }
+        registries.replace("dnc", 0, &[], [number(32_470_000_001)]).unwrap();
+        let path = folder.path().join("dnc.registry");
+        let good = fs::read(&path).unwrap();
+        for at in (0..good.len()).step_by(7) {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            fs::write(&path, bad).unwrap();
+            let opened = Registries::open(folder.path(), key());
+            assert!(matches!(opened, Err(LedgerFault::Damaged { .. } | LedgerFault::Later { .. })), "{at}");
+        }
+    }
+}

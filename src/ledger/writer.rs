@@ -1,0 +1,482 @@
+//! The thread that changes facts: the only place from which the log and the indexes are changed.
+//!
+//! It takes what waits, decides of each act whether it changes anything, writes all changes as one frame with one
+//! fsync, and only then shows them in the indexes and answers. After a failure it refuses everything. Long merges and
+//! snapshots are made by threads of their own, one of a kind at a time.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use super::act::{Act, NotWritten, Outcome, OwnedTerms, WriteFailure};
+use super::index::{Entry, Index, Key, Merge, Table, Value};
+use super::log::{Appender, Frame, Locator};
+use super::permissions::Facts;
+use super::record::{Fact, Record, Terms, Text};
+use super::scopes::{Scope, ScopeName};
+use super::snapshot;
+use super::subject::Subject;
+use super::suppressions::Origin;
+use super::texts::Interned;
+use super::{LedgerFault, consents};
+
+/// Octets of records that are made durable together at most, less one batch.
+const GROUP: usize = 1 << 20;
+/// Octets of log after which a snapshot is due at the earliest; later if the last one was larger.
+const SNAPSHOT: u64 = 64 << 20;
+/// Scopes and records of one record of an erasure.
+const ERASED: usize = 4096;
+
+/// Where an answer goes.
+pub(super) type Answer<T> = oneshot::Sender<Result<T, NotWritten>>;
+
+/// What the thread is asked.
+pub(super) enum Command {
+    Change { acts: Vec<Act>, answer: Answer<Vec<Outcome>> },
+    Snapshot(Answer<()>),
+    Merged { kind: Kind, merge: Merge, merged: Table },
+    SnapshotTaken { position: u64, written: Result<u64, LedgerFault> },
+}
+
+/// One of the two indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Consents,
+    Suppressions,
+}
+
+const KINDS: [Kind; 2] = [Kind::Consents, Kind::Suppressions];
+
+pub(super) struct Writer {
+    pub(super) queue: mpsc::Receiver<Command>,
+    /// For the threads that merge and take snapshots; weak, so that the queue ends with its last user.
+    pub(super) results: mpsc::WeakSender<Command>,
+    pub(super) facts: Arc<Facts>,
+    pub(super) appender: Appender,
+    /// Scopes with a record in the log.
+    pub(super) logged: Vec<(Scope, ScopeName)>,
+    pub(super) is_logged: HashSet<Scope, RandomState>,
+    /// Changes of the frame that is being made, by index.
+    pub(super) fresh: [Fresh; 2],
+    /// How many of the oldest tables of each index are being merged elsewhere.
+    pub(super) merging: [usize; 2],
+    pub(super) snapshot: Snapshots,
+}
+
+/// Changes that are not durable yet, in their order, and by key.
+#[derive(Debug, Default)]
+pub(super) struct Fresh {
+    entries: Vec<Entry>,
+    by_key: HashMap<Key, Value, RandomState>,
+}
+
+/// The state of taking snapshots.
+#[derive(Debug, Default)]
+pub(super) struct Snapshots {
+    /// Position of the last one.
+    pub(super) position: u64,
+    /// Octets of the last one.
+    pub(super) octets: u64,
+    /// Whether one is being taken, and who waits for it.
+    pub(super) taking: Option<Vec<Answer<()>>>,
+    /// Who waits for the next.
+    pub(super) asked: Vec<Answer<()>>,
+}
+
+impl Writer {
+    /// Runs until nobody can ask any more.
+    pub(super) fn run(mut self) {
+        let mut buffer = vec![];
+        self.start_merging(); // what a long log was replayed into
+        while let Some(first) = self.queue.blocking_recv() {
+            let mut frame = self.appender.frame(buffer);
+            let mut answers = vec![];
+            let mut rotate = false;
+            let mut next = Some(first);
+            while let Some(command) = next {
+                rotate |= self.take(command, &mut frame, &mut answers);
+                next = if frame.len() < GROUP { self.queue.try_recv().ok() } else { None };
+            }
+            self.commit(&mut frame, rotate);
+            let failure = self.facts.failure();
+            for (outcomes, answer) in answers {
+                let outcome = failure.clone().map_or(Ok(outcomes), |failure| Err(NotWritten::Failed(failure)));
+                drop(answer.send(outcome)); // who does not wait is not told
+            }
+            self.start_merging();
+            self.start_snapshot();
+            buffer = frame.into_buffer();
+        }
+    }
+
+    /// Does what is asked, or adds it to the frame; whether a new file is to be begun.
+    fn take(
+        &mut self,
+        command: Command,
+        frame: &mut Frame,
+        answers: &mut Vec<(Vec<Outcome>, Answer<Vec<Outcome>>)>,
+    ) -> bool {
+        match command {
+            Command::Change { acts, answer } => {
+                let rotate = acts.iter().any(|act| matches!(act, Act::Erase { .. }));
+                let mut outcomes = Vec::with_capacity(acts.len());
+                for mut act in acts {
+                    if let Act::Checkpoint(checkpoint) = &mut act {
+                        let before = self.facts.checkpoints().of(&checkpoint.digest);
+                        checkpoint.count(before.as_ref(), &outcomes);
+                    }
+                    if self.facts.failure().is_some() {
+                        break;
+                    }
+                    match self.apply(act, frame) {
+                        Ok(outcome) => outcomes.push(outcome),
+                        Err(reason) => self.fail(&reason),
+                    }
+                }
+                answers.push((outcomes, answer));
+                return rotate;
+            }
+            Command::Snapshot(answer) => self.snapshot.asked.push(answer),
+            Command::Merged { kind, merge, merged } => {
+                self.index(kind).adopt(&merge, merged);
+                *self.merging_of(kind) = 0;
+            }
+            Command::SnapshotTaken { position, written } => self.snapshot_taken(position, written),
+        }
+        false
+    }
+
+    fn commit(&mut self, frame: &mut Frame, rotate: bool) {
+        if self.facts.failure().is_none() && !frame.is_empty() {
+            let appended = self.appender.append(frame);
+            match appended.and_then(|()| if rotate { self.appender.rotate() } else { Ok(()) }) {
+                Ok(()) => {
+                    for kind in KINDS {
+                        let frozen = *self.merging_of(kind);
+                        let fresh = std::mem::take(&mut self.fresh_of(kind).entries);
+                        self.index(kind).add(fresh, frozen);
+                    }
+                }
+                Err(fault) => self.fail(&fault.to_string()),
+            }
+        }
+        KINDS.iter().for_each(|kind| *self.fresh_of(*kind) = Fresh::default());
+    }
+
+    /// Refuses everything from now on.
+    fn fail(&self, reason: &str) {
+        tracing::error!(reason, "the ledger cannot be written; no consent or opt-out is taken until the next start");
+        self.facts.set_failure(WriteFailure { since: Timestamp::now(), reason: reason.to_owned() });
+    }
+
+    /// Adds to the frame what an act changes.
+    fn apply(&mut self, act: Act, frame: &mut Frame) -> Result<Outcome, String> {
+        match act {
+            Act::Grant { subject, scope, at, terms } => {
+                self.grant(frame, Key::new(subject, scope), (subject, at), terms)
+            }
+            Act::Revoke { subject, scope, at } => {
+                let key = Key::new(subject, scope);
+                let Some(value) = self.known(Kind::Consents, key).filter(|value| value.state != 0) else {
+                    return Ok(Outcome::Unchanged);
+                };
+                let before = self.fact_at(value, frame)?.at;
+                let fact = Fact { subject, scope, previous: value.record, at: at.max(before) };
+                let record = self.add(frame, &Record::Revocation { fact })?;
+                self.set(Kind::Consents, key, Value { state: 0, record: record.0 });
+                Ok(Outcome::Changed { first: false })
+            }
+            Act::OptOut { subject, scope, at, origin, reference } => {
+                self.suppress(frame, (subject, scope, at), true, origin, &reference)
+            }
+            Act::OptIn { subject, scope, at, origin, reference } => {
+                self.suppress(frame, (subject, scope, at), false, origin, &reference)
+            }
+            Act::Erase { subject, at } => self.erase(frame, subject, at),
+            Act::Wiped => {
+                self.facts.unwiped().clear();
+                self.add(frame, &Record::Wiped)?;
+                Ok(Outcome::Changed { first: false })
+            }
+            Act::Checkpoint(checkpoint) => {
+                self.add(frame, &Record::Checkpoint(checkpoint.clone()))?;
+                self.facts.checkpoints().keep(checkpoint);
+                Ok(Outcome::Changed { first: false })
+            }
+        }
+    }
+
+    fn grant(
+        &mut self,
+        frame: &mut Frame,
+        key: Key,
+        (subject, at): (Subject, i64),
+        terms: OwnedTerms,
+    ) -> Result<Outcome, String> {
+        let scope = key.scope();
+        let known = self.known(Kind::Consents, key);
+        if let Some(value) = known {
+            let mut buffer = vec![];
+            match self.record_at(value, frame, &mut buffer)? {
+                Record::Consent { fact, .. } if fact.at > at => return Ok(Outcome::Superseded),
+                Record::Revocation { fact } if fact.at >= at => return Ok(Outcome::Superseded),
+                Record::Consent { fact, terms: before } if fact.at == at && self.same(&before, &terms) => {
+                    return Ok(Outcome::Unchanged);
+                }
+                _ => {}
+            }
+        }
+        let first = known.is_none() && !self.facts.consents.knows(subject);
+        self.name(scope, frame)?;
+        let [method, wording, source] = [&terms.method, &terms.wording, &terms.source];
+        let spelt = Terms {
+            method: self.text(method, frame)?,
+            wording: self.text(wording, frame)?,
+            source: self.text(source, frame)?,
+            evidence: terms.evidence.as_ref().map(|evidence| &*evidence.reference),
+            sha256: terms.evidence.as_ref().and_then(|evidence| evidence.sha256.as_ref()),
+            expires: terms.expires,
+            address: terms.address.as_deref(),
+        };
+        let fact = Fact { subject, scope, previous: known.map_or(0, |value| value.record), at };
+        let record = self.add(frame, &Record::Consent { fact, terms: spelt })?;
+        self.set(Kind::Consents, key, Value { state: consents::last_day(terms.expires), record: record.0 });
+        Ok(Outcome::Changed { first })
+    }
+
+    fn suppress(
+        &mut self,
+        frame: &mut Frame,
+        (subject, scope, at): (Subject, Scope, i64),
+        out: bool,
+        origin: Origin,
+        reference: &str,
+    ) -> Result<Outcome, String> {
+        let key = Key::new(subject, scope);
+        let known = self.known(Kind::Suppressions, key);
+        if known.map_or(!out, |value| (value.state != 0) == out) {
+            return Ok(Outcome::Unchanged);
+        }
+        let before = match known {
+            Some(value) => self.fact_at(value, frame)?.at,
+            None => i64::MIN,
+        };
+        // A live opt-out counts whatever the clock has done since; an old list does not undo what came after it.
+        if at < before && (!out || origin == Origin::Import) {
+            return Ok(Outcome::Superseded);
+        }
+        self.name(scope, frame)?;
+        let fact = Fact { subject, scope, previous: known.map_or(0, |value| value.record), at: at.max(before) };
+        let record = self.add(frame, &Record::Suppression { fact, out, origin: origin.number(), reference })?;
+        self.set(Kind::Suppressions, key, Value { state: u16::from(out), record: record.0 });
+        Ok(Outcome::Changed { first: known.is_none() })
+    }
+
+    /// Forgets all consents of a subject, and lists what is to be wiped: their records and the references of opt-outs.
+    fn erase(&mut self, frame: &mut Frame, subject: Subject, at: i64) -> Result<Outcome, String> {
+        let consents = self.of_subject(Kind::Consents, subject);
+        let suppressions = self.of_subject(Kind::Suppressions, subject);
+        let mut records = vec![];
+        for (_, value) in consents.iter().chain(&suppressions) {
+            let mut next = value.record;
+            while next != 0 {
+                records.push(next);
+                next = self.fact_at(Value { state: 0, record: next }, frame)?.previous;
+            }
+        }
+        let scopes: Vec<Scope> = consents.iter().map(|(key, _)| key.scope()).collect();
+        let parts = scopes.len().max(records.len()).div_ceil(ERASED);
+        for part in 0..parts {
+            let scopes = part_of(&scopes, part);
+            let record = Record::Erasure { subject, at, scopes, records: part_of(&records, part) };
+            self.add(frame, &record)?;
+        }
+        consents.iter().for_each(|(key, _)| self.set(Kind::Consents, *key, Value::GONE));
+        self.facts.unwiped().extend(records);
+        Ok(if parts == 0 { Outcome::Unchanged } else { Outcome::Changed { first: false } })
+    }
+
+    /// Writes the name of a scope if the log does not have it.
+    fn name(&mut self, scope: Scope, frame: &mut Frame) -> Result<(), String> {
+        if self.is_logged.contains(&scope) {
+            return Ok(());
+        }
+        let name = self.facts.scopes.name(scope).ok_or("a scope without a name was used")?;
+        self.add(frame, &Record::Scope { scope, name: name.clone() })?;
+        self.is_logged.insert(scope);
+        self.logged.push((scope, name));
+        Ok(())
+    }
+
+    /// A text as a record spells it, which may add the text to the log.
+    fn text<'a>(&self, text: &'a Arc<str>, frame: &mut Frame) -> Result<Text<'a>, String> {
+        Ok(match self.facts.texts.intern(text) {
+            Interned::Known(id) => Text::Known(id),
+            Interned::New(id) => {
+                self.add(frame, &Record::Text { id, text })?;
+                Text::Known(id)
+            }
+            Interned::Full => Text::Inline(text),
+        })
+    }
+
+    fn same(&self, before: &Terms<'_>, terms: &OwnedTerms) -> bool {
+        let evidence = terms.evidence.as_ref();
+        let same = |text, other: &Arc<str>| match text {
+            Text::Inline(text) => *text == **other,
+            Text::Known(id) => self.facts.texts.text(id).as_ref() == Some(other),
+        };
+        before.evidence == evidence.map(|evidence| &*evidence.reference)
+            && before.sha256 == evidence.and_then(|evidence| evidence.sha256.as_ref())
+            && before.expires == terms.expires
+            && before.address == terms.address.as_deref()
+            && same(before.method, &terms.method)
+            && same(before.wording, &terms.wording)
+            && same(before.source, &terms.source)
+    }
+
+    fn add(&self, frame: &mut Frame, record: &Record<'_>) -> Result<Locator, String> {
+        frame.add(|out| record.write(out)).ok_or_else(|| "the log has reached its greatest size, 32 GiB".to_owned())
+    }
+
+    /// The last record of a fact.
+    fn record_at<'a>(&self, value: Value, frame: &'a Frame, buffer: &'a mut Vec<u8>) -> Result<Record<'a>, String> {
+        let locator = Locator(value.record);
+        let payload = match frame.record(locator) {
+            Some(payload) => payload,
+            None => self.facts.log.record(locator, buffer).map_err(|fault| fault.to_string())?,
+        };
+        Record::read(payload).ok_or_else(|| "the index refers to no record of a fact".to_owned())
+    }
+
+    fn fact_at(&self, value: Value, frame: &Frame) -> Result<Fact, String> {
+        let mut buffer = vec![];
+        let record = self.record_at(value, frame, &mut buffer)?;
+        record.fact().ok_or_else(|| "the index refers to no record of a fact".to_owned())
+    }
+
+    /// What is known of `key`, the frame that is being made included.
+    fn known(&mut self, kind: Kind, key: Key) -> Option<Value> {
+        match self.fresh_of(kind).by_key.get(&key) {
+            Some(value) => Some(*value).filter(|value| *value != Value::GONE),
+            None => self.index(kind).find(key),
+        }
+    }
+
+    fn of_subject(&mut self, kind: Kind, subject: Subject) -> Vec<(Key, Value)> {
+        let durable = self.index(kind).of_subject(subject).into_iter().map(|entry| (entry.key, entry.value));
+        let mut all: HashMap<Key, Value> = durable.collect();
+        let fresh = self.fresh_of(kind).by_key.iter();
+        all.extend(fresh.filter(|(key, _)| key.subject() == subject).map(|(key, value)| (*key, *value)));
+        all.into_iter().filter(|(_, value)| *value != Value::GONE).collect()
+    }
+
+    fn set(&mut self, kind: Kind, key: Key, value: Value) {
+        let fresh = self.fresh_of(kind);
+        fresh.entries.push(Entry { key, value });
+        fresh.by_key.insert(key, value);
+    }
+
+    fn index(&self, kind: Kind) -> &Index {
+        match kind {
+            Kind::Consents => &self.facts.consents,
+            Kind::Suppressions => &self.facts.suppressions,
+        }
+    }
+
+    fn fresh_of(&mut self, kind: Kind) -> &mut Fresh {
+        let [consents, suppressions] = &mut self.fresh;
+        if kind == Kind::Consents { consents } else { suppressions }
+    }
+
+    fn merging_of(&mut self, kind: Kind) -> &mut usize {
+        let [consents, suppressions] = &mut self.merging;
+        if kind == Kind::Consents { consents } else { suppressions }
+    }
+
+    /// Lets another thread do a merge that is due, unless one is being done.
+    fn start_merging(&mut self) {
+        for kind in KINDS {
+            if *self.merging_of(kind) > 0 {
+                continue;
+            }
+            let (Some(merge), Some(results)) = (self.index(kind).due(), self.results.upgrade()) else { continue };
+            let all = self.index(kind).tables().len();
+            let job = move || {
+                let merged = merge.run();
+                drop(results.blocking_send(Command::Merged { kind, merge, merged })); // too late is no harm
+            };
+            if spawn("ledger-merge", job) {
+                *self.merging_of(kind) = all;
+            }
+        }
+    }
+
+    /// Lets another thread take a snapshot if one is due or asked for, unless one is being taken.
+    fn start_snapshot(&mut self) {
+        let grown = self.appender.end() - self.snapshot.position;
+        let due = grown >= SNAPSHOT.max(self.snapshot.octets);
+        if self.snapshot.taking.is_some() || (!due && self.snapshot.asked.is_empty()) {
+            return;
+        }
+        let asked = std::mem::take(&mut self.snapshot.asked);
+        if let Some(failure) = self.facts.failure() {
+            asked.into_iter().for_each(|answer| drop(answer.send(Err(NotWritten::Failed(failure.clone())))));
+            return;
+        }
+        let Some(results) = self.results.upgrade() else { return };
+        let facts = self.facts.clone();
+        let state = snapshot::State {
+            position: self.appender.end(),
+            texts: facts.texts.all(),
+            scopes: self.logged.clone(),
+            checkpoints: facts.checkpoints().all(),
+            unwiped: facts.unwiped().clone(),
+            consents: facts.consents.tables().to_vec(),
+            suppressions: facts.suppressions.tables().to_vec(),
+        };
+        let job = move || {
+            let position = state.position;
+            let written = snapshot::write(&facts.folder, facts.key.check(), &state);
+            drop(results.blocking_send(Command::SnapshotTaken { position, written })); // too late is no harm
+        };
+        if spawn("ledger-snapshot", job) {
+            self.snapshot.taking = Some(asked);
+        }
+    }
+
+    fn snapshot_taken(&mut self, position: u64, written: Result<u64, LedgerFault>) {
+        self.snapshot.position = position; // after a failure too: the next try is due when the log has grown again
+        let result = match written {
+            Ok(octets) => {
+                self.snapshot.octets = octets;
+                Ok(())
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "no snapshot of the ledger's index could be written; the next start takes longer");
+                let failure = WriteFailure { since: Timestamp::now(), reason: fault.to_string() };
+                Err(NotWritten::Failed(failure))
+            }
+        };
+        for answer in self.snapshot.taking.take().into_iter().flatten() {
+            drop(answer.send(result.clone()));
+        }
+    }
+}
+
+/// One part of a list that does not go into one record.
+fn part_of<T: Copy>(all: &[T], part: usize) -> Vec<T> {
+    all.iter().skip(part * ERASED).take(ERASED).copied().collect()
+}
+
+/// Starts a thread; false, with a warning, if the system has none to give.
+fn spawn(name: &str, job: impl FnOnce() + Send + 'static) -> bool {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(job);
+    if let Err(error) = &started {
+        tracing::warn!(%error, "the ledger cannot start a thread; it will try again");
+    }
+    started.is_ok()
+}
