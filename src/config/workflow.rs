@@ -124,7 +124,8 @@ pub(super) fn webhook(table: &mut Table<'_>) -> Option<Webhook> {
 
 fn secret(path: &std::path::Path) -> Read<SecretString> {
     let shown = path.display();
-    let text = read_text(path).map_err(|wrong| Wrong { message: format!("names {shown}, which {}", wrong.message), ..wrong })?;
+    let text = read_text(path)
+        .map_err(|wrong| Wrong { message: format!("names {shown}, which {}", wrong.message), ..wrong })?;
     let text = text.trim();
     if text.len() < MIN_SECRET {
         let message = format!("names {shown}, which has fewer than {MIN_SECRET} octets");

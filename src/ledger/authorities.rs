@@ -80,7 +80,8 @@ mod tests {
         for country in ["BE", "NL", "FR", "DE", "GB", "IE", "ES", "IT", "LU", "US", "CA"] {
             assert!(countries.contains(country), "{country}");
         }
-        let starts: Vec<&String> = document.authority.iter().flat_map(|a| &a.numbers).chain(&document.elsewhere).collect();
+        let starts: Vec<&String> =
+            document.authority.iter().flat_map(|a| &a.numbers).chain(&document.elsewhere).collect();
         assert_eq!(starts.iter().collect::<HashSet<_>>().len(), starts.len(), "a beginning is there twice");
         assert!(starts.iter().all(|start| start.bytes().all(|b| b.is_ascii_digit())));
         for authority in &document.authority {

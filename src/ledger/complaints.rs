@@ -60,7 +60,7 @@ pub struct Complaint {
     pub text: String,
     /// About which account, if that is known.
     pub account: Option<String>,
-    /// About which message: its reference.
+    /// About which message: the reference of one that this number was sent, as the caller has made sure.
     pub message: Option<String>,
     /// How it came in.
     pub via: Via,
@@ -154,6 +154,12 @@ impl Case {
         Authority::of_country(self.country.as_deref()?)
     }
 
+    /// Whether it counts against the account. Anybody can write any number into the public form: what comes from there
+    /// counts if it is about a message that this number was sent.
+    fn counts(&self) -> bool {
+        self.via != Via::Form || self.message.is_some()
+    }
+
     fn step(&mut self, now: Moment, by: &Actor, state: CaseState, note: Option<String>) {
         self.state = state;
         self.timeline.push(Step { at: now.unix_millis, by: by.clone(), state, note });
@@ -206,8 +212,12 @@ impl Workflow {
             change.put_case(&case)?;
             change.mark(CASES_BY_NUMBER, (&case.number_hash, id.0), true)?;
             let account = case.account.as_deref();
-            change.emit(account, EventKind::ComplaintOpened, json!({"case": id, "via": via, "message": case.message}))?;
-            if let Some(account) = account {
+            change.emit(
+                account,
+                EventKind::ComplaintOpened,
+                json!({"case": id, "via": via, "message": case.message}),
+            )?;
+            if let Some(account) = account.filter(|_| case.counts()) {
                 change.count_complaint(account, &case, terms)?;
             }
             Ok(case)
@@ -268,9 +278,10 @@ impl Workflow {
             change.emit(case.account.as_deref(), EventKind::ComplaintResolved, data)?;
             if let Some(account) = &case.account {
                 let key = (account.as_str(), case.opened, id.0);
-                match resolution {
-                    Resolution::Dismissed => change.remove(CASES_BY_ACCOUNT, key)?,
-                    Resolution::Upheld => drop(change.table(CASES_BY_ACCOUNT)?.insert(key, case.number_hash.as_str())?),
+                if resolution == Resolution::Dismissed {
+                    change.remove(CASES_BY_ACCOUNT, key)?;
+                } else if case.counts() {
+                    change.table(CASES_BY_ACCOUNT)?.insert(key, case.number_hash.as_str())?;
                 }
                 if release {
                     change.command_if_allowed(account, &Command::Release, by, &reason)?;
@@ -312,7 +323,11 @@ impl Workflow {
             match level {
                 Level::Hold => change.command_if_allowed(account, &Command::Hold, &Actor::OptOuts, &reason),
                 Level::Warn if before == Level::Below => {
-                    change.emit(Some(account), EventKind::AccountWarned, json!({"by": Actor::OptOuts, "reason": reason}))?;
+                    change.emit(
+                        Some(account),
+                        EventKind::AccountWarned,
+                        json!({"by": Actor::OptOuts, "reason": reason}),
+                    )?;
                     Ok(Outcome::Done)
                 }
                 _ => Ok(Outcome::Unchanged),

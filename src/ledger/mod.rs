@@ -28,7 +28,7 @@ pub use complaints::{Case, CaseId, CaseState, Complaint, Resolution, Via};
 pub use due::Due;
 pub use evidence::{EvidenceId, MAX_EVIDENCE};
 pub use fault::LedgerFault;
-pub use outbox::{Event, EventKind, Outgoing, OutboxBounds};
+pub use outbox::{Event, EventKind, OutboxBounds, Outgoing};
 pub use proofs::{Delivery, Item, Proof, ProofId, ProofRequest, ProofState};
 pub use refusal::{Refusal, WorkflowFault};
 pub use retention::{Holdings, Purged};

@@ -12,7 +12,9 @@ pub(super) mod optional {
 
     pub(in crate::ledger) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Msisdn>, D::Error> {
         let digits = Option::<String>::deserialize(from)?;
-        digits.map(|digits| Msisdn::from_digits(digits.as_bytes()).ok_or_else(|| D::Error::custom("no number"))).transpose()
+        digits
+            .map(|digits| Msisdn::from_digits(digits.as_bytes()).ok_or_else(|| D::Error::custom("no number")))
+            .transpose()
     }
 }
 
@@ -28,7 +30,8 @@ pub(super) mod list {
 
     pub(in crate::ledger) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Msisdn>, D::Error> {
         let numbers = Vec::<String>::deserialize(from)?;
-        let number = |digits: &String| Msisdn::from_digits(digits.as_bytes()).ok_or_else(|| D::Error::custom("no number"));
+        let number =
+            |digits: &String| Msisdn::from_digits(digits.as_bytes()).ok_or_else(|| D::Error::custom("no number"));
         numbers.iter().map(number).collect()
     }
 }

@@ -7,7 +7,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -200,8 +199,19 @@ impl Workflow {
             let (id, state) = (ProofId(change.next("proof")?), ProofState::Created);
             let first = Step { at: now.unix_millis, by: by.clone(), state, note: None };
             let (delivery, items, timeline) = (None, Vec::new(), vec![first]);
-            let proof =
-                Proof { id, account, campaign, purpose, sample, recipients, erased: 0, state, delivery, items, timeline };
+            let proof = Proof {
+                id,
+                account,
+                campaign,
+                purpose,
+                sample,
+                recipients,
+                erased: 0,
+                state,
+                delivery,
+                items,
+                timeline,
+            };
             change.put_proof(&proof)?;
             let data = json!({
                 "proof": id, "campaign": proof.campaign, "purpose": proof.purpose, "sample": sample,
@@ -235,10 +245,8 @@ impl Workflow {
     /// [`Refusal::Unknown`]; [`Refusal::Conflict`] before the delivery, after the deadline and after the end;
     /// [`Refusal::Invalid`] for an item that says nothing, or refers to evidence that is not kept.
     pub fn submit_proof(&self, now: Moment, id: ProofId, items: Vec<Item>, by: &Actor) -> Result<Proof, WorkflowFault> {
-        for item in &items {
-            self.check_item(item)?;
-        }
         self.change(now, |change| {
+            items.iter().try_for_each(|item| self.check_item(item))?;
             let mut proof = change.proof(id)?;
             match proof.state {
                 ProofState::Created => return Err(proof.refuse("answered", "mark it as delivered first")),

@@ -46,7 +46,9 @@ pub(super) fn note(what: &str, text: &str) -> Result<String, Refusal> {
     let text = text.trim();
     let fits = |c: char| !c.is_control() || c == '\n';
     if text.is_empty() || text.chars().count() > MAX_NOTE || !text.chars().all(fits) {
-        return Err(Refusal::Invalid(format!("{what} must have 1 to {MAX_NOTE} characters, and no control characters")));
+        return Err(Refusal::Invalid(format!(
+            "{what} must have 1 to {MAX_NOTE} characters, and no control characters"
+        )));
     }
     Ok(text.to_owned())
 }

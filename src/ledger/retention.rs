@@ -62,6 +62,7 @@ impl Workflow {
         if purged.events > 0 {
             tracing::warn!(events = purged.events, "events that the webhook never took were given up");
         }
+        let _no_new_references = self.writing();
         let used = self.used_evidence()?;
         let old = now.unix_millis.saturating_sub(EVIDENCE_GRACE);
         purged.evidence = self.evidence.sweep(old, |id| used.contains(&id))?;

@@ -8,7 +8,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 use redb::{
@@ -64,6 +64,7 @@ pub struct Workflow {
     /// None after the disk failed, until it can be opened again.
     database: RwLock<Option<Database>>,
     open: fn(&Path) -> Result<Database, redb::Error>,
+    writing: Mutex<()>,
     pub(super) standings: ArcSwap<Standings>,
     pub(super) numbers: NumberKey,
     pub(super) evidence: EvidenceFolder,
@@ -97,6 +98,7 @@ impl Workflow {
             path,
             database: RwLock::new(Some(database)),
             open,
+            writing: Mutex::new(()),
             standings: ArcSwap::from_pointee(standings),
             numbers,
             evidence,
@@ -119,6 +121,7 @@ impl Workflow {
         now: Moment,
         command: impl FnOnce(&mut Change) -> Result<T, Stop>,
     ) -> Result<T, WorkflowFault> {
+        let _writing = self.writing();
         self.with(|database| {
             let mut change = Change::begin(database, now, self.outbox)?;
             let outcome = command(&mut change)?;
@@ -133,24 +136,25 @@ impl Workflow {
         })
     }
 
+    /// Keeps all changes out while it is held, so that what is published after one is what it has left.
+    pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs `query` on one consistent state.
     pub(super) fn view<T>(&self, query: impl FnOnce(&View) -> Result<T, Stop>) -> Result<T, WorkflowFault> {
         self.with(|database| query(&View(database.begin_read()?)))
     }
 
-    /// redb refuses to go on after an error of the disk until the file is opened anew, which this does.
+    /// redb refuses to go on after an error of the disk until the file is opened anew, which the next call does.
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Stop>) -> Result<T, WorkflowFault> {
-        let guard = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let outcome = match guard.as_ref() {
-            Some(database) => work(database),
-            None => {
-                drop(guard);
-                self.reopen()?;
-                let guard = self.database.read().unwrap_or_else(PoisonError::into_inner);
-                let Some(database) = guard.as_ref() else { return Err(self.failed(io::ErrorKind::NotConnected.into())) };
-                return work(database).map_err(|stop| self.fault(stop));
-            }
-        };
+        let read = || self.database.read().unwrap_or_else(PoisonError::into_inner);
+        if read().is_none() {
+            self.reopen()?;
+        }
+        let guard = read();
+        let Some(database) = guard.as_ref() else { return Err(self.fault(redb::Error::PreviousIo.into())) };
+        let outcome = work(database);
         drop(guard);
         outcome.map_err(|stop| {
             if stop.is_of_the_disk() {
@@ -170,14 +174,10 @@ impl Workflow {
         Ok(())
     }
 
-    fn failed(&self, error: io::Error) -> WorkflowFault {
-        LedgerFault::file(&self.path)(error).into()
-    }
-
     fn fault(&self, stop: Stop) -> WorkflowFault {
         match stop {
             Stop::Refused(refusal) => refusal.into(),
-            Stop::Evidence(fault) => fault.into(),
+            Stop::Ledger(fault) => fault.into(),
             Stop::Store(error) => ledger_fault(&self.path, *error).into(),
             Stop::Record(error) => damaged(&self.path, format!("a record cannot be read: {error}")).into(),
         }
@@ -201,7 +201,7 @@ fn open_checked(path: &Path, open: fn(&Path) -> Result<Database, redb::Error>) -
     // redb may panic on a file that others have altered; nothing of the attempt is used afterwards.
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt)) {
         Ok(Ok(opened)) => Ok(opened),
-        Ok(Err(Stop::Evidence(fault))) => Err(fault),
+        Ok(Err(Stop::Ledger(fault))) => Err(fault),
         Ok(Err(Stop::Store(error))) => Err(ledger_fault(path, *error)),
         Ok(Err(Stop::Record(error))) => Err(damaged(path, format!("a record cannot be read: {error}"))),
         Ok(Err(Stop::Refused(refusal))) => Err(damaged(path, refusal.to_string())),
@@ -218,7 +218,7 @@ fn prepare(database: &Database, path: &Path) -> Result<Standings, Stop> {
         if found > SCHEMA {
             let number = |schema: u64| u32::try_from(schema).unwrap_or(u32::MAX);
             let later = LedgerFault::Later { path: path.to_owned(), found: number(found), known: number(SCHEMA) };
-            return Err(Stop::Evidence(later));
+            return Err(Stop::Ledger(later));
         }
         counters.insert("schema", SCHEMA)?;
         for table in [PROOFS, CASES] {
@@ -271,7 +271,7 @@ pub(super) enum Stop {
     /// A record is not what was written.
     Record(serde_json::Error),
     /// The evidence's folder fails, or the file is of a later version.
-    Evidence(LedgerFault),
+    Ledger(LedgerFault),
 }
 
 impl Stop {
@@ -288,7 +288,7 @@ impl From<Refusal> for Stop {
 
 impl From<LedgerFault> for Stop {
     fn from(fault: LedgerFault) -> Self {
-        Self::Evidence(fault)
+        Self::Ledger(fault)
     }
 }
 

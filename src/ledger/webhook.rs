@@ -4,7 +4,7 @@
 //! wait, twice as long after each failure up to a bound, while those of other accounts go on. Follows no redirect,
 //! uses no proxy, and logs nothing of an event but its number and kind.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use ureq::Agent;
@@ -97,34 +97,31 @@ impl Webhook {
         self,
         workflow: Arc<Workflow>,
         terms: impl Fn() -> config::Proof,
-        clock: impl Fn() -> Moment,
+        clock: impl Fn() -> Moment + Clone + Send + 'static,
         stop: CancellationToken,
     ) {
         let this = Arc::new(self);
         let mut failing: HashMap<String, Failing> = HashMap::new();
         let mut under_way = JoinSet::new();
-        let mut busy: Vec<String> = Vec::new();
+        let mut busy: HashMap<task::Id, String> = HashMap::new();
         while !stop.is_cancelled() {
             let now = Instant::now();
-            let waiting: Vec<String> =
-                failing.iter().filter(|(_, failing)| failing.until > now).map(|(account, _)| account.clone()).collect();
-            let skipped: Vec<String> = waiting.iter().chain(&busy).cloned().collect();
+            let resting = failing.iter().filter(|(_, failing)| failing.until > now).map(|(account, _)| account);
+            let skipped: HashSet<String> = resting.chain(busy.values()).cloned().collect();
             let outgoing = this.next(&workflow, AT_ONCE - under_way.len(), skipped).await;
-            let lost = outgoing.is_none();
-            for outgoing in outgoing.unwrap_or_default() {
-                busy.push(account_of(&outgoing.event));
-                let (this, workflow, terms) = (this.clone(), workflow.clone(), terms());
-                let at = clock();
-                under_way.spawn_blocking(move || this.deliver(&workflow, outgoing, at, &terms));
-            }
             let retry = failing.values().map(|failing| failing.until).filter(|until| *until > now).min();
-            let retry = retry.into_iter().chain(lost.then(|| now + this.first_wait)).min();
+            let retry = retry.into_iter().chain(outgoing.is_none().then(|| now + this.first_wait)).min();
+            for outgoing in outgoing.unwrap_or_default() {
+                let account = account_of(&outgoing.event);
+                let (this, workflow, terms, clock) = (this.clone(), workflow.clone(), terms(), clock.clone());
+                let delivery = under_way.spawn_blocking(move || this.deliver(&workflow, outgoing, &terms, clock));
+                busy.insert(delivery.id(), account);
+            }
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(done) = under_way.join_next(), if !under_way.is_empty() => {
-                    let Ok((account, taken)) = done else { continue };
-                    busy.retain(|other| *other != account);
-                    this.remember(&mut failing, account, taken);
+                Some(done) = under_way.join_next_with_id() => {
+                    let (id, taken) = done.unwrap_or_else(|error| (error.id(), false));
+                    busy.remove(&id).into_iter().for_each(|account| this.remember(&mut failing, account, taken));
                 }
                 () = workflow.events_added(), if under_way.len() < AT_ONCE => {}
                 () = tokio::time::sleep_until(retry.unwrap_or(now + LONGEST_WAIT)), if under_way.len() < AT_ONCE => {}
@@ -134,10 +131,10 @@ impl Webhook {
     }
 
     /// What can be delivered now; none if the outbox cannot be read.
-    async fn next(&self, workflow: &Arc<Workflow>, most: usize, skipped: Vec<String>) -> Option<Vec<Outgoing>> {
+    async fn next(&self, workflow: &Arc<Workflow>, most: usize, skipped: HashSet<String>) -> Option<Vec<Outgoing>> {
         let workflow = workflow.clone();
-        let read = move || workflow.outgoing(most, |account| skipped.iter().any(|skipped| skipped == account));
-        match tokio::task::spawn_blocking(read).await.ok()? {
+        let read = move || workflow.outgoing(most, |account| skipped.contains(account));
+        match task::spawn_blocking(read).await.ok()? {
             Ok(outgoing) => Some(outgoing),
             Err(fault) => {
                 tracing::error!(%fault, "the outbox cannot be read");
@@ -155,14 +152,20 @@ impl Webhook {
         failing.insert(account, Failing { wait, until: Instant::now() + wait });
     }
 
-    /// Sends one event and takes it away if it was taken. Blocks. Returns the account, and whether it may go on.
-    fn deliver(&self, workflow: &Workflow, outgoing: Outgoing, at: Moment, terms: &config::Proof) -> (String, bool) {
+    /// Sends one event and takes it away if it was taken. Blocks. Returns whether the account's next one may follow.
+    fn deliver(
+        &self,
+        workflow: &Workflow,
+        outgoing: Outgoing,
+        terms: &config::Proof,
+        clock: impl Fn() -> Moment,
+    ) -> bool {
         let Outgoing { event, body } = outgoing;
         let (id, kind) = (event.id, event.kind);
-        let signature = signature(&self.secret, at.unix_millis / 1000, &body);
+        let signature = signature(&self.secret, clock().unix_millis / 1000, &body);
         let request = self.agent.post(&self.url).header("content-type", "application/json");
-        let taken = match request.header("smppolicy-signature", signature).send(&body[..]) {
-            Ok(answer) if answer.status().is_success() => match workflow.delivered(at, &event, terms) {
+        match request.header("smppolicy-signature", signature).send(&body[..]) {
+            Ok(answer) if answer.status().is_success() => match workflow.delivered(clock(), &event, terms) {
                 Ok(()) => true,
                 Err(fault) => {
                     tracing::error!(id, ?kind, %fault, "a delivered event cannot be taken away and will come again");
@@ -177,8 +180,7 @@ impl Webhook {
                 tracing::warn!(id, ?kind, %error, "the webhook cannot be reached");
                 false
             }
-        };
-        (account_of(&event), taken)
+        }
     }
 }
 
