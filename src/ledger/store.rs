@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
+use redb::backends::FileBackend;
 use redb::{
     Builder, Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, Value, WriteTransaction,
 };
@@ -184,9 +185,13 @@ impl Workflow {
     }
 }
 
+/// Opens a file that is there; an empty one becomes a new database.
 fn open_file(path: &Path) -> Result<Database, redb::Error> {
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(redb::Error::Io)?;
     // The check reads the whole file: without it, one altered by others could be trusted.
-    Ok(Builder::new().set_cache_size(CACHE).set_check_integrity_on_open(true).open(path)?)
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
+    Ok(builder.create_with_backend(FileBackend::new(file)?)?)
 }
 
 type Opened = (Database, Standings);
