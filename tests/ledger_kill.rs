@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use smppolicy::config::Purpose;
-use smppolicy::ledger::{Consent, Origin, Permissions};
+use smppolicy::ledger::permissions::{Consent, Origin, Permissions};
 use smppolicy::policy::Msisdn;
 
 const FOLDER: &str = "SMPPOLICY_KILL_TEST_FOLDER";

@@ -17,7 +17,7 @@ use super::value::{Read as Outcome, Wrong};
 use super::{
     Account, Admin, Audit, Brand, Concatenation, Config, ListFile, Listen, ListenTls, Mode, OwnEntry, OwnExpression,
     OwnWord, RuleName, RuleSettings, Score, Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress, UpstreamTls,
-    account, pem, value,
+    account, pem, value, workflow,
 };
 use crate::pdu::{CommandStatus, HEADER_LEN};
 
@@ -100,8 +100,22 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
     let admin = root.table("admin").map(|table| admin(table, &listen));
     let mut ledger = root.section("ledger");
     let ledger_path = ledger.or("path", ledger.base().join("var/ledger"), value::path(ledger.base()));
-    let audit = audit(root.section("audit"));
-    Config { version, listen, upstreams, admin, ledger_path, audit, unknown, rules, concatenation, texts, accounts }
+    Config {
+        version,
+        listen,
+        upstreams,
+        admin,
+        ledger_path,
+        proof: workflow::proof(root.section("proof")),
+        complaints: workflow::complaints(root.section("complaints")),
+        retention: workflow::retention(root.section("retention")),
+        audit: audit(root.section("audit")),
+        unknown,
+        rules,
+        concatenation,
+        texts,
+        accounts,
+    }
 }
 
 fn listen(mut table: Table<'_>) -> Listen {
@@ -202,7 +216,7 @@ fn admin(mut table: Table<'_>, listen: &Listen) -> Admin {
         table.fault("address", format!("is listen.address too ({address})"), "expected an address of its own");
     }
     let token_file = table.or("token_file", table.base().join("var/admin-token"), value::path(table.base()));
-    Admin { address, token_file }
+    Admin { address, token_file, webhook: workflow::webhook(&mut table) }
 }
 
 fn audit(mut table: Table<'_>) -> Audit {

@@ -11,6 +11,7 @@ mod pem;
 pub(crate) mod reader;
 mod rule;
 pub(crate) mod value;
+mod workflow;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use fault::{Fault, Faults, Position};
 pub use rule::{
     Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, RuleName, RuleSettings, Score, Texts, Treatment,
 };
+pub use workflow::{Complaints, OnExpiry, Proof, Retention, Webhook};
 
 /// Everything that the configuration file says, checked.
 #[derive(Debug)]
@@ -45,6 +47,12 @@ pub struct Config {
     pub admin: Option<Admin>,
     /// Folder of the durable facts.
     pub ledger_path: PathBuf,
+    /// Requests for proof of consent.
+    pub proof: Proof,
+    /// Complaints of recipients.
+    pub complaints: Complaints,
+    /// How long records are kept.
+    pub retention: Retention,
     /// The record of verdicts.
     pub audit: Audit,
     /// What happens to a system_id of no account.
@@ -60,7 +68,8 @@ pub struct Config {
 }
 
 /// What a message is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Purpose {
     /// A one-time code that the recipient has just asked for.
     Otp,
@@ -180,6 +189,8 @@ pub struct Admin {
     pub address: SocketAddr,
     /// The bearer token; made at first start, mode 0600.
     pub token_file: PathBuf,
+    /// Where events go; absent: nowhere.
+    pub webhook: Option<Webhook>,
 }
 
 /// `[audit]`

@@ -68,7 +68,7 @@ fn faults_of_syntax_and_keys() {
         (
             "[policy.destiny]\nmode = 'off'",
             "1:9: policy.destiny",
-            "expected one of account, brand, concatenation, content",
+            "expected one of account, brand, concatenation, consent, content",
         ),
     ]);
 }
@@ -146,7 +146,7 @@ fn faults_of_upstreams() {
 fn faults_of_accounts() {
     for (keys, start, fragment) in [
         ("upstream = 'mian'", "3:12: account[0].upstream", "names no upstream (\"mian\"); did you mean \"main\"?"),
-        ("state = 'held'", "3:9: account[0].state", "expected \"active\" or \"blocked\""),
+        ("state = 'gone'", "3:9: account[0].state", "expected \"active\" or \"held\" or \"blocked\" or \"deactivated\""),
         ("country = 'be'", "3:11: account[0].country", "two upper-case letters"),
         ("max_binds = 0", "3:13: account[0].max_binds", "expected an integer from 1"),
         ("allow_from = ['x']", "3:15: account[0].allow_from[0]", "expected a network"),
@@ -341,7 +341,7 @@ fn the_least_configuration_has_the_defaults() {
     assert_eq!(config.audit.path, Path::new("/base/var/audit"));
     assert_eq!(config.audit.sync_interval, Duration::from_millis(50));
     assert_eq!(config.unknown, UnknownAccount::Reject);
-    assert_eq!(config.rules.len(), 8);
+    assert_eq!(config.rules.len(), 10);
     assert!(config.rules.iter().all(|(name, rule)| *rule == RuleSettings { mode: name.default_mode(), status: None }));
     assert_eq!(config.concatenation.references_per_account, 100_000);
     assert_eq!(config.concatenation.window, Duration::from_secs(3600));
@@ -462,5 +462,82 @@ proptest! {
         let mut text = SHIPPED.to_owned();
         text.replace_range(at..(at + cut).min(SHIPPED.len()), &with);
         assert_sane(&text);
+    }
+}
+
+#[test]
+fn workflows_have_sane_defaults_and_what_the_shipped_file_shows() {
+    let (plain, shipped) = (with_upstream("").unwrap(), parse(SHIPPED).unwrap());
+    assert_eq!(plain.proof, shipped.proof);
+    assert_eq!(plain.complaints, shipped.complaints);
+    assert_eq!(plain.retention, shipped.retention);
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    assert_eq!((plain.proof.deadline, plain.proof.on_expiry), (hours(24), OnExpiry::Deactivate));
+    assert_eq!(plain.proof.reminders, [hours(12), hours(23)]);
+    let short = with_upstream("[proof]\ndeadline = '1h'").unwrap().proof;
+    assert_eq!(short.reminders, [hours(1) / 2]);
+    let own = with_upstream("[proof]\nreminders = ['3h', '1h', '3h']\non_expiry = 'propose'").unwrap().proof;
+    assert_eq!((own.reminders, own.on_expiry), (vec![hours(1), hours(3)], OnExpiry::Propose));
+    assert!(with_upstream("[proof]\nreminders = []").unwrap().proof.reminders.is_empty());
+}
+
+#[test]
+fn faults_of_workflows() {
+    assert_table(&[
+        ("[proof]\ndeadline = '0s'", "2:12: proof.deadline", "expected a duration from \"1s\" to \"3650d\""),
+        ("[proof]\ndeadline = '3651d'", "2:12: proof.deadline", "expected a duration"),
+        ("[proof]\nreminders = ['24h']", "2:13: proof.reminders", "has one that is not before the deadline"),
+        ("[proof]\non_expiry = 'block'", "2:13: proof.on_expiry", "expected \"deactivate\" or \"hold\" or \"propose\""),
+        ("[proof]\ndeadlin = '1h'", "2:1: proof.deadlin", "did you mean \"deadline\"?"),
+        ("[complaints]\nhold = 3", "2:8: complaints.hold", "is not above warn"),
+        ("[complaints]\nblock = 10", "2:9: complaints.block", "is not above hold"),
+        ("[complaints]\nopt_out_hold = 5", "2:16: complaints.opt_out_hold", "is not above opt_out_warn"),
+        ("[complaints]\nopt_out_warn = 101", "2:16: complaints.opt_out_warn", "expected an integer from 1 to 100"),
+        ("[complaints]\ncode = '77'", "2:8: complaints.code", "expected a code of 3 to 8 digits"),
+        ("[retention]\ncases = 5", "2:9: retention.cases", "expected a duration"),
+        ("[retention]\nlogs = '5d'", "2:1: retention.logs", "unknown key"),
+    ]);
+}
+
+#[test]
+fn a_webhook_is_encrypted_or_on_this_machine_and_has_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), "0123456789abcdef\n").unwrap();
+    std::fs::write(folder.path().join("short"), "0123456789abcde").unwrap();
+    let webhook = |keys: &str| {
+        let text = format!("[admin]\n{keys}{UPSTREAM}");
+        Config::parse(&text, "c.toml", folder.path()).map(|config| config.admin.unwrap().webhook)
+    };
+    for (url, fits) in [
+        ("https://example.net/events?a=b", true),
+        ("https://[2001:db8::1]:8443/", true),
+        ("http://127.0.0.1:8080/events", true),
+        ("http://[::1]/", true),
+        ("http://localhost:1", true),
+        ("http://example.net/events", false),
+        ("http://127.0.0.1@example.net/", false),
+        ("http://localhost.example.net/", false),
+        ("https://", false),
+        ("https://a b", false),
+        ("ftp://127.0.0.1/", false),
+        ("example.net", false),
+    ] {
+        let read = webhook(&format!("webhook = '{url}'\nwebhook_secret_file = 'secret'"));
+        assert_eq!(read.is_ok(), fits, "{url}");
+        if let Ok(read) = read {
+            let read = read.unwrap();
+            assert_eq!((read.url.as_str(), read.secret.expose_secret()), (url, "0123456789abcdef"));
+            assert!(!format!("{read:?}").contains("0123456789"));
+        }
+    }
+    assert!(webhook("").unwrap().is_none());
+    let url = "webhook = 'https://example.net'\n";
+    for (keys, start, fragment) in [
+        (url.to_owned(), "1:1: admin.webhook_secret_file", "is missing; add the path"),
+        (format!("{url}webhook_secret_file = 'short'"), "3:23: admin.webhook_secret_file", "fewer than 16 octets"),
+        (format!("{url}webhook_secret_file = 'none'"), "3:23: admin.webhook_secret_file", "cannot be read"),
+        ("webhook_secret_file = 'secret'".to_owned(), "2:23: admin.webhook_secret_file", "is given without webhook"),
+    ] {
+        assert_faults(&keys, &webhook(&keys).unwrap_err(), &[(start, fragment)]);
     }
 }

@@ -23,6 +23,8 @@ const MAX_SHOWN: usize = 40;
 const MAX_STRING: usize = 1000;
 /// No wait that the configuration names is longer.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
+/// What people wait for, and what is kept, may take longer.
+const MAX_LONG_DURATION: Duration = Duration::from_secs(3650 * 24 * 3600);
 /// The most memory (KiB) that checking one password may take.
 const MAX_ARGON2_MEMORY: u32 = 1024 * 1024;
 
@@ -159,11 +161,20 @@ fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
+const DURATION_UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
+/// What people wait for, or how long a record is kept: a duration such as "24h", from 1s to 3650d.
+pub(super) fn long_duration(value: &DeValue<'_>) -> Read<Duration> {
+    parsed(value, r#"a duration from "1s" to "3650d" such as "90m", "24h" or "30d""#, |text| {
+        let duration = Duration::from_millis(with_unit(text, &DURATION_UNITS)?);
+        (Duration::from_secs(1)..=MAX_LONG_DURATION).contains(&duration).then_some(duration)
+    })
+}
+
 /// A duration such as "5s", from 1ms to 24h.
 pub(super) fn duration(value: &DeValue<'_>) -> Read<Duration> {
-    const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
     parsed(value, r#"a duration from "1ms" to "24h" such as "5s", "250ms" or "1m""#, |text| {
-        let duration = Duration::from_millis(with_unit(text, &UNITS)?);
+        let duration = Duration::from_millis(with_unit(text, &DURATION_UNITS)?);
         (!duration.is_zero() && duration <= MAX_DURATION).then_some(duration)
     })
 }

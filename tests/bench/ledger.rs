@@ -15,7 +15,7 @@ use std::time::Instant;
 use criterion::{Criterion, Throughput};
 use hdrhistogram::Histogram;
 use smppolicy::config::Purpose;
-use smppolicy::ledger::{Format, Import, Permissions, Report, Scope};
+use smppolicy::ledger::permissions::{Format, Import, Permissions, Report, Scope};
 use smppolicy::policy::Msisdn;
 
 const NOW: i64 = 1_764_000_000_000;

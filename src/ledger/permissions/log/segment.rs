@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Locator, frame};
 use crate::ledger::LedgerFault;
-use crate::ledger::octets::{Octets, Put};
+use crate::ledger::permissions::octets::{Octets, Put};
 
 const MAGIC: &[u8; 8] = b"smpp-log";
 const VERSION: u32 = 1;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::Locator;
-use crate::ledger::octets::{Octets, Put};
+use crate::ledger::permissions::octets::{Octets, Put};
 
 /// Octets of a frame's header: its position in the log, the octets of its records, the CRC-32 of those two.
 pub(super) const HEADER: usize = 8 + 4 + 4;

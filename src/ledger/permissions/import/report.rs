@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Checkpoint;
-use crate::ledger::{NoConsent, Outcome};
+use crate::ledger::permissions::{NoConsent, Outcome};
 
 /// Why a row was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::act::{Act, NotWritten, Outcome, OwnedTerms, WriteFailure};
+use super::desk::Facts;
 use super::index::{Entry, Index, Key, Merge, Table, Value};
 use super::log::{Appender, Frame, Locator};
-use super::permissions::Facts;
 use super::record::{Fact, Record, Terms, Text};
 use super::scopes::{Scope, ScopeName};
 use super::snapshot;

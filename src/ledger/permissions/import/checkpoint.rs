@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::ledger::Outcome;
-use crate::ledger::octets::{Octets, Put};
+use crate::ledger::permissions::Outcome;
+use crate::ledger::permissions::octets::{Octets, Put};
 
 /// How far a file has come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

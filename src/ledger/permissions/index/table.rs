@@ -4,7 +4,7 @@
 //! false answer. Never changes once built; knows nothing of other tables or of what its values mean.
 
 use super::{Entry, Key, Value};
-use crate::ledger::octets::{Octets, Put};
+use crate::ledger::permissions::octets::{Octets, Put};
 
 /// Sorted entries.
 #[derive(Debug)]

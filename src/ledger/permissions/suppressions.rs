@@ -5,8 +5,8 @@
 
 use super::LedgerFault;
 use super::act::{Act, NotWritten, Outcome};
+use super::desk::Desk;
 use super::index::{Entry, Key};
-use super::permissions::Desk;
 use super::record::Record;
 use super::scopes::{Scope, ScopeName};
 use super::subject::Subject;

@@ -21,7 +21,7 @@ use rows::{Column, Row, Rows};
 
 use super::act::{Act, NotWritten, Outcome, Pending};
 use super::consents::{Consent, Evidence};
-use super::permissions::Permissions;
+use super::desk::Permissions;
 use super::scopes::{Scope, ScopeName};
 use super::suppressions::Origin;
 use super::{LedgerFault, Registry};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::LedgerFault;
 use super::act::{Act, NotWritten, Outcome, OwnedTerms};
+use super::desk::Desk;
 use super::index::Key;
-use super::permissions::Desk;
 use super::record::{Fact, Record, Terms, Text};
 use super::scopes::{Scope, ScopeName};
 use super::subject::Subject;

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 use std::io::Cursor;
 
 use super::*;
-use crate::ledger::Step;
+use crate::ledger::permissions::Step;
 
 const NOW: i64 = 1_764_000_000_000;
 

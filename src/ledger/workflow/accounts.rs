@@ -1,0 +1,296 @@
+//! An account's standing: active, held (clause 18), blocked, deactivated (clause 16), with who, why and when.
+//!
+//! An account that nothing has been done about is active; whether there is an account of a name is for the caller to
+//! know, and what the configuration says of it stands beside this. Saying a thing twice changes nothing the second time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use redb::ReadableTable;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::outbox::EventKind;
+use super::proofs::ProofId;
+use super::refusal::note;
+use super::store::{ACCOUNTS, Change, HISTORY, Stop, Workflow, record};
+use super::time::Moment;
+use super::{Refusal, WorkflowFault};
+
+/// What an account may do, for all that has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// What it is configured to.
+    #[default]
+    Active,
+    /// Its marketing is refused, the rest passes.
+    Held,
+    /// All is refused, binds too.
+    Blocked,
+    /// New binds are refused; live ones too, and then unbound. What it has paid ahead is due for refund.
+    Deactivated,
+}
+
+impl Standing {
+    /// The name in records and answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Held => "held",
+            Self::Blocked => "blocked",
+            Self::Deactivated => "deactivated",
+        }
+    }
+}
+
+/// The standings of all accounts at one time, for the path of a message: immutable, replaced whole after each change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standings(HashMap<String, Standing>);
+
+impl Standings {
+    /// That of `system_id`; active if nothing is known of it.
+    pub fn of(&self, system_id: &str) -> Standing {
+        self.0.get(system_id).copied().unwrap_or_default()
+    }
+}
+
+pub(super) fn read_standings(accounts: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Standings, Stop> {
+    let mut standings = HashMap::new();
+    for entry in accounts.iter()? {
+        let (system_id, bytes) = entry?;
+        let account: StandingChange = serde_json::from_slice(bytes.value())?;
+        if account.standing != Standing::Active {
+            standings.insert(system_id.value().to_owned(), account.standing);
+        }
+    }
+    Ok(Standings(standings))
+}
+
+/// Who did something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// An operator, by the name that the caller knows.
+    Operator(String),
+    /// The account itself.
+    Customer,
+    /// A recipient.
+    Recipient,
+    /// The thresholds of complaints.
+    Complaints,
+    /// The thresholds of opt-outs.
+    OptOuts,
+    /// A request for proof that nobody answered.
+    Proof(ProofId),
+    /// The clock.
+    Clock,
+    /// The webhook's receiver.
+    Webhook,
+}
+
+/// A change of an account's standing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingChange {
+    /// What it came to be.
+    pub standing: Standing,
+    /// What it was.
+    pub before: Standing,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// Who.
+    pub by: Actor,
+    /// Why.
+    pub reason: String,
+    /// Its number over all accounts.
+    pub number: u64,
+}
+
+/// What an account has sent since it last was refunded or began, for a refund: the caller's counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// The beginning of the count, in milliseconds since 1970.
+    pub since: i64,
+    /// Messages relayed.
+    pub messages: u64,
+    /// Segments relayed.
+    pub segments: u64,
+    /// Messages relayed, by campaign.
+    pub campaigns: BTreeMap<String, u64>,
+}
+
+/// What may be done about an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Active or held becomes blocked.
+    Block,
+    /// Blocked becomes active.
+    Unblock,
+    /// Whatever it is becomes deactivated; the counts go into the refund's event.
+    Deactivate(Usage),
+    /// Deactivated becomes active.
+    Reactivate,
+    /// Active becomes held.
+    Hold,
+    /// Held becomes active.
+    Release,
+}
+
+impl Command {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Block => "blocked",
+            Self::Unblock => "unblocked",
+            Self::Deactivate(_) => "deactivated",
+            Self::Reactivate => "reactivated",
+            Self::Hold => "held",
+            Self::Release => "released",
+        }
+    }
+
+    const fn kind(&self) -> EventKind {
+        match self {
+            Self::Block => EventKind::AccountBlocked,
+            Self::Unblock => EventKind::AccountUnblocked,
+            Self::Deactivate(_) => EventKind::AccountDeactivated,
+            Self::Reactivate => EventKind::AccountReactivated,
+            Self::Hold => EventKind::AccountHeld,
+            Self::Release => EventKind::AccountReleased,
+        }
+    }
+
+    /// The standing that it leads to.
+    pub const fn leads_to(&self) -> Standing {
+        match self {
+            Self::Block => Standing::Blocked,
+            Self::Deactivate(_) => Standing::Deactivated,
+            Self::Hold => Standing::Held,
+            Self::Unblock | Self::Reactivate | Self::Release => Standing::Active,
+        }
+    }
+
+    /// Whether it can be done from `standing`.
+    pub const fn allowed_from(&self, standing: Standing) -> bool {
+        match self {
+            Self::Block => matches!(standing, Standing::Active | Standing::Held),
+            Self::Unblock => matches!(standing, Standing::Blocked),
+            Self::Deactivate(_) => !matches!(standing, Standing::Deactivated),
+            Self::Reactivate => matches!(standing, Standing::Deactivated),
+            Self::Hold => matches!(standing, Standing::Active),
+            Self::Release => matches!(standing, Standing::Held),
+        }
+    }
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It had been done already.
+    Unchanged,
+}
+
+impl Workflow {
+    /// The standings now.
+    pub fn standings(&self) -> Arc<Standings> {
+        self.standings.load_full()
+    }
+
+    /// Does `command` about the account of `system_id`.
+    ///
+    /// # Errors
+    /// [`Refusal::Conflict`] if the account's standing does not allow it, [`Refusal::Invalid`] if `reason` is none.
+    pub fn command(
+        &self,
+        now: Moment,
+        system_id: &str,
+        command: &Command,
+        by: &Actor,
+        reason: &str,
+    ) -> Result<Outcome, WorkflowFault> {
+        let reason = note("the reason", reason)?;
+        self.change(now, |change| {
+            let standing = change.standing(system_id)?;
+            if standing == command.leads_to() {
+                return Ok(Outcome::Unchanged);
+            }
+            if !command.allowed_from(standing) {
+                let (standing, done) = (standing.name(), command.name());
+                let message = format!("{system_id} is {standing}, from where it cannot be {done}");
+                let help = match standing {
+                    "held" => "release it",
+                    "blocked" => "unblock it",
+                    _ => "reactivate it",
+                };
+                return Err(Refusal::Conflict(format!("{message}: {help} first")).into());
+            }
+            change.set_standing(system_id, command, by, &reason)?;
+            Ok(Outcome::Done)
+        })
+    }
+
+    /// The last change of an account's standing; none if there never was one.
+    ///
+    /// # Errors
+    /// [`WorkflowFault::Ledger`]
+    pub fn standing_change(&self, system_id: &str) -> Result<Option<StandingChange>, WorkflowFault> {
+        self.view(|view| record(&view.table(ACCOUNTS)?, system_id))
+    }
+
+    /// Up to `most` changes of an account's standing before number `before` (none: from the last), newest first.
+    ///
+    /// # Errors
+    /// [`WorkflowFault::Ledger`]
+    pub fn history(
+        &self,
+        system_id: &str,
+        before: Option<u64>,
+        most: usize,
+    ) -> Result<Vec<StandingChange>, WorkflowFault> {
+        self.view(|view| {
+            let history = view.table(HISTORY)?;
+            let range = history.range((system_id, 0)..(system_id, before.unwrap_or(u64::MAX)))?;
+            range.rev().take(most).map(|entry| Ok(serde_json::from_slice(entry?.1.value())?)).collect()
+        })
+    }
+}
+
+impl Change {
+    pub(super) fn standing(&self, system_id: &str) -> Result<Standing, Stop> {
+        let last: Option<StandingChange> = self.get(ACCOUNTS, system_id)?;
+        Ok(last.map_or(Standing::Active, |last| last.standing))
+    }
+
+    /// Does `command` if the standing allows it; else nothing, as what is there is more.
+    pub(super) fn command_if_allowed(
+        &mut self,
+        system_id: &str,
+        command: &Command,
+        by: &Actor,
+        reason: &str,
+    ) -> Result<Outcome, Stop> {
+        if !command.allowed_from(self.standing(system_id)?) {
+            return Ok(Outcome::Unchanged);
+        }
+        self.set_standing(system_id, command, by, reason)?;
+        Ok(Outcome::Done)
+    }
+
+    fn set_standing(&mut self, system_id: &str, command: &Command, by: &Actor, reason: &str) -> Result<(), Stop> {
+        let before = self.standing(system_id)?;
+        let number = self.next("standing")?;
+        let (at, standing) = (self.now.unix_millis, command.leads_to());
+        let change = StandingChange { standing, before, at, by: by.clone(), reason: reason.to_owned(), number };
+        self.put(ACCOUNTS, system_id, &change)?;
+        self.put(HISTORY, (system_id, number), &change)?;
+        let data = json!({"standing": standing, "before": before, "by": by, "reason": reason});
+        self.emit(Some(system_id), command.kind(), data)?;
+        match command {
+            Command::Deactivate(usage) => {
+                self.emit(Some(system_id), EventKind::CreditRefundDue, json!({"deactivation": number, "usage": usage}))
+            }
+            _ => Ok(()),
+        }
+    }
+}

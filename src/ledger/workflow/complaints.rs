@@ -1,0 +1,405 @@
+//! Complaints of recipients (clauses 18, 27 and 28): each is a case, with what has come of it.
+//!
+//! Counts against an account: distinct recipients within a window, by keyed hash, whose complaints nobody has found
+//! baseless. What a threshold does happens once, when it is reached: an operator who releases the account is not
+//! overruled by the next complaint. The recipient's number is kept in clear until the case is resolved.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+use redb::ReadableTable;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::accounts::{Actor, Command, Outcome};
+use super::authorities::Authority;
+use super::number;
+use super::outbox::EventKind;
+use super::proofs::Step;
+use super::refusal::note;
+use super::store::{CASES, CASES_BY_ACCOUNT, CASES_BY_NUMBER, Change, OPEN_CASES, OPT_OUTS, Stop, Workflow, record};
+use super::time::Moment;
+use super::{Refusal, WorkflowFault};
+use crate::config;
+use crate::policy::Msisdn;
+
+/// Names a case, in the order in which they were opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CaseId(pub u64);
+
+impl fmt::Display for CaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How a complaint came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// A message to the complaints' code.
+    Message,
+    /// The operator's interface.
+    Api,
+    /// The public form.
+    Form,
+    /// The command line.
+    Cli,
+}
+
+/// A complaint as it comes in.
+#[derive(Clone)]
+pub struct Complaint {
+    /// Who complains.
+    pub msisdn: Msisdn,
+    /// When the message came, or the complaint was written, in milliseconds since 1970.
+    pub at: i64,
+    /// What they say.
+    pub text: String,
+    /// About which account, if that is known.
+    pub account: Option<String>,
+    /// About which message: the reference of one that this number was sent, as the caller has made sure.
+    pub message: Option<String>,
+    /// How it came in.
+    pub via: Via,
+}
+
+impl fmt::Debug for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Complaint").field("account", &self.account).field("via", &self.via).finish_non_exhaustive()
+    }
+}
+
+/// How far a case is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CaseState {
+    /// Somebody has to look at it.
+    Open,
+    /// The account does not agree; somebody has to look at it again.
+    Appealed,
+    /// Somebody has decided.
+    Resolved,
+}
+
+impl CaseState {
+    /// The name in records and answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Appealed => "appealed",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// What was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resolution {
+    /// The recipient is right.
+    Upheld,
+    /// There was no ground; the complaint no longer counts.
+    Dismissed,
+}
+
+/// A case.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// Its name.
+    pub id: CaseId,
+    /// The keyed hash of the recipient's number, as in the audit's records.
+    pub number_hash: String,
+    /// The number, until the case is resolved or the recipient has it erased.
+    #[serde(with = "number::optional")]
+    pub msisdn: Option<Msisdn>,
+    /// What the recipient says, unless they had it erased.
+    pub text: Option<String>,
+    /// About which account.
+    pub account: Option<String>,
+    /// About which message: its reference.
+    pub message: Option<String>,
+    /// How it came in.
+    pub via: Via,
+    /// When the recipient says that it was, in milliseconds since 1970.
+    pub at: i64,
+    /// When it came in, likewise.
+    pub opened: i64,
+    /// The country (ISO 3166-1 alpha-2) whose authority is named to the recipient, if it is known.
+    pub country: Option<String>,
+    /// How far it is.
+    pub state: CaseState,
+    /// What was decided last.
+    pub resolution: Option<Resolution>,
+    /// Whether it took longer than the level of service allows.
+    pub overdue: bool,
+    /// When it is overdue, in the ledger's time.
+    pub(super) due: i64,
+    /// Who did what and when; the first entry is the complaint.
+    pub timeline: Vec<Step<CaseState>>,
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut case = f.debug_struct("Case");
+        case.field("id", &self.id).field("account", &self.account).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Case {
+    /// Who takes complaints about unwanted messages where the recipient is; information, not legal advice.
+    pub fn authority(&self) -> Option<&'static Authority> {
+        Authority::of_country(self.country.as_deref()?)
+    }
+
+    /// Whether it counts against the account. Anybody can write any number into the public form: what comes from there
+    /// counts if it is about a message that this number was sent.
+    fn counts(&self) -> bool {
+        self.via != Via::Form || self.message.is_some()
+    }
+
+    fn step(&mut self, now: Moment, by: &Actor, state: CaseState, note: Option<String>) {
+        self.state = state;
+        self.timeline.push(Step { at: now.unix_millis, by: by.clone(), state, note });
+    }
+}
+
+/// How far an account's opt-out rate has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+enum Level {
+    #[default]
+    Below,
+    Warn,
+    Hold,
+}
+
+impl Workflow {
+    /// Opens a case, with the event `complaint.opened` and what the thresholds of `terms` ask for.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] if there is no text, or one of more than 1000 characters.
+    pub fn open_case(
+        &self,
+        now: Moment,
+        complaint: Complaint,
+        by: &Actor,
+        terms: &config::Complaints,
+    ) -> Result<Case, WorkflowFault> {
+        let text = note("the complaint", &complaint.text)?;
+        let hash = self.numbers.hash(complaint.msisdn.digits().as_bytes()).to_string();
+        self.change(now, |change| {
+            let (id, state) = (CaseId(change.next("case")?), CaseState::Open);
+            let Complaint { msisdn, at, account, message, via, .. } = complaint;
+            let case = Case {
+                id,
+                number_hash: hash,
+                msisdn: Some(msisdn),
+                text: Some(text),
+                account,
+                message,
+                via,
+                at,
+                opened: now.unix_millis,
+                country: Authority::of_number(msisdn).map(|authority| authority.country.clone()),
+                state,
+                resolution: None,
+                overdue: false,
+                due: change.steady.saturating_add(millis(terms.service_level)),
+                timeline: vec![Step { at: now.unix_millis, by: by.clone(), state, note: None }],
+            };
+            change.put_case(&case)?;
+            change.mark(CASES_BY_NUMBER, (&case.number_hash, id.0), true)?;
+            let account = case.account.as_deref();
+            change.emit(
+                account,
+                EventKind::ComplaintOpened,
+                json!({"case": id, "via": via, "message": case.message}),
+            )?;
+            if let Some(account) = account.filter(|_| case.counts()) {
+                change.count_complaint(account, &case, terms)?;
+            }
+            Ok(case)
+        })
+    }
+
+    /// Records that the account does not agree, whether or not somebody has decided.
+    ///
+    /// # Errors
+    /// [`Refusal::Unknown`], [`Refusal::Invalid`] if `reason` is none, [`Refusal::Conflict`] if no account is known.
+    pub fn appeal_case(&self, now: Moment, id: CaseId, by: &Actor, reason: &str) -> Result<Outcome, WorkflowFault> {
+        let reason = note("the reason", reason)?;
+        self.change(now, |change| {
+            let mut case = change.case(id)?;
+            let Some(account) = case.account.clone() else {
+                return Err(Refusal::Conflict(format!("the case {id} is about no account that could appeal")).into());
+            };
+            if case.state == CaseState::Appealed {
+                return Ok(Outcome::Unchanged);
+            }
+            case.step(now, by, CaseState::Appealed, Some(reason));
+            change.put_case(&case)?;
+            change.emit(Some(&account), EventKind::ComplaintAppealed, json!({"case": id}))?;
+            Ok(Outcome::Done)
+        })
+    }
+
+    /// Decides a case; with `release`, the account's hold ends as well. The number is no longer kept in clear.
+    ///
+    /// # Errors
+    /// [`Refusal::Unknown`], [`Refusal::Invalid`] if `reason` is none, [`Refusal::Conflict`] if it was decided
+    /// otherwise before and nobody has appealed.
+    pub fn resolve_case(
+        &self,
+        now: Moment,
+        id: CaseId,
+        resolution: Resolution,
+        release: bool,
+        by: &Actor,
+        reason: &str,
+    ) -> Result<Outcome, WorkflowFault> {
+        let reason = note("the reason", reason)?;
+        self.change(now, |change| {
+            let mut case = change.case(id)?;
+            if case.state == CaseState::Resolved {
+                return match case.resolution == Some(resolution) {
+                    true => Ok(Outcome::Unchanged),
+                    false => {
+                        let message = format!("the case {id} has been resolved otherwise: record an appeal first");
+                        Err(Refusal::Conflict(message).into())
+                    }
+                };
+            }
+            (case.resolution, case.msisdn) = (Some(resolution), None);
+            case.step(now, by, CaseState::Resolved, Some(reason.clone()));
+            change.put_case(&case)?;
+            let data = json!({"case": id, "resolution": resolution});
+            change.emit(case.account.as_deref(), EventKind::ComplaintResolved, data)?;
+            if let Some(account) = &case.account {
+                let key = (account.as_str(), case.opened, id.0);
+                if resolution == Resolution::Dismissed {
+                    change.remove(CASES_BY_ACCOUNT, key)?;
+                } else if case.counts() {
+                    change.table(CASES_BY_ACCOUNT)?.insert(key, case.number_hash.as_str())?;
+                }
+                if release {
+                    change.command_if_allowed(account, &Command::Release, by, &reason)?;
+                }
+            }
+            Ok(Outcome::Done)
+        })
+    }
+
+    /// Looks at how many recipients opted out of how many messages of an account, in the caller's window. A share that
+    /// reaches a threshold warns or holds once; it must fall below before it does so again.
+    ///
+    /// # Errors
+    /// [`WorkflowFault::Ledger`], [`Refusal::OutboxFull`]
+    pub fn judge_opt_outs(
+        &self,
+        now: Moment,
+        account: &str,
+        opt_outs: u64,
+        messages: u64,
+        terms: &config::Complaints,
+    ) -> Result<Outcome, WorkflowFault> {
+        let reaches = |percent: u32| {
+            let share = u128::from(opt_outs) * 100 >= u128::from(messages) * u128::from(percent);
+            opt_outs > 0 && messages >= terms.minimum && share
+        };
+        let level = match (reaches(terms.opt_out_hold), reaches(terms.opt_out_warn)) {
+            (true, _) => Level::Hold,
+            (false, true) => Level::Warn,
+            (false, false) => Level::Below,
+        };
+        self.change(now, |change| {
+            let before: Level = change.get(OPT_OUTS, account)?.unwrap_or_default();
+            if before == level {
+                return Ok(Outcome::Unchanged);
+            }
+            change.put(OPT_OUTS, account, &level)?;
+            let reason = format!("{opt_outs} of {messages} recipients opted out");
+            match level {
+                Level::Hold => change.command_if_allowed(account, &Command::Hold, &Actor::OptOuts, &reason),
+                Level::Warn if before == Level::Below => {
+                    change.emit(
+                        Some(account),
+                        EventKind::AccountWarned,
+                        json!({"by": Actor::OptOuts, "reason": reason}),
+                    )?;
+                    Ok(Outcome::Done)
+                }
+                _ => Ok(Outcome::Unchanged),
+            }
+        })
+    }
+
+    /// One case.
+    ///
+    /// # Errors
+    /// [`Refusal::Unknown`]
+    pub fn case(&self, id: CaseId) -> Result<Case, WorkflowFault> {
+        self.view(|view| {
+            let case = record(&view.table(CASES)?, id.0)?;
+            case.ok_or_else(|| Refusal::Unknown { what: "case", id: id.0 }.into())
+        })
+    }
+
+    /// Up to `most` cases opened after `after` (none: from the first), in order.
+    ///
+    /// # Errors
+    /// [`WorkflowFault::Ledger`]
+    pub fn cases(&self, after: Option<CaseId>, most: usize) -> Result<Vec<Case>, WorkflowFault> {
+        self.view(|view| {
+            let cases = view.table(CASES)?;
+            let range = cases.range(after.map_or(0, |after| after.0.saturating_add(1))..)?;
+            range.take(most).map(|entry| Ok(serde_json::from_slice(entry?.1.value())?)).collect()
+        })
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Change {
+    pub(super) fn case(&self, id: CaseId) -> Result<Case, Stop> {
+        self.get(CASES, id.0)?.ok_or_else(|| Refusal::Unknown { what: "case", id: id.0 }.into())
+    }
+
+    pub(super) fn put_case(&mut self, case: &Case) -> Result<(), Stop> {
+        self.put(CASES, case.id.0, case)?;
+        self.mark(OPEN_CASES, case.id.0, case.state != CaseState::Resolved)
+    }
+
+    /// Counts a new case against the account, and does what the threshold that it reaches asks for.
+    fn count_complaint(&mut self, account: &str, case: &Case, terms: &config::Complaints) -> Result<(), Stop> {
+        let since = case.opened.saturating_sub(millis(terms.window));
+        let mut recipients = HashSet::new();
+        {
+            let mut counted = self.table(CASES_BY_ACCOUNT)?;
+            // No count beyond the last threshold matters.
+            for entry in counted.range((account, since, 0)..(account, i64::MAX, u64::MAX))? {
+                recipients.insert(entry?.1.value().to_owned());
+                if recipients.len() > terms.block as usize {
+                    break;
+                }
+            }
+            counted.insert((account, case.opened, case.id.0), case.number_hash.as_str())?;
+        }
+        if !recipients.insert(case.number_hash.clone()) {
+            return Ok(());
+        }
+        let count = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
+        let reason = format!("{count} recipients have complained");
+        if count == terms.block {
+            self.command_if_allowed(account, &Command::Block, &Actor::Complaints, &reason)?;
+        } else if count == terms.hold {
+            self.command_if_allowed(account, &Command::Hold, &Actor::Complaints, &reason)?;
+        } else if count == terms.warn {
+            self.emit(Some(account), EventKind::AccountWarned, json!({"by": Actor::Complaints, "reason": reason}))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! What becomes of accounts: their states, requests for proof of consent, complaints, and the events about all of it.
+//!
+//! Each change is one transaction of an embedded store, with its events. Time is handed in. Never decides about a
+//! message.
+
+mod accounts;
+mod authorities;
+mod complaints;
+mod due;
+mod evidence;
+mod number;
+mod outbox;
+mod proofs;
+mod refusal;
+mod retention;
+mod store;
+mod time;
+mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+pub use accounts::{Actor, Command, Outcome, Standing, StandingChange, Standings, Usage};
+pub use authorities::{Authority, Confidence};
+pub use complaints::{Case, CaseId, CaseState, Complaint, Resolution, Via};
+pub use due::Due;
+pub use evidence::{EvidenceId, MAX_EVIDENCE};
+pub use outbox::{Event, EventKind, OutboxBounds, Outgoing};
+pub use proofs::{Delivery, Item, Proof, ProofId, ProofRequest, ProofState};
+pub use refusal::{Refusal, WorkflowFault};
+pub use retention::{Holdings, Purged};
+pub use store::Workflow;
+pub use time::{MachineClock, Moment};
+pub use webhook::{Webhook, WebhookFault};
+
+use super::LedgerFault;

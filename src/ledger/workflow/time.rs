@@ -1,0 +1,179 @@
+//! Time that neither a restart nor a step of the wall's clock can stretch or shorten.
+//!
+//! A deadline of 24 hours must be 24 hours. The wall's clock alone would not do: set forward it would end a deadline
+//! early, set back it would lengthen it. So the ledger keeps a time of its own, in milliseconds, which begins as the
+//! wall's and then
+//!
+//! - advances by the machine's uptime as long as the machine has not been started anew, whether this process ran or not;
+//! - advances by the wall's clock, never backwards, over a start of the machine: while it was off, there is no other
+//!   witness. What the wall's clock was set by in that time cannot be told from time that passed;
+//! - is written down with every change and by [`Workflow::keep_time`](super::Workflow::keep_time), so that what hangs
+//!   on the wall's clock is the time since the last of those.
+
+use std::fs;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Uptimes of one boot may come in out of order by this much, in milliseconds; more is a start of the machine.
+const DISORDER: i64 = 60_000;
+
+/// A reading of both clocks, handed in with every command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// The wall's clock, in milliseconds since 1970.
+    pub unix_millis: i64,
+    /// How long the machine has been up, in milliseconds.
+    pub uptime_millis: i64,
+    /// Tells one start of the machine from another.
+    pub boot: u64,
+}
+
+/// The ledger's own time, as it was written down last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SteadyTime {
+    steady: i64,
+    at: Moment,
+}
+
+impl SteadyTime {
+    /// Begins as the wall's.
+    pub(super) fn new(now: Moment) -> Self {
+        Self { steady: now.unix_millis, at: now }
+    }
+
+    /// The time at `now`, in milliseconds.
+    pub(super) fn steady(&self, now: Moment) -> i64 {
+        let same_boot = now.boot == self.at.boot && now.uptime_millis >= self.at.uptime_millis - DISORDER;
+        let passed = match same_boot {
+            true => now.uptime_millis - self.at.uptime_millis,
+            false => now.unix_millis.saturating_sub(self.at.unix_millis),
+        };
+        self.steady.saturating_add(passed.max(0))
+    }
+
+    /// What to write down at `now`.
+    pub(super) fn advanced(&self, now: Moment) -> Self {
+        let late = now.boot == self.at.boot && (0..=DISORDER).contains(&(self.at.uptime_millis - now.uptime_millis));
+        if late { *self } else { Self { steady: self.steady(now), at: now } }
+    }
+}
+
+/// The machine's clocks: for the outermost edge, which hands [`Moment`]s in.
+#[derive(Debug)]
+pub struct MachineClock {
+    boot: u64,
+    uptime: Uptime,
+}
+
+/// Where the uptime comes from.
+#[derive(Debug)]
+enum Uptime {
+    /// Linux tells it, time asleep included.
+    Kernel,
+    /// Elsewhere each process is a boot of its own.
+    Process(Instant),
+}
+
+impl MachineClock {
+    /// Finds out which boot this is.
+    pub fn new() -> Self {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().filter(|_| kernel_uptime().is_some());
+        match boot {
+            Some(boot) => Self { boot: number(boot.trim().as_bytes()), uptime: Uptime::Kernel },
+            None => {
+                let start = format!("{}-{}", std::process::id(), wall());
+                Self { boot: number(start.as_bytes()), uptime: Uptime::Process(Instant::now()) }
+            }
+        }
+    }
+
+    /// Reads the clocks.
+    pub fn now(&self) -> Moment {
+        let uptime_millis = match self.uptime {
+            Uptime::Kernel => kernel_uptime().unwrap_or(0),
+            Uptime::Process(start) => start.elapsed().as_millis() as i64,
+        };
+        Moment { unix_millis: wall(), uptime_millis, boot: self.boot }
+    }
+}
+
+impl Default for MachineClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn wall() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// The first number in `/proc/uptime`: seconds with two decimals.
+fn kernel_uptime() -> Option<i64> {
+    let text = fs::read_to_string("/proc/uptime").ok()?;
+    let seconds: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
+    Some((seconds * 1000.0) as i64)
+}
+
+fn number(name: &[u8]) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(name).into();
+    digest.iter().take(8).fold(0, |number, octet| number << 8 | u64::from(*octet))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+
+    fn moment(unix_minutes: i64, uptime_minutes: i64, boot: u64) -> Moment {
+        Moment { unix_millis: unix_minutes * MINUTE, uptime_millis: uptime_minutes * MINUTE, boot }
+    }
+
+    /// Minutes since the start after each reading, every one of which is written down.
+    fn passed(readings: &[Moment]) -> Vec<i64> {
+        let mut time = SteadyTime::new(readings[0]);
+        let start = time.steady;
+        let mut next = |now: &Moment| {
+            let steady = time.steady(*now);
+            time = time.advanced(*now);
+            (steady - start) / MINUTE
+        };
+        readings.iter().map(&mut next).collect()
+    }
+
+    #[test]
+    fn it_is_the_uptime_within_a_boot_and_the_wall_over_a_start() {
+        let start = moment(10_000, 100, 1);
+        for (what, readings, expected) in [
+            ("no step", vec![moment(10_060, 160, 1), moment(10_120, 220, 1)], vec![60, 120]),
+            ("a step forward", vec![moment(12_000, 160, 1), moment(12_060, 220, 1)], vec![60, 120]),
+            ("a step back", vec![moment(5_000, 160, 1), moment(5_060, 220, 1)], vec![60, 120]),
+            ("a start of the machine", vec![moment(10_090, 3, 2), moment(10_150, 63, 2)], vec![90, 150]),
+            ("a start and a step back", vec![moment(1, 3, 2), moment(61, 63, 2)], vec![0, 60]),
+            ("the wall put right after a start", vec![moment(0, 1, 2), moment(10_120, 11, 2)], vec![0, 10]),
+            ("an uptime that began anew", vec![moment(10_200, 1, 1), moment(10_210, 11, 1)], vec![200, 210]),
+        ] {
+            let readings: Vec<Moment> = std::iter::once(start).chain(readings).collect();
+            assert_eq!(passed(&readings)[1..], expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn readings_out_of_order_take_nothing_back_and_add_nothing() {
+        let time = SteadyTime::new(moment(10_000, 100, 1));
+        let late = Moment { uptime_millis: 100 * MINUTE - 500, unix_millis: 0, boot: 1 };
+        assert_eq!(time.steady(late), time.steady);
+        assert_eq!(time.advanced(late), time);
+    }
+
+    #[test]
+    fn two_clocks_of_one_machine_agree() {
+        let (first, second) = (MachineClock::new(), MachineClock::new());
+        let (earlier, later) = (first.now(), second.now());
+        assert_eq!(earlier.boot, later.boot);
+        assert!((0..10_000).contains(&(later.uptime_millis - earlier.uptime_millis)));
+        assert!(earlier.unix_millis > 1_600_000_000_000);
+    }
+}
