@@ -99,6 +99,9 @@ fn faults_of_values() {
         ("[listen]\ntrusted_proxies = ['::1', '10.0.0.0/33']", "2:27: listen.trusted_proxies[1]", "expected a network"),
         ("[listen]\ntrusted_proxies = '10.0.0.0/8'", "2:19: listen.trusted_proxies", "expected an array"),
         ("[audit]\nstore_text = 'all'", "2:14: audit.store_text", "expected \"never\""),
+        ("[journal]\nkeep = '9h'", "2:8: journal.keep", "expected an age in days"),
+        ("[journal]\nkeep = '3651d'", "2:8: journal.keep", "expected an age in days"),
+        ("[journal]\nqueue = '1KiB'", "2:9: journal.queue", "expected a size from \"1MiB\""),
         ("[audit]\npath = ''", "2:8: audit.path", "expected a path"),
         ("[admin]\naddress = '127.0.0.1:2775'", "2:11: admin.address", "is listen.address too"),
         (
@@ -340,6 +343,8 @@ fn the_least_configuration_has_the_defaults() {
     assert_eq!(config.ledger_path, Path::new("/base/var/ledger"));
     assert_eq!(config.audit.path, Path::new("/base/var/audit"));
     assert_eq!(config.audit.sync_interval, Duration::from_millis(50));
+    assert_eq!(config.journal.path, Path::new("/base/var/journal"));
+    assert_eq!(config.journal.keep, Duration::from_secs(400 * 86_400));
     assert_eq!(config.unknown, UnknownAccount::Reject);
     assert_eq!(config.rules.len(), 8);
     assert!(config.rules.iter().all(|(name, rule)| *rule == RuleSettings { mode: name.default_mode(), status: None }));

@@ -5,5 +5,7 @@
 //! the disk. Nothing here judges a message, and nothing here reads a clock for a decision: time is handed in.
 
 mod fault;
+pub mod journal;
 
 pub use fault::LedgerFault;
+pub use journal::Journal;

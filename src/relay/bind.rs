@@ -407,7 +407,8 @@ async fn conclude(
         response_timeout: shared.listen.response_timeout,
     };
     let now = Instant::now();
-    let dialogue = Dialogue::new(identity, standing, Cache::new(facts), shared.audit.clone(), bounds, now);
+    let records = (shared.audit.clone(), shared.journal.pen());
+    let dialogue = Dialogue::new(identity, standing, Cache::new(facts), records, bounds, now);
     let (esme, smsc) = (applicant.esme.into_parts(), smsc.into_parts());
     let mut from_esme = applicant.held;
     from_esme.extend_from_slice(&esme.read_buf);

@@ -26,7 +26,8 @@ use super::outstanding::Outstanding;
 use super::own::OwnPdus;
 use super::record::Subject;
 use super::registry::{Identity, Order};
-use crate::audit::{Audit, Record};
+use crate::audit::{Audit, Record, Ref};
+use crate::ledger::journal::Pen;
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
 use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing};
 use multi::Merges;
@@ -55,21 +56,31 @@ pub(super) struct Dialogue {
     standing: Standing,
     facts: Facts,
     audit: Audit,
+    pen: Pen,
     bounds: Bounds,
     phase: Phase,
     /// What to nack when the ESME's stream is out of step.
     out_of_step: Option<SequenceNumber>,
     began: Instant,
     /// Requests of the ESME that the SMSC has not answered.
-    asked_smsc: Outstanding,
+    asked_smsc: Outstanding<Asked>,
     /// Requests of the SMSC that the ESME has not answered.
-    asked_esme: Outstanding,
+    asked_esme: Outstanding<()>,
     merges: Merges,
     shadowed: Vec<Rejection>,
     /// Records for which the audit had no room yet. While there are any, nothing more is judged.
     unrecorded: Vec<Record>,
     stalled: bool,
     counts: Counts,
+}
+
+/// What is kept of a request of the ESME until its answer comes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked {
+    /// Its name in the journal, if it is a message.
+    reference: Option<Ref>,
+    /// Where its refused destinations are, if it has any.
+    merge: Option<std::num::NonZeroU32>,
 }
 
 /// Signs of life of one side.
@@ -200,7 +211,7 @@ impl Dialogue {
         identity: Identity,
         standing: Standing,
         facts: Facts,
-        audit: Audit,
+        (audit, pen): (Audit, Pen),
         bounds: Bounds,
         now: Instant,
     ) -> Self {
@@ -213,6 +224,7 @@ impl Dialogue {
             standing,
             facts,
             audit,
+            pen,
             bounds,
             phase: Phase::Open,
             out_of_step: None,
@@ -244,7 +256,13 @@ impl Dialogue {
 
     /// Whether something within this process kept a frame from being judged: it is worth another try soon.
     pub(super) fn is_stalled(&self) -> bool {
-        self.stalled || !self.unrecorded.is_empty()
+        self.stalled || self.pen.is_waiting() || !self.unrecorded.is_empty()
+    }
+
+    /// Gives the journal what was relayed since the last time: a read burst has come to its end.
+    #[inline]
+    pub(super) fn end_burst(&mut self) {
+        self.pen.hand_over();
     }
 
     /// Whether every record is with the audit. A bind does not end before.
@@ -418,8 +436,8 @@ impl Dialogue {
     pub(super) fn tidy(&mut self, now: Instant) {
         let age = self.tenths(now).saturating_sub(tenths(self.bounds.response_timeout));
         let merges = &mut self.merges;
-        self.counts.unanswered += self.asked_smsc.expire(age, |note| merges.forget(note)) as u64;
-        self.asked_esme.expire(age, |_| {});
+        self.counts.unanswered += self.asked_smsc.expire(age, |asked| merges.forget(asked.merge)) as u64;
+        self.asked_esme.expire(age, |()| {});
         self.asked_smsc.settle();
         self.asked_esme.settle();
         self.to_esme.settle();

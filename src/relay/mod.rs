@@ -36,6 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::audit::{Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
+use crate::ledger::{Journal, LedgerFault};
 use crate::policy::{Contacts, ListFaults, NoContacts, Snapshot};
 use crate::simulator::smsc::{Smsc, SmscOptions};
 use buffers::Buffers;
@@ -76,6 +77,7 @@ struct Shared {
     buffers: Buffers,
     password_checks: Arc<Semaphore>,
     audit: Audit,
+    journal: Journal,
     clock: Clock,
 }
 
@@ -99,6 +101,9 @@ pub enum StartFault {
     /// The record cannot be kept.
     #[error(transparent)]
     Audit(#[from] AuditFault),
+    /// The journal cannot be kept.
+    #[error(transparent)]
+    Journal(#[from] LedgerFault),
     /// A list of the operator's cannot be used.
     #[error(transparent)]
     Lists(#[from] ListFaults),
@@ -120,7 +125,7 @@ pub enum ReloadFault {
 pub struct Drained {
     /// Connections that were still there when the time was up.
     pub cut_off: usize,
-    /// Audit records that could not be written.
+    /// Audit records that could not be written, and bursts of relayed messages.
     pub unwritten: usize,
 }
 
@@ -154,7 +159,12 @@ impl Relay {
         let listener =
             listener::open(listen.address).map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let address = listener.local_addr().map_err(|source| StartFault::Listen { address: listen.address, source })?;
-        let audit = Audit::open(&config.audit)?;
+        let (audit, clock) = (Audit::open(&config.audit)?, Clock::new());
+        let (journal, refs, key) = (config.journal.clone(), audit.refs(), audit.key());
+        let now = clock.now().unix_millis;
+        // It may have a day's entries to count.
+        let opened = tokio::task::spawn_blocking(move || Journal::open(&journal, refs, key, now));
+        let journal = opened.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         let snapshot = Snapshot::new(config, None)?.with_contacts(contacts);
         let shared = Arc::new(Shared {
             buffers: Buffers::new(listen.read_buffers_total),
@@ -165,7 +175,8 @@ impl Relay {
             registry: Arc::default(),
             password_checks: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             audit,
-            clock: Clock::new(),
+            journal,
+            clock,
         });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tokio::spawn(listener::accept(listener, shared.clone(), stop.clone(), tasks.clone()));
@@ -183,13 +194,18 @@ impl Relay {
         self.shared.audit.clone()
     }
 
+    /// The record of relayed messages.
+    pub fn journal(&self) -> Journal {
+        self.shared.journal.clone()
+    }
+
     /// How many binds there are.
     pub fn binds(&self) -> usize {
         self.shared.registry.binds()
     }
 
     /// Puts another configuration in force: accounts, rules, limits, upstreams, certificates. Binds survive; `[listen]`
-    /// (but for its certificates) and `[audit]` stay as they were at the start.
+    /// (but for its certificates), `[audit]` and `[journal]` stay as they were at the start.
     ///
     /// # Errors
     /// A certificate, key or list that cannot be used; everything stays as it was then.
@@ -229,13 +245,11 @@ impl Relay {
         if let Some(simulator) = self.simulator {
             simulator.stop().await;
         }
-        let unwritten = self
-            .shared
-            .audit
-            .clone()
-            .close(deadline.saturating_duration_since(Instant::now()).max(LAST_WORD))
-            .await
-            .map_or_else(|unwritten| unwritten.records, |()| 0);
+        let left = deadline.saturating_duration_since(Instant::now()).max(LAST_WORD);
+        let (audit, journal) = (self.shared.audit.clone(), self.shared.journal.clone());
+        let (audit, journal) = tokio::join!(audit.close(left), journal.close(left));
+        let unwritten = [audit, journal].map(|closed| closed.map_or_else(|unwritten| unwritten.records, |()| 0));
+        let unwritten = unwritten.iter().sum();
         Drained { cut_off, unwritten }
     }
 }

@@ -302,6 +302,7 @@ impl Future for Session {
                 break;
             }
         }
+        session.dialogue.end_burst();
         if session.poll_parting(cx, at).is_ready() {
             return Poll::Ready(());
         }

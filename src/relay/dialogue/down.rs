@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::super::cut::{Down, Fate};
-use super::{Cause, Dialogue, Phase, Side};
+use super::{Asked, Cause, Dialogue, Phase, Side};
 use crate::pdu::{CommandId, CommandStatus, Frame};
 
 impl Dialogue {
@@ -29,8 +29,12 @@ impl Dialogue {
             }
             _ if id.name().is_none() => self.ignore_down(),
             _ => {
-                let note = self.asked_smsc.remove(frame.sequence_number()).and_then(|answered| answered.note);
-                if let Some(merged) = self.merges.merge(note, frame) {
+                if self.pen.room(frame.bytes().len()).is_err() {
+                    return Fate::Hold;
+                }
+                let asked = self.asked_smsc.remove(frame.sequence_number()).unwrap_or_default();
+                self.note_answer(asked, frame);
+                if let Some(merged) = self.merges.merge(asked.merge, frame) {
                     self.counts.relayed_down += 1;
                     self.to_esme.answer_with_body(&merged);
                     return Fate::Drop;
@@ -59,11 +63,20 @@ impl Dialogue {
         }
     }
 
+    /// Puts the SMSC's answer to a message in the journal, which has room for it.
+    #[inline]
+    fn note_answer(&mut self, asked: Asked, frame: Frame<'_>) {
+        if let Some(reference) = asked.reference {
+            let message_id = frame.body().split(|octet| *octet == 0).next().unwrap_or_default();
+            self.pen.answered(reference, self.standing.account.system_id(), frame.command_status(), message_id);
+        }
+    }
+
     fn asked_down(&mut self, frame: Frame<'_>, at: Instant) {
         let expects_answer = frame.command_id() != CommandId::ALERT_NOTIFICATION;
         if expects_answer && self.asked_esme.len() < self.bounds.window {
             let tenths = self.tenths(at);
-            self.asked_esme.insert(frame.sequence_number(), tenths, None);
+            self.asked_esme.insert(frame.sequence_number(), tenths, ());
         }
     }
 
@@ -85,9 +98,15 @@ impl Dialogue {
 
     /// A nack with the number of a request of the ESME passes; one that can only answer our enquire_link does not.
     fn nack_down<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Down> {
+        if self.pen.room(frame.bytes().len()).is_err() {
+            return Fate::Hold;
+        }
         let sequence = frame.sequence_number();
         match self.asked_smsc.remove(sequence) {
-            Some(answered) => self.merges.forget(answered.note),
+            Some(asked) => {
+                self.note_answer(asked, frame);
+                self.merges.forget(asked.merge);
+            }
             None if self.smsc.has_enquired(sequence) => return self.ignore_down(),
             None => {}
         }
@@ -97,7 +116,7 @@ impl Dialogue {
     fn unbind_down<'f>(&mut self, frame: Frame<'f>, at: Instant) -> Fate<'f, Down> {
         if self.phase == Phase::Open {
             self.phase = Phase::SmscUnbinding { by: at + self.bounds.settle_time() };
-            self.asked_esme.insert(frame.sequence_number(), self.tenths(at), None);
+            self.asked_esme.insert(frame.sequence_number(), self.tenths(at), ());
             return self.pass_down(frame);
         }
         // Both sides want to end: the ESME's unbind, if it sent one, is answered as well.

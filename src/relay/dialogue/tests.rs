@@ -9,6 +9,7 @@ use super::super::cut::{Down, Fate, Up};
 use super::super::registry::Registry;
 use super::*;
 use crate::config::Config;
+use crate::ledger::Journal;
 use crate::pdu::{Frame, header_only};
 
 const OK: CommandStatus = CommandStatus::ESME_ROK;
@@ -49,6 +50,7 @@ impl Bound {
         let folder = tempfile::tempdir().unwrap();
         let config = config(&folder, SHOP);
         let audit = Audit::open(&config.audit).unwrap();
+        let journal = Journal::open(&config.journal, audit.refs(), audit.key(), 1_795_478_400_000).unwrap();
         let facts = Arc::new(ArcSwap::from_pointee(Snapshot::new(config, None).unwrap()));
         let (snapshot, registry) = (facts.load_full(), Arc::<Registry>::default());
         let place = registry.bind(registry.pend("shop", 1, 1).unwrap(), 1).unwrap();
@@ -58,7 +60,7 @@ impl Bound {
         let standing = Standing { snapshot, account, limiter: None };
         let bounds = Bounds { window: WINDOW, drain_timeout: DRAIN, response_timeout: RESPONSE };
         let at = Instant::now();
-        let dialogue = Dialogue::new(identity, standing, Cache::new(facts.clone()), audit, bounds, at);
+        let dialogue = Dialogue::new(identity, standing, Cache::new(facts.clone()), (audit, journal.pen()), bounds, at);
         Self { dialogue, facts, registry, folder, at }
     }
 
