@@ -19,6 +19,7 @@ mod message;
 mod msisdn;
 mod octets;
 pub mod pictures;
+pub mod replies;
 mod rules;
 pub mod score;
 pub mod shorteners;

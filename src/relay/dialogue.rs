@@ -29,7 +29,7 @@ use super::registry::{Identity, Order};
 use crate::audit::{Audit, Record, Ref};
 use crate::ledger::journal::Pen;
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
-use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing};
+use crate::policy::{Acquaintance, Limiter, Now, Rejection, Snapshot, Standing};
 use multi::Merges;
 
 /// The facts in force, as a bind holds on to them.
@@ -46,6 +46,17 @@ pub(super) struct Bounds {
     pub(super) response_timeout: Duration,
 }
 
+/// What is kept of what goes through a bind.
+#[derive(Debug)]
+pub(super) struct Records {
+    /// Of what is refused.
+    pub(super) audit: Audit,
+    /// Of what is relayed.
+    pub(super) pen: Pen,
+    /// Of recipients who write.
+    pub(super) acquaintance: Arc<Acquaintance>,
+}
+
 /// See the module.
 pub(super) struct Dialogue {
     pub(super) to_esme: OwnPdus,
@@ -55,8 +66,7 @@ pub(super) struct Dialogue {
     identity: Identity,
     standing: Standing,
     facts: Facts,
-    audit: Audit,
-    pen: Pen,
+    records: Records,
     bounds: Bounds,
     phase: Phase,
     /// What to nack when the ESME's stream is out of step.
@@ -211,7 +221,7 @@ impl Dialogue {
         identity: Identity,
         standing: Standing,
         facts: Facts,
-        (audit, pen): (Audit, Pen),
+        records: Records,
         bounds: Bounds,
         now: Instant,
     ) -> Self {
@@ -223,8 +233,7 @@ impl Dialogue {
             identity,
             standing,
             facts,
-            audit,
-            pen,
+            records,
             bounds,
             phase: Phase::Open,
             out_of_step: None,
@@ -256,13 +265,13 @@ impl Dialogue {
 
     /// Whether something within this process kept a frame from being judged: it is worth another try soon.
     pub(super) fn is_stalled(&self) -> bool {
-        self.stalled || self.pen.is_waiting() || !self.unrecorded.is_empty()
+        self.stalled || self.records.pen.is_waiting() || !self.unrecorded.is_empty()
     }
 
     /// Gives the journal what was relayed since the last time: a read burst has come to its end.
     #[inline]
     pub(super) fn end_burst(&mut self) {
-        self.pen.hand_over();
+        self.records.pen.hand_over();
     }
 
     /// Whether every record is with the audit. A bind does not end before.
@@ -451,25 +460,26 @@ impl Dialogue {
 
     /// Puts the record of a refusal in the audit's queue; false if there is no room.
     fn record(&self, rejection: &Rejection, subject: Subject<'_>, now: Now) -> bool {
-        self.audit.try_enqueue(&self.record_of(rejection, subject, now)).is_ok()
+        self.records.audit.try_enqueue(&self.record_of(rejection, subject, now)).is_ok()
     }
 
     /// As [`record`](Self::record), but what finds no room is kept, and nothing more is judged until it has gone in.
     fn record_or_keep(&mut self, rejection: &Rejection, subject: Subject<'_>, now: Now) {
         let record = self.record_of(rejection, subject, now);
-        if self.audit.try_enqueue(&record).is_err() {
+        if self.records.audit.try_enqueue(&record).is_err() {
             self.unrecorded.push(record);
         }
     }
 
     fn record_of(&self, rejection: &Rejection, subject: Subject<'_>, now: Now) -> Record {
-        super::record::make(&self.audit, &self.identity, &self.standing, rejection, subject, now)
+        super::record::make(&self.records.audit, &self.identity, &self.standing, rejection, subject, now)
     }
 
     /// Brings records to the audit that had no room there, in their order. False while some are left.
     fn catch_up(&mut self) -> bool {
         if !self.unrecorded.is_empty() {
-            let recorded = self.unrecorded.iter().take_while(|record| self.audit.try_enqueue(record).is_ok()).count();
+            let recorded =
+                self.unrecorded.iter().take_while(|record| self.records.audit.try_enqueue(record).is_ok()).count();
             self.unrecorded.drain(..recorded);
         }
         self.unrecorded.is_empty()

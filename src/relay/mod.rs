@@ -25,6 +25,7 @@ mod upstream;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +37,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::audit::{Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
-use crate::ledger::{Journal, LedgerFault};
-use crate::policy::{Contacts, ListFaults, NoContacts, Snapshot};
+use crate::ledger::{Journal, LedgerFault, acquaintance};
+use crate::policy::{Acquaintance, Contacts, ListFaults, NoContacts, Snapshot};
 use crate::simulator::smsc::{Smsc, SmscOptions};
 use buffers::Buffers;
 use clock::Clock;
@@ -52,6 +53,9 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// At every how many of those the memory of multipart messages is looked through.
 const PRUNE_EVERY: u64 = 30;
+
+/// At every how many of them the acquaintances are written to their file.
+const KEEP_EVERY: u64 = 300;
 
 /// How long binds that are cut off may take to see it.
 const LAST_WORD: Duration = Duration::from_millis(250);
@@ -78,6 +82,9 @@ struct Shared {
     password_checks: Arc<Semaphore>,
     audit: Audit,
     journal: Journal,
+    acquaintance: Arc<Acquaintance>,
+    /// Where they are kept.
+    acquaintance_file: PathBuf,
     clock: Clock,
 }
 
@@ -162,9 +169,16 @@ impl Relay {
         let (audit, clock) = (Audit::open(&config.audit)?, Clock::new());
         let (journal, refs, key) = (config.journal.clone(), audit.refs(), audit.key());
         let now = clock.now().unix_millis;
-        // It may have a day's entries to count.
-        let opened = tokio::task::spawn_blocking(move || Journal::open(&journal, refs, key, now));
-        let journal = opened.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let (pairs, keep) = (journal.acquaintances, (journal.keep.as_secs() / 86_400) as u16);
+        let acquaintance_file = journal.path.join("acquaintances");
+        let file = acquaintance_file.clone();
+        // There may be a day's entries to count.
+        let opened = tokio::task::spawn_blocking(move || {
+            let journal = Journal::open(&journal, refs, key, now)?;
+            Ok::<_, LedgerFault>((journal, acquaintance::load(&file, pairs, keep)?))
+        });
+        let (journal, acquaintance) =
+            opened.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         let snapshot = Snapshot::new(config, None)?.with_contacts(contacts);
         let shared = Arc::new(Shared {
             buffers: Buffers::new(listen.read_buffers_total),
@@ -176,6 +190,8 @@ impl Relay {
             password_checks: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             audit,
             journal,
+            acquaintance: Arc::new(acquaintance),
+            acquaintance_file,
             clock,
         });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -197,6 +213,11 @@ impl Relay {
     /// The record of relayed messages.
     pub fn journal(&self) -> Journal {
         self.shared.journal.clone()
+    }
+
+    /// Who has written to whom, and what has gone unanswered.
+    pub fn acquaintance(&self) -> Arc<Acquaintance> {
+        self.shared.acquaintance.clone()
     }
 
     /// How many binds there are.
@@ -250,11 +271,21 @@ impl Relay {
         let (audit, journal) = tokio::join!(audit.close(left), journal.close(left));
         let unwritten = [audit, journal].map(|closed| closed.map_or_else(|unwritten| unwritten.records, |()| 0));
         let unwritten = unwritten.iter().sum();
+        self.shared.keep_acquaintance().await;
         Drained { cut_off, unwritten }
     }
 }
 
 impl Shared {
+    /// Writes who has written to whom to its file.
+    async fn keep_acquaintance(&self) {
+        let (table, file) = (self.acquaintance.clone(), self.acquaintance_file.clone());
+        let saved = tokio::task::spawn_blocking(move || acquaintance::save(&table, &file)).await;
+        if let Ok(Err(fault)) = saved {
+            tracing::warn!(%fault, "acquaintances are not kept");
+        }
+    }
+
     fn lockout(&self) -> Lockout {
         Lockout { failures: self.listen.lockout_failures, time: self.listen.lockout_time }
     }
@@ -286,6 +317,9 @@ async fn housekeeping(shared: Arc<Shared>, stop: CancellationToken) {
         shared.clock.follow_wall();
         let now = shared.clock.now();
         shared.registry.prune(shared.lockout(), now.monotonic_nanos);
+        if count % KEEP_EVERY == 0 {
+            shared.keep_acquaintance().await;
+        }
         if count % PRUNE_EVERY == 0 {
             // There may be a million, so not on the runtime's threads. Whether it ended is of no consequence.
             let facts = shared.facts.load_full();

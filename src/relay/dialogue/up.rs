@@ -65,7 +65,7 @@ impl Dialogue {
 
     #[inline]
     fn message_up<'f>(&mut self, frame: Frame<'f>, at: Instant, now: Now) -> Fate<'f, Up> {
-        if self.is_window_full() || !self.catch_up() || self.pen.room(frame.bytes().len()).is_err() {
+        if self.is_window_full() || !self.catch_up() || self.records.pen.room(frame.bytes().len()).is_err() {
             return Fate::Hold;
         }
         let outcome = self.standing.snapshot.policy().clear(frame, &self.standing, now, &mut self.shadowed);
@@ -104,7 +104,7 @@ impl Dialogue {
     fn note(&mut self, frame: Frame<'_>, now: Now) -> Ref {
         let account = self.standing.account.declared();
         let sent = Sent { account: &account.system_id, campaign: None, alphabet: account.default_alphabet };
-        self.pen.relayed(now.unix_millis, sent, frame)
+        self.records.pen.relayed(now.unix_millis, sent, frame)
     }
 
     fn record_shadowed(&mut self, frame: Frame<'_>, now: Now) {
