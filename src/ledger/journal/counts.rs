@@ -38,10 +38,13 @@ impl AddAssign for Usage {
     }
 }
 
+/// Usage by campaign.
+type Campaigns = BTreeMap<Box<str>, Usage>;
+
 /// By account, day and campaign. A campaign that is not known is the empty one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    accounts: BTreeMap<Box<str>, BTreeMap<Date, BTreeMap<Box<str>, Usage>>>,
+    accounts: BTreeMap<Box<str>, BTreeMap<Date, Campaigns>>,
 }
 
 /// Up to where entries are counted.
@@ -104,10 +107,9 @@ impl Counts {
         let mut counts = Vec::new();
         for (account, days) in &self.accounts {
             for (day, campaigns) in days {
-                let row = |(campaign, usage): (&Box<str>, &Usage)| {
-                    (account.to_string(), day.to_string(), campaign.to_string(), *usage)
-                };
-                counts.extend(campaigns.iter().map(row));
+                for (campaign, usage) in campaigns {
+                    counts.push((account.to_string(), day.to_string(), campaign.to_string(), *usage));
+                }
             }
         }
         let Checkpoint { day, offset, chain: Chain(chain) } = checkpoint;

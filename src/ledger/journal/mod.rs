@@ -133,9 +133,10 @@ impl Drop for Shared {
     }
 }
 
-/// The UTC day of a time in milliseconds since 1970.
+/// The UTC day of a time in milliseconds since 1970; of one beyond the calendar the first or last.
 fn day(unix_millis: i64) -> Date {
-    TimeZone::UTC.to_datetime(Timestamp::from_millisecond(unix_millis).unwrap_or_default()).date()
+    let within = unix_millis.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
+    TimeZone::UTC.to_datetime(Timestamp::from_millisecond(within).unwrap_or_default()).date()
 }
 
 #[cfg(test)]

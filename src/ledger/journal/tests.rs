@@ -114,6 +114,7 @@ async fn a_relayed_message_is_found_by_who_knows_its_number_or_text() {
     assert_eq!(refs(&Query { reference: Some(third), ..everything() }, 9), [third]);
     assert_eq!(refs(&Query::between(NOON + 1, NOON + 2), 9), [second]);
     assert_eq!(refs(&Query::between(NOON + 3, NOON + DAY), 9), []);
+    assert_eq!(refs(&Query::between(i64::MIN, i64::MAX), 9), [third, second, first]);
 }
 
 #[tokio::test]
