@@ -135,8 +135,11 @@ impl Drop for Shared {
 
 /// The UTC day of a time in milliseconds since 1970; of one beyond the calendar the first or last.
 fn day(unix_millis: i64) -> Date {
-    let within = unix_millis.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
-    TimeZone::UTC.to_datetime(Timestamp::from_millisecond(within).unwrap_or_default()).date()
+    match Timestamp::from_millisecond(unix_millis) {
+        Ok(at) => TimeZone::UTC.to_datetime(at).date(),
+        Err(_) if unix_millis < 0 => Date::MIN,
+        Err(_) => Date::MAX,
+    }
 }
 
 #[cfg(test)]
