@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
+use crate::ledger::Journal;
 
 /// How long requests under way may take once the interface is to stop. A client that leaves its request unfinished must
 /// not keep the process from ending.
@@ -21,6 +22,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Admin {
     audit: Audit,
+    journal: Journal,
 }
 
 /// The body of `/readyz`.
@@ -30,12 +32,15 @@ struct Ready {
     audit_queue: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     audit_failing_since: Option<String>,
+    journal_queue: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal_failing_since: Option<String>,
 }
 
 impl Admin {
-    /// An interface that tells of this record.
-    pub fn new(audit: Audit) -> Self {
-        Self { audit }
+    /// An interface that tells of these records.
+    pub fn new(audit: Audit, journal: Journal) -> Self {
+        Self { audit, journal }
     }
 
     /// Serves on this socket until told to stop.
@@ -65,11 +70,13 @@ pub async fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 async fn ready(State(admin): State<Admin>) -> (StatusCode, Json<Ready>) {
-    let health = admin.audit.health();
-    let since = health.failing.map(|failure| failure.since.to_string());
-    let ready = since.is_none();
+    let (audit, journal) = (admin.audit.health(), admin.journal.health());
+    let [audit_failing_since, journal_failing_since] =
+        [audit.failing, journal.failing].map(|failing| failing.map(|failure| failure.since.to_string()));
+    let ready = audit_failing_since.is_none() && journal_failing_since.is_none();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Ready { ready, audit_queue: health.queued, audit_failing_since: since }))
+    let (audit_queue, journal_queue) = (audit.queued, journal.queued);
+    (status, Json(Ready { ready, audit_queue, audit_failing_since, journal_queue, journal_failing_since }))
 }
 
 #[cfg(test)]
@@ -83,16 +90,14 @@ mod tests {
     #[tokio::test]
     async fn an_unfinished_request_does_not_keep_it_from_stopping() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = crate::config::Audit {
-            path: folder.path().join("audit"),
-            queue: 1,
-            sync_interval: Duration::from_secs(1),
-            msisdn_key_file: folder.path().join("msisdn-key"),
-        };
+        let text = "[upstream.main]\naddress = 'simulator'";
+        let config = crate::config::Config::parse(text, "test.toml", folder.path()).unwrap();
+        let audit = Audit::open(&config.audit).unwrap();
+        let journal = Journal::open(&config.journal, audit.refs(), audit.key(), 0).unwrap();
         let listener = open("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let served = tokio::spawn(Admin::new(Audit::open(&settings).unwrap()).serve(listener, stop.clone()));
+        let served = tokio::spawn(Admin::new(audit, journal).serve(listener, stop.clone()));
         let mut unfinished = TcpStream::connect(address).await.unwrap();
         unfinished.write_all(b"GET /readyz HTTP/1.1\r\nHost:").await.unwrap();
         // Accepted behind it: when this one is answered, that one has been read.

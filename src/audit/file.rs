@@ -14,8 +14,10 @@ use tokio::time::Instant;
 
 /// The file of one day, and the lines that may not be durable in it yet.
 #[derive(Debug)]
-pub(super) struct DayFile {
+pub(crate) struct DayFile {
     folder: PathBuf,
+    /// What stands before and behind the day in its name.
+    name: (&'static str, &'static str),
     day: Date,
     file: Option<File>,
     /// Octets known to be durable; unknown before the file is opened first.
@@ -32,49 +34,54 @@ pub(super) struct DayFile {
 
 impl DayFile {
     /// The file of `day` in `folder`; nothing is opened yet.
-    pub(super) fn new(folder: PathBuf, day: Date) -> Self {
-        Self { folder, day, file: None, durable: None, pending: vec![], written: 0, lines: 0, since: None }
+    pub(crate) fn new(folder: PathBuf, name: (&'static str, &'static str), day: Date) -> Self {
+        Self { folder, name, day, file: None, durable: None, pending: vec![], written: 0, lines: 0, since: None }
     }
 
-    pub(super) fn day(&self) -> Date {
+    pub(crate) fn day(&self) -> Date {
         self.day
     }
 
     /// Turns to another day, once all lines of this one are durable.
-    pub(super) fn turn_to(&mut self, day: Date) {
-        *self = Self { pending: std::mem::take(&mut self.pending), ..Self::new(self.folder.clone(), day) };
+    pub(crate) fn turn_to(&mut self, day: Date) {
+        *self = Self { pending: std::mem::take(&mut self.pending), ..Self::new(self.folder.clone(), self.name, day) };
     }
 
     /// Adds what `line` appends, in memory only.
-    pub(super) fn add(&mut self, line: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn add(&mut self, line: impl FnOnce(&mut Vec<u8>)) {
         line(&mut self.pending);
         self.lines += 1;
         self.since.get_or_insert_with(Instant::now);
     }
 
     /// Lines that are not known to be durable.
-    pub(super) fn lines(&self) -> usize {
+    pub(crate) fn lines(&self) -> usize {
         self.lines
     }
 
     /// Octets of those lines.
-    pub(super) fn octets(&self) -> usize {
+    pub(crate) fn octets(&self) -> usize {
         self.pending.len()
     }
 
+    /// Octets of the file that are known to be durable; unknown before it is opened first.
+    pub(crate) fn durable(&self) -> Option<u64> {
+        self.durable
+    }
+
     /// When the oldest of those lines was added.
-    pub(super) fn since(&self) -> Option<Instant> {
+    pub(crate) fn since(&self) -> Option<Instant> {
         self.since
     }
 
     /// Writes what the file does not have, so that it survives the end of this process.
-    pub(super) fn write(&mut self) -> io::Result<()> {
+    pub(crate) fn write(&mut self) -> io::Result<()> {
         let done = self.append();
         self.let_go_on_error(done)
     }
 
     /// Writes what the file does not have and makes all of it durable, so that it survives a loss of power.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         let done = self.append().and_then(|()| self.opened()?.sync_data());
         self.let_go_on_error(done)?;
         self.durable = self.durable.map(|durable| durable + self.pending.len() as u64);
@@ -116,7 +123,7 @@ impl DayFile {
     }
 
     fn open(&mut self) -> io::Result<File> {
-        let path = self.folder.join(format!("audit-{}.ndjson", self.day));
+        let path = self.folder.join(format!("{}{}{}", self.name.0, self.day, self.name.1));
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
         let length = file.metadata()?.len();
         let durable = self.durable.map_or(length, |durable| durable.min(length));
@@ -130,12 +137,12 @@ impl DayFile {
 }
 
 /// Makes `folder` and those above it, for their owner alone.
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// Makes the names in `folder` durable.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
@@ -245,7 +252,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let day = jiff::civil::date(2026, 11, 24);
         let path = folder.path().join("audit-2026-11-24.ndjson");
-        let mut file = DayFile::new(folder.path().to_owned(), day);
+        let mut file = DayFile::new(folder.path().to_owned(), ("audit-", ".ndjson"), day);
         file.add(|out| out.extend(b"{\"a\":1}\n"));
         file.sync().unwrap();
         file.add(|out| out.extend(b"{\"b\":2}\n"));

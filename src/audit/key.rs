@@ -1,6 +1,6 @@
-//! The key behind the hashes that stand for subscribers' numbers.
+//! The key behind the hashes that stand for subscribers' numbers and for texts.
 //!
-//! There are so few numbers that an unkeyed hash could be undone by trying all; whoever has this key can do so. It is
+//! There are so few numbers, and so few one-time codes in a known text, that an unkeyed hash could be undone by trying all; whoever has this key can do so. It is
 //! made once, never printed, and never replaced by itself: under another key old records no longer answer a search.
 
 use std::fmt;
@@ -17,13 +17,20 @@ use super::file::{make_folder, sync_folder};
 
 const SECRET: usize = 32;
 
-/// What turns a number into its [`NumberHash`].
+/// Characters of a text that its hash covers: more than any message that is not made to be long has.
+pub(super) const TEXT: usize = 400;
+
+/// What turns a number into its [`NumberHash`], and a text into its [`TextHash`].
 #[derive(Clone)]
 pub struct NumberKey(Hmac<Sha256>);
 
 /// HMAC-SHA-256 of a number, its first 128 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NumberHash([u8; 16]);
+
+/// HMAC-SHA-256 of a text, its first 64 bits. One key gives a text the same hash for ever.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TextHash([u8; 8]);
 
 impl fmt::Debug for NumberKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,6 +53,48 @@ impl fmt::Debug for NumberHash {
 impl serde::Serialize for NumberHash {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl NumberHash {
+    /// As files keep it.
+    pub const fn to_octets(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// From a file.
+    pub const fn from_octets(octets: [u8; 16]) -> Self {
+        Self(octets)
+    }
+}
+
+impl fmt::Display for TextHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+impl fmt::Debug for TextHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for TextHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl TextHash {
+    /// As files keep it.
+    pub const fn to_octets(self) -> [u8; 8] {
+        self.0
+    }
+
+    /// From a file.
+    pub const fn from_octets(octets: [u8; 8]) -> Self {
+        Self(octets)
     }
 }
 
@@ -77,7 +126,7 @@ impl NumberKey {
         secret.map(Self::new).ok_or_else(|| AuditFault::Key { path: path.to_owned() })
     }
 
-    fn new(secret: [u8; SECRET]) -> Self {
+    pub(crate) fn new(secret: [u8; SECRET]) -> Self {
         let mut block = [0; 64]; // a shorter key is the same as one filled up with zeros (RFC 2104)
         block.iter_mut().zip(secret).for_each(|(slot, octet)| *slot = octet);
         Self(Hmac::new(&block.into()))
@@ -89,6 +138,20 @@ impl NumberKey {
         let mut hash = [0; 16];
         hash.iter_mut().zip(code).for_each(|(slot, octet)| *slot = octet);
         NumberHash(hash)
+    }
+
+    /// The hash of a text as it is read: its first [`TEXT`] characters. Numbers and texts share no hash.
+    pub fn hash_text(&self, text: &str) -> TextHash {
+        let end = text.char_indices().nth(TEXT).map_or(text.len(), |(end, _)| end);
+        self.hash_content(text.as_bytes().get(..end).unwrap_or_default())
+    }
+
+    /// The hash of octets that stand for what a message says.
+    pub(super) fn hash_content(&self, octets: &[u8]) -> TextHash {
+        let code = self.0.clone().chain_update(b"\0").chain_update(octets).finalize().into_bytes();
+        let mut hash = [0; 8];
+        hash.iter_mut().zip(code).for_each(|(slot, octet)| *slot = octet);
+        TextHash(hash)
     }
 }
 
@@ -136,6 +199,18 @@ mod tests {
         ] {
             assert_eq!(padded(key).hash(text).to_string(), expected);
         }
+    }
+
+    #[test]
+    fn a_text_has_one_hash_that_no_number_has() {
+        let key = padded(b"Jefe");
+        let long = "é".repeat(TEXT);
+        assert_eq!(key.hash_text(&long), key.hash_text(&format!("{long}!")), "what is behind is not covered");
+        assert_ne!(key.hash_text(&long), key.hash_text(&long[2..]));
+        // HMAC-SHA-256("Jefe", "\0hello")
+        assert_eq!(key.hash_text("hello").to_string(), "30d4249c23144665");
+        assert_ne!(key.hash_text("32470123456").to_octets()[..], key.hash(b"32470123456").to_octets()[..8]);
+        assert_ne!(key.hash_text("hello"), padded(b"other").hash_text("hello"));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //!   fails it is all that waits. A line torn in the middle is cut away at the next start.
 //! - a loss of power: besides, what was written since the last fsync, at most `sync_interval` ago while the disk works.
 
+mod content;
 mod file;
 mod key;
 mod record;
@@ -29,11 +30,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
 pub use crate::policy::Octets;
-pub use key::{NumberHash, NumberKey};
+pub use content::{Digest, Digester};
+pub use key::{NumberHash, NumberKey, TextHash};
 pub use record::{Record, Verdict};
-pub use reference::Ref;
+pub use reference::{NoRef, Ref, Refs};
 
-use reference::Refs;
+pub(crate) use file::{DayFile, make_folder};
+
 use writer::Writer;
 
 /// What [`Audit::close`] allows beyond its deadline for the thread to say how it ended.
@@ -50,6 +53,7 @@ pub struct Audit {
 struct Shared {
     records: mpsc::Sender<Record>,
     refs: Refs,
+    key: NumberKey,
     closing: watch::Sender<Option<Instant>>,
     state: watch::Receiver<State>,
 }
@@ -153,12 +157,13 @@ impl Audit {
         let (sender, records) = mpsc::channel(settings.queue.max(1));
         let (closing, asked) = watch::channel(None);
         let (told, state) = watch::channel(State::default());
+        let key = NumberKey::load_or_create(&settings.msisdn_key_file)?;
         let writer = Writer {
             records,
             closing: asked,
             state: told,
-            file: file::DayFile::new(folder.clone(), writer::day(Timestamp::now())),
-            key: NumberKey::load_or_create(&settings.msisdn_key_file)?,
+            file: DayFile::new(folder.clone(), ("audit-", ".ndjson"), writer::day(Timestamp::now())),
+            key: key.clone(),
             sync_interval: settings.sync_interval,
             deadline: None,
             lock,
@@ -170,12 +175,22 @@ impl Audit {
             .name("audit".to_owned())
             .spawn(move || runtime.block_on(writer.run()))
             .map_err(AuditFault::Thread)?;
-        Ok(Self { shared: Arc::new(Shared { records: sender, refs, closing, state }) })
+        Ok(Self { shared: Arc::new(Shared { records: sender, refs, key, closing, state }) })
     }
 
     /// A name for a record of this time, never given before.
     pub fn reference(&self, at: Timestamp) -> Ref {
         self.shared.refs.next(at)
+    }
+
+    /// The names that it gives out; one who shares them never gives one twice.
+    pub fn refs(&self) -> Refs {
+        self.shared.refs.clone()
+    }
+
+    /// The key of its hashes.
+    pub fn key(&self) -> NumberKey {
+        self.shared.key.clone()
     }
 
     /// Queues `record` if there is room. Never waits.

@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::ser::Serializer;
 
-use super::{NumberHash, NumberKey, Ref};
+use super::{NumberHash, NumberKey, Ref, TextHash};
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
 use crate::policy::{Evidence, Octets};
 
@@ -44,6 +44,8 @@ pub struct Record {
     pub status: CommandStatus,
     /// What the rule saw.
     pub evidence: Evidence,
+    /// The hash of what the message says.
+    pub text_hash: Option<TextHash>,
     /// Messages that the PDU counts as.
     pub segments: u32,
     /// Which configuration judged: the beginning of its file's SHA-256.
@@ -93,7 +95,7 @@ struct Line<'a> {
     #[serde(serialize_with = "shown")]
     status: CommandStatus,
     evidence: Evidence,
-    text_hash: Option<&'a str>,
+    text_hash: Option<TextHash>,
     segments: u32,
     #[serde(serialize_with = "hexadecimal")]
     policy_version: u64,
@@ -132,7 +134,7 @@ impl Record {
             clause: self.clause,
             status: self.status,
             evidence: self.evidence,
-            text_hash: None,
+            text_hash: self.text_hash,
             segments: self.segments,
             policy_version: self.policy_version,
             // The data that rules judge by is part of the program, and has its version.

@@ -42,6 +42,7 @@ fn record(audit: &Audit, at: &str, sequence: u32) -> Record {
         clause: Some(23),
         status: CommandStatus::ESME_RTHROTTLED,
         evidence: Evidence::Rate { limit: "bind", messages: 3, burst: 100 },
+        text_hash: Some(TextHash::from_octets([0xAB; 8])),
         segments: 3,
         policy_version: 0x5EED,
     }
@@ -94,7 +95,7 @@ async fn a_line_has_every_field_in_its_order() {
     let key = NumberKey::load_or_create(&folder.path().join("msisdn-key")).unwrap();
     let text = fs::read_to_string(folder.path().join("audit").join(DAY)).unwrap();
     let expected = format!(
-        r#"{{"ref":"{}","at":"2026-11-24T03:22:16.047Z","account":"shop","bind":17,"operation":"submit_sm","sequence":4294967295,"source":"SH\"OP\\xe9\\x5c","destination":"{}","campaign":null,"verdict":"rejected","mode":"enforce","rule":"rate","clause":23,"status":"ESME_RTHROTTLED","evidence":{{"limit":"bind","messages":3,"burst":100}},"text_hash":null,"segments":3,"policy_version":"0000000000005eed","data_version":"{}"}}"#,
+        r#"{{"ref":"{}","at":"2026-11-24T03:22:16.047Z","account":"shop","bind":17,"operation":"submit_sm","sequence":4294967295,"source":"SH\"OP\\xe9\\x5c","destination":"{}","campaign":null,"verdict":"rejected","mode":"enforce","rule":"rate","clause":23,"status":"ESME_RTHROTTLED","evidence":{{"limit":"bind","messages":3,"burst":100}},"text_hash":"abababababababab","segments":3,"policy_version":"0000000000005eed","data_version":"{}"}}"#,
         first.reference,
         key.hash(NUMBER.as_bytes()),
         env!("CARGO_PKG_VERSION"),

@@ -31,7 +31,8 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
     let relay = Relay::start(config).await?;
     announce(&relay, admin.as_ref())?;
     let stop = CancellationToken::new();
-    let served = admin.map(|listener| tokio::spawn(Admin::new(relay.audit()).serve(listener, stop.clone())));
+    let served =
+        admin.map(|listener| tokio::spawn(Admin::new(relay.audit(), relay.journal()).serve(listener, stop.clone())));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -48,7 +49,9 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
     }
     match drained.unwritten {
         0 => Ok(Exit::Done),
-        records => Err(Failure::Environment(format!("{records} audit records could not be written"))),
+        records => Err(Failure::Environment(format!(
+            "{records} audit records or bursts of relayed messages could not be written"
+        ))),
     }
 }
 

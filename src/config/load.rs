@@ -15,9 +15,9 @@ use super::fault::Faults;
 use super::reader::{Document, Table, nearest};
 use super::value::{Read as Outcome, Wrong};
 use super::{
-    Account, Admin, Audit, Brand, Concatenation, Config, ListFile, Listen, ListenTls, Mode, OwnEntry, OwnExpression,
-    OwnWord, RuleName, RuleSettings, Score, Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress, UpstreamTls,
-    account, pem, value, workflow,
+    Account, Admin, Audit, Brand, Concatenation, Config, Journal, ListFile, Listen, ListenTls, Mode, OwnEntry,
+    OwnExpression, OwnWord, RuleName, RuleSettings, Score, Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress,
+    UpstreamTls, account, pem, value, workflow,
 };
 use crate::pdu::{CommandStatus, HEADER_LEN};
 
@@ -31,6 +31,8 @@ const MAX_READ_BUFFERS: u64 = 64 * 1024 * 1024 * 1024;
 const MAX_CONCATENATION: u64 = 64 * 1024 * 1024 * 1024;
 /// The longest model file, in octets; a model's own reader is stricter.
 const MAX_MODEL: u64 = 16 * 1024 * 1024;
+/// The most that can be allowed for relayed messages on their way to the journal, in octets.
+const MAX_JOURNAL_QUEUE: u64 = 1024 * 1024 * 1024;
 const MIB: usize = 1024 * 1024;
 const MODES: &[(&str, Mode)] =
     &[(Mode::Enforce.name(), Mode::Enforce), (Mode::Shadow.name(), Mode::Shadow), (Mode::Off.name(), Mode::Off)];
@@ -100,6 +102,8 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
     let admin = root.table("admin").map(|table| admin(table, &listen));
     let mut ledger = root.section("ledger");
     let ledger_path = ledger.or("path", ledger.base().join("var/ledger"), value::path(ledger.base()));
+    let audit = audit(root.section("audit"));
+    let journal = journal(root.section("journal"));
     Config {
         version,
         listen,
@@ -109,7 +113,8 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
         proof: workflow::proof(root.section("proof")),
         complaints: workflow::complaints(root.section("complaints")),
         retention: workflow::retention(root.section("retention")),
-        audit: audit(root.section("audit")),
+        audit,
+        journal,
         unknown,
         rules,
         concatenation,
@@ -228,6 +233,17 @@ fn audit(mut table: Table<'_>) -> Audit {
         queue: table.or("queue", 65_536, value::count(1..=1 << 24)),
         sync_interval: table.or("sync_interval", Duration::from_millis(50), value::duration),
         msisdn_key_file: table.or("msisdn_key_file", base.join("var/msisdn-key"), value::path(base)),
+    }
+}
+
+fn journal(mut table: Table<'_>) -> Journal {
+    let base = table.base();
+    Journal {
+        path: table.or("path", base.join("var/journal"), value::path(base)),
+        queue: table.or("queue", 16 * MIB, value::size(MIB as u64..=MAX_JOURNAL_QUEUE)),
+        sync_interval: table.or("sync_interval", Duration::from_millis(50), value::duration),
+        keep: table.or("keep", value::days(400), value::age),
+        acquaintances: table.or("acquaintances", 2_000_000, value::count(1024..=1 << 32)),
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Config {
     pub retention: Retention,
     /// The record of verdicts.
     pub audit: Audit,
+    /// The record of relayed messages.
+    pub journal: Journal,
     /// What happens to a system_id of no account.
     pub unknown: UnknownAccount,
     /// How each rule is to be applied; a rule that the file does not name has its default here.
@@ -204,6 +206,21 @@ pub struct Audit {
     pub sync_interval: Duration,
     /// The key of the keyed hash that stands for a subscriber's number; made at first start, mode 0600.
     pub msisdn_key_file: PathBuf,
+}
+
+/// `[journal]`
+#[derive(Debug, Clone)]
+pub struct Journal {
+    /// Folder of the daily files.
+    pub path: PathBuf,
+    /// Octets of messages that may wait for the writer; when they are so many, reading slows.
+    pub queue: usize,
+    /// The longest that what is written waits for its fsync.
+    pub sync_interval: Duration,
+    /// After so long a day's file is deleted.
+    pub keep: Duration,
+    /// Pairs of account and recipient whose dealings are remembered, at 8 octets each.
+    pub acquaintances: usize,
 }
 
 /// `accounts.unknown`

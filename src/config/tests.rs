@@ -99,6 +99,9 @@ fn faults_of_values() {
         ("[listen]\ntrusted_proxies = ['::1', '10.0.0.0/33']", "2:27: listen.trusted_proxies[1]", "expected a network"),
         ("[listen]\ntrusted_proxies = '10.0.0.0/8'", "2:19: listen.trusted_proxies", "expected an array"),
         ("[audit]\nstore_text = 'all'", "2:14: audit.store_text", "expected \"never\""),
+        ("[journal]\nkeep = '9h'", "2:8: journal.keep", "expected an age in days"),
+        ("[journal]\nkeep = '3651d'", "2:8: journal.keep", "expected an age in days"),
+        ("[journal]\nqueue = '1KiB'", "2:9: journal.queue", "expected a size from \"1MiB\""),
         ("[audit]\npath = ''", "2:8: audit.path", "expected a path"),
         ("[admin]\naddress = '127.0.0.1:2775'", "2:11: admin.address", "is listen.address too"),
         (
@@ -146,7 +149,11 @@ fn faults_of_upstreams() {
 fn faults_of_accounts() {
     for (keys, start, fragment) in [
         ("upstream = 'mian'", "3:12: account[0].upstream", "names no upstream (\"mian\"); did you mean \"main\"?"),
-        ("state = 'gone'", "3:9: account[0].state", "expected \"active\" or \"held\" or \"blocked\" or \"deactivated\""),
+        (
+            "state = 'gone'",
+            "3:9: account[0].state",
+            "expected \"active\" or \"held\" or \"blocked\" or \"deactivated\"",
+        ),
         ("country = 'be'", "3:11: account[0].country", "two upper-case letters"),
         ("max_binds = 0", "3:13: account[0].max_binds", "expected an integer from 1"),
         ("allow_from = ['x']", "3:15: account[0].allow_from[0]", "expected a network"),
@@ -340,6 +347,8 @@ fn the_least_configuration_has_the_defaults() {
     assert_eq!(config.ledger_path, Path::new("/base/var/ledger"));
     assert_eq!(config.audit.path, Path::new("/base/var/audit"));
     assert_eq!(config.audit.sync_interval, Duration::from_millis(50));
+    assert_eq!(config.journal.path, Path::new("/base/var/journal"));
+    assert_eq!(config.journal.keep, Duration::from_secs(400 * 86_400));
     assert_eq!(config.unknown, UnknownAccount::Reject);
     assert_eq!(config.rules.len(), 10);
     assert!(config.rules.iter().all(|(name, rule)| *rule == RuleSettings { mode: name.default_mode(), status: None }));

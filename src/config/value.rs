@@ -179,6 +179,19 @@ pub(super) fn duration(value: &DeValue<'_>) -> Read<Duration> {
     })
 }
 
+/// So many days.
+pub(super) const fn days(count: u64) -> Duration {
+    Duration::from_secs(count * 86_400)
+}
+
+/// How long something is kept: whole days, at most ten years.
+pub(super) fn age(value: &DeValue<'_>) -> Read<Duration> {
+    parsed(value, r#"an age in days from "1d" to "3650d" such as "400d""#, |text| {
+        let count = with_unit(text, &[("d", 1)])?;
+        (1..=3650).contains(&count).then(|| days(count))
+    })
+}
+
 const KIB: u64 = 1024;
 const SIZE_UNITS: [(&str, u64); 4] = [("B", 1), ("KiB", KIB), ("MiB", KIB * KIB), ("GiB", KIB * KIB * KIB)];
 

@@ -212,7 +212,7 @@ pub(super) struct Coding {
 
 /// The part that a message says it is. A user data header that says so wins over sar_* parameters.
 #[inline]
-fn part(esm_class: EsmClass, short_message: &[u8], tlvs: Tlvs<'_>) -> Option<Part> {
+pub(super) fn part(esm_class: EsmClass, short_message: &[u8], tlvs: Tlvs<'_>) -> Option<Part> {
     if esm_class.udhi() {
         let user_data = if short_message.is_empty() {
             tlvs.all(TlvTag::MESSAGE_PAYLOAD).find(|octets| !octets.is_empty()).unwrap_or_default()

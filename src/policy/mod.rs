@@ -4,6 +4,7 @@
 //! [`Policy::clear`] is the only maker of [`Cleared`] for an operation that carries text or a recipient, and the only
 //! thing that the writer towards the SMSC accepts is `Cleared`: what was not judged cannot get there.
 
+mod acquaintance;
 pub mod brands;
 pub mod clauses;
 mod cleared;
@@ -18,6 +19,7 @@ mod message;
 mod msisdn;
 mod octets;
 pub mod pictures;
+pub mod replies;
 mod rules;
 pub mod score;
 pub mod shorteners;
@@ -27,6 +29,7 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
+pub use acquaintance::Acquaintance;
 pub use cleared::{Cleared, Rewritten};
 pub use concatenation::Concatenation;
 pub use explain::{Explanation, Foretold, Opinion, Says};

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::bind_state::BindState;
 use super::certificate::matches_certificate;
-use super::dialogue::{Bounds, Dialogue};
+use super::dialogue::{Bounds, Dialogue, Records};
 use super::peer::{LINGER, Peer};
 use super::registry::{Identity, Order, PendingPlace, Slot};
 use super::session::Session;
@@ -407,7 +407,9 @@ async fn conclude(
         response_timeout: shared.listen.response_timeout,
     };
     let now = Instant::now();
-    let dialogue = Dialogue::new(identity, standing, Cache::new(facts), shared.audit.clone(), bounds, now);
+    let records =
+        Records { audit: shared.audit.clone(), pen: shared.journal.pen(), acquaintance: shared.acquaintance.clone() };
+    let dialogue = Dialogue::new(identity, standing, Cache::new(facts), records, bounds, now);
     let (esme, smsc) = (applicant.esme.into_parts(), smsc.into_parts());
     let mut from_esme = applicant.held;
     from_esme.extend_from_slice(&esme.read_buf);

@@ -26,9 +26,10 @@ use super::outstanding::Outstanding;
 use super::own::OwnPdus;
 use super::record::Subject;
 use super::registry::{Identity, Order};
-use crate::audit::{Audit, Record};
+use crate::audit::{Audit, Record, Ref};
+use crate::ledger::journal::Pen;
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
-use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing};
+use crate::policy::{Acquaintance, Limiter, Now, Rejection, Snapshot, Standing};
 use multi::Merges;
 
 /// The facts in force, as a bind holds on to them.
@@ -45,6 +46,17 @@ pub(super) struct Bounds {
     pub(super) response_timeout: Duration,
 }
 
+/// What is kept of what goes through a bind.
+#[derive(Debug)]
+pub(super) struct Records {
+    /// Of what is refused.
+    pub(super) audit: Audit,
+    /// Of what is relayed.
+    pub(super) pen: Pen,
+    /// Of recipients who write.
+    pub(super) acquaintance: Arc<Acquaintance>,
+}
+
 /// See the module.
 pub(super) struct Dialogue {
     pub(super) to_esme: OwnPdus,
@@ -54,22 +66,31 @@ pub(super) struct Dialogue {
     identity: Identity,
     standing: Standing,
     facts: Facts,
-    audit: Audit,
+    records: Records,
     bounds: Bounds,
     phase: Phase,
     /// What to nack when the ESME's stream is out of step.
     out_of_step: Option<SequenceNumber>,
     began: Instant,
     /// Requests of the ESME that the SMSC has not answered.
-    asked_smsc: Outstanding,
+    asked_smsc: Outstanding<Asked>,
     /// Requests of the SMSC that the ESME has not answered.
-    asked_esme: Outstanding,
+    asked_esme: Outstanding<()>,
     merges: Merges,
     shadowed: Vec<Rejection>,
     /// Records for which the audit had no room yet. While there are any, nothing more is judged.
     unrecorded: Vec<Record>,
     stalled: bool,
     counts: Counts,
+}
+
+/// What is kept of a request of the ESME until its answer comes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked {
+    /// Its name in the journal, if it is a message.
+    reference: Option<Ref>,
+    /// Where its refused destinations are, if it has any.
+    merge: Option<std::num::NonZeroU32>,
 }
 
 /// Signs of life of one side.
@@ -200,7 +221,7 @@ impl Dialogue {
         identity: Identity,
         standing: Standing,
         facts: Facts,
-        audit: Audit,
+        records: Records,
         bounds: Bounds,
         now: Instant,
     ) -> Self {
@@ -212,7 +233,7 @@ impl Dialogue {
             identity,
             standing,
             facts,
-            audit,
+            records,
             bounds,
             phase: Phase::Open,
             out_of_step: None,
@@ -244,7 +265,13 @@ impl Dialogue {
 
     /// Whether something within this process kept a frame from being judged: it is worth another try soon.
     pub(super) fn is_stalled(&self) -> bool {
-        self.stalled || !self.unrecorded.is_empty()
+        self.stalled || self.records.pen.is_waiting() || !self.unrecorded.is_empty()
+    }
+
+    /// Gives the journal what was relayed since the last time: a read burst has come to its end.
+    #[inline]
+    pub(super) fn end_burst(&mut self) {
+        self.records.pen.hand_over();
     }
 
     /// Whether every record is with the audit. A bind does not end before.
@@ -418,8 +445,8 @@ impl Dialogue {
     pub(super) fn tidy(&mut self, now: Instant) {
         let age = self.tenths(now).saturating_sub(tenths(self.bounds.response_timeout));
         let merges = &mut self.merges;
-        self.counts.unanswered += self.asked_smsc.expire(age, |note| merges.forget(note)) as u64;
-        self.asked_esme.expire(age, |_| {});
+        self.counts.unanswered += self.asked_smsc.expire(age, |asked| merges.forget(asked.merge)) as u64;
+        self.asked_esme.expire(age, |()| {});
         self.asked_smsc.settle();
         self.asked_esme.settle();
         self.to_esme.settle();
@@ -433,25 +460,26 @@ impl Dialogue {
 
     /// Puts the record of a refusal in the audit's queue; false if there is no room.
     fn record(&self, rejection: &Rejection, subject: Subject<'_>, now: Now) -> bool {
-        self.audit.try_enqueue(&self.record_of(rejection, subject, now)).is_ok()
+        self.records.audit.try_enqueue(&self.record_of(rejection, subject, now)).is_ok()
     }
 
     /// As [`record`](Self::record), but what finds no room is kept, and nothing more is judged until it has gone in.
     fn record_or_keep(&mut self, rejection: &Rejection, subject: Subject<'_>, now: Now) {
         let record = self.record_of(rejection, subject, now);
-        if self.audit.try_enqueue(&record).is_err() {
+        if self.records.audit.try_enqueue(&record).is_err() {
             self.unrecorded.push(record);
         }
     }
 
     fn record_of(&self, rejection: &Rejection, subject: Subject<'_>, now: Now) -> Record {
-        super::record::make(&self.audit, &self.identity, &self.standing, rejection, subject, now)
+        super::record::make(&self.records.audit, &self.identity, &self.standing, rejection, subject, now)
     }
 
     /// Brings records to the audit that had no room there, in their order. False while some are left.
     fn catch_up(&mut self) -> bool {
         if !self.unrecorded.is_empty() {
-            let recorded = self.unrecorded.iter().take_while(|record| self.audit.try_enqueue(record).is_ok()).count();
+            let recorded =
+                self.unrecorded.iter().take_while(|record| self.records.audit.try_enqueue(record).is_ok()).count();
             self.unrecorded.drain(..recorded);
         }
         self.unrecorded.is_empty()

@@ -25,6 +25,7 @@ mod upstream;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::audit::{Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
-use crate::policy::{DurableFacts, ListFaults, NoFacts, Snapshot};
+use crate::ledger::{Journal, LedgerFault, acquaintance};
+use crate::policy::{Acquaintance, DurableFacts, ListFaults, NoFacts, Snapshot};
 use crate::simulator::smsc::{Smsc, SmscOptions};
 use buffers::Buffers;
 use clock::Clock;
@@ -51,6 +53,9 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// At every how many of those the memory of multipart messages is looked through.
 const PRUNE_EVERY: u64 = 30;
+
+/// At every how many of them the acquaintances are written to their file.
+const KEEP_EVERY: u64 = 300;
 
 /// How long binds that are cut off may take to see it.
 const LAST_WORD: Duration = Duration::from_millis(250);
@@ -76,6 +81,10 @@ struct Shared {
     buffers: Buffers,
     password_checks: Arc<Semaphore>,
     audit: Audit,
+    journal: Journal,
+    acquaintance: Arc<Acquaintance>,
+    /// Where they are kept.
+    acquaintance_file: PathBuf,
     clock: Clock,
 }
 
@@ -99,6 +108,9 @@ pub enum StartFault {
     /// The record cannot be kept.
     #[error(transparent)]
     Audit(#[from] AuditFault),
+    /// The journal cannot be kept.
+    #[error(transparent)]
+    Journal(#[from] LedgerFault),
     /// A list of the operator's cannot be used.
     #[error(transparent)]
     Lists(#[from] ListFaults),
@@ -120,7 +132,7 @@ pub enum ReloadFault {
 pub struct Drained {
     /// Connections that were still there when the time was up.
     pub cut_off: usize,
-    /// Audit records that could not be written.
+    /// Audit records that could not be written, and bursts of relayed messages.
     pub unwritten: usize,
 }
 
@@ -154,7 +166,19 @@ impl Relay {
         let listener =
             listener::open(listen.address).map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let address = listener.local_addr().map_err(|source| StartFault::Listen { address: listen.address, source })?;
-        let audit = Audit::open(&config.audit)?;
+        let (audit, clock) = (Audit::open(&config.audit)?, Clock::new());
+        let (journal, refs, key) = (config.journal.clone(), audit.refs(), audit.key());
+        let now = clock.now().unix_millis;
+        let (pairs, keep) = (journal.acquaintances, (journal.keep.as_secs() / 86_400) as u16);
+        let acquaintance_file = journal.path.join("acquaintances");
+        let file = acquaintance_file.clone();
+        // There may be a day's entries to count.
+        let opened = tokio::task::spawn_blocking(move || {
+            let journal = Journal::open(&journal, refs, key, now)?;
+            Ok::<_, LedgerFault>((journal, acquaintance::load(&file, pairs, keep)?))
+        });
+        let (journal, acquaintance) =
+            opened.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         let snapshot = Snapshot::knowing(config, facts)?;
         let shared = Arc::new(Shared {
             buffers: Buffers::new(listen.read_buffers_total),
@@ -165,7 +189,10 @@ impl Relay {
             registry: Arc::default(),
             password_checks: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             audit,
-            clock: Clock::new(),
+            journal,
+            acquaintance: Arc::new(acquaintance),
+            acquaintance_file,
+            clock,
         });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tokio::spawn(listener::accept(listener, shared.clone(), stop.clone(), tasks.clone()));
@@ -183,13 +210,23 @@ impl Relay {
         self.shared.audit.clone()
     }
 
+    /// The record of relayed messages.
+    pub fn journal(&self) -> Journal {
+        self.shared.journal.clone()
+    }
+
+    /// Who has written to whom, and what has gone unanswered.
+    pub fn acquaintance(&self) -> Arc<Acquaintance> {
+        self.shared.acquaintance.clone()
+    }
+
     /// How many binds there are.
     pub fn binds(&self) -> usize {
         self.shared.registry.binds()
     }
 
     /// Puts another configuration in force: accounts, rules, limits, upstreams, certificates. Binds survive; `[listen]`
-    /// (but for its certificates) and `[audit]` stay as they were at the start.
+    /// (but for its certificates), `[audit]` and `[journal]` stay as they were at the start.
     ///
     /// # Errors
     /// A certificate, key or list that cannot be used; everything stays as it was then.
@@ -229,18 +266,26 @@ impl Relay {
         if let Some(simulator) = self.simulator {
             simulator.stop().await;
         }
-        let unwritten = self
-            .shared
-            .audit
-            .clone()
-            .close(deadline.saturating_duration_since(Instant::now()).max(LAST_WORD))
-            .await
-            .map_or_else(|unwritten| unwritten.records, |()| 0);
+        let left = deadline.saturating_duration_since(Instant::now()).max(LAST_WORD);
+        let (audit, journal) = (self.shared.audit.clone(), self.shared.journal.clone());
+        let (audit, journal) = tokio::join!(audit.close(left), journal.close(left));
+        let unwritten = [audit, journal].map(|closed| closed.map_or_else(|unwritten| unwritten.records, |()| 0));
+        let unwritten = unwritten.iter().sum();
+        self.shared.keep_acquaintance().await;
         Drained { cut_off, unwritten }
     }
 }
 
 impl Shared {
+    /// Writes who has written to whom to its file.
+    async fn keep_acquaintance(&self) {
+        let (table, file) = (self.acquaintance.clone(), self.acquaintance_file.clone());
+        let saved = tokio::task::spawn_blocking(move || acquaintance::save(&table, &file)).await;
+        if let Ok(Err(fault)) = saved {
+            tracing::warn!(%fault, "acquaintances are not kept");
+        }
+    }
+
     fn lockout(&self) -> Lockout {
         Lockout { failures: self.listen.lockout_failures, time: self.listen.lockout_time }
     }
@@ -272,6 +317,9 @@ async fn housekeeping(shared: Arc<Shared>, stop: CancellationToken) {
         shared.clock.follow_wall();
         let now = shared.clock.now();
         shared.registry.prune(shared.lockout(), now.monotonic_nanos);
+        if count % KEEP_EVERY == 0 {
+            shared.keep_acquaintance().await;
+        }
         if count % PRUNE_EVERY == 0 {
             // There may be a million, so not on the runtime's threads. Whether it ended is of no consequence.
             let facts = shared.facts.load_full();

@@ -1,38 +1,35 @@
 //! The requests of one direction that wait for an answer, by sequence number, first in first out among equal ones.
 //!
-//! It serves the window, draining and merging; relaying never depends on it. An open-addressing table that is allocated
+//! It serves the window, draining, merging and the journal; relaying never depends on it. An open-addressing table that is allocated
 //! as it is used and freed when it is empty.
-
-use std::num::NonZeroU32;
 
 use crate::pdu::SequenceNumber;
 
 /// One request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry {
+struct Entry<N> {
     sequence_number: u32,
     /// When it was relayed, in tenths of a second of the session.
     at_tenths: u32,
-    /// What the session keeps for its answer, if anything.
-    note: Option<NonZeroU32>,
+    /// What the session keeps for its answer.
+    note: N,
 }
 
 /// See the module.
-#[derive(Debug, Default)]
-pub(super) struct Outstanding {
+#[derive(Debug)]
+pub(super) struct Outstanding<N> {
     /// A power of two of slots, at most half of them used.
-    slots: Box<[Option<Entry>]>,
+    slots: Box<[Option<Entry<N>>]>,
     length: usize,
 }
 
-/// An answered request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Answered {
-    /// What the session kept for its answer.
-    pub(super) note: Option<NonZeroU32>,
+impl<N> Default for Outstanding<N> {
+    fn default() -> Self {
+        Self { slots: Box::default(), length: 0 }
+    }
 }
 
-impl Outstanding {
+impl<N: Copy> Outstanding<N> {
     const SMALLEST: usize = 16;
 
     /// How many wait.
@@ -42,7 +39,7 @@ impl Outstanding {
 
     /// Notes a request.
     #[inline]
-    pub(super) fn insert(&mut self, sequence_number: SequenceNumber, at_tenths: u32, note: Option<NonZeroU32>) {
+    pub(super) fn insert(&mut self, sequence_number: SequenceNumber, at_tenths: u32, note: N) {
         if (self.length + 1) * 2 > self.slots.len() {
             self.grow();
         }
@@ -50,9 +47,9 @@ impl Outstanding {
         self.length += 1;
     }
 
-    /// Takes out the oldest request with this number.
+    /// Takes out the oldest request with this number, and gives its note.
     #[inline]
-    pub(super) fn remove(&mut self, sequence_number: SequenceNumber) -> Option<Answered> {
+    pub(super) fn remove(&mut self, sequence_number: SequenceNumber) -> Option<N> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = home(sequence_number.0, mask);
         // At least half of the slots are free, so the walk ends.
@@ -65,11 +62,11 @@ impl Outstanding {
         };
         self.close_gap(at, mask);
         self.length -= 1;
-        Some(Answered { note: found.note })
+        Some(found.note)
     }
 
     /// Forgets those that were relayed before `tenths`, and hands their notes to `forgotten`.
-    pub(super) fn expire(&mut self, tenths: u32, mut forgotten: impl FnMut(Option<NonZeroU32>)) -> usize {
+    pub(super) fn expire(&mut self, tenths: u32, mut forgotten: impl FnMut(N)) -> usize {
         let before = self.length;
         if self.slots.iter().flatten().any(|entry| entry.at_tenths < tenths) {
             for entry in self.take_in_order() {
@@ -100,7 +97,7 @@ impl Outstanding {
     }
 
     /// All entries, equal numbers in the order they came, leaving the table empty.
-    fn take_in_order(&mut self) -> Vec<Entry> {
+    fn take_in_order(&mut self) -> Vec<Entry<N>> {
         // A walk that starts behind a free slot meets equal numbers in the order in which they were placed.
         let start = self.slots.iter().position(Option::is_none).unwrap_or(0);
         let (wrapped, first) = self.slots.split_at_mut(start);
@@ -109,7 +106,7 @@ impl Outstanding {
         entries
     }
 
-    fn place(&mut self, entry: Entry) {
+    fn place(&mut self, entry: Entry<N>) {
         let Some(mask) = self.slots.len().checked_sub(1) else { return };
         let mut at = home(entry.sequence_number, mask);
         while let Some(slot) = self.slots.get_mut(at) {
@@ -156,21 +153,17 @@ mod tests {
 
     use super::*;
 
-    fn note(n: u32) -> Option<NonZeroU32> {
-        NonZeroU32::new(n)
-    }
-
     #[test]
     fn equal_numbers_are_answered_first_in_first_out() {
         let mut table = Outstanding::default();
         for n in 1..=40 {
-            table.insert(SequenceNumber(7), 0, note(n));
-            table.insert(SequenceNumber(n), 0, None);
+            table.insert(SequenceNumber(7), 0, n);
+            table.insert(SequenceNumber(n), 0, 0);
         }
-        // Number 7 itself came once without a note, after the seventh with one.
-        let mut notes: Vec<_> = std::iter::from_fn(|| table.remove(SequenceNumber(7))).map(|a| a.note).collect();
-        assert_eq!(notes.remove(7), None);
-        assert_eq!(notes, (1..=40).map(note).collect::<Vec<_>>());
+        // Number 7 itself came once with the note 0, after the seventh of the others.
+        let mut notes: Vec<_> = std::iter::from_fn(|| table.remove(SequenceNumber(7))).collect();
+        assert_eq!(notes.remove(7), 0);
+        assert_eq!(notes, (1..=40).collect::<Vec<_>>());
         assert_eq!(table.len(), 39);
     }
 
@@ -178,28 +171,28 @@ mod tests {
     fn what_is_too_old_is_forgotten() {
         let mut table = Outstanding::default();
         for n in 0..100 {
-            table.insert(SequenceNumber(n), n, note(n + 1));
+            table.insert(SequenceNumber(n), n, n + 1);
         }
         let mut forgotten = Vec::new();
         assert_eq!(table.expire(60, |note| forgotten.push(note)), 60);
         assert_eq!((table.len(), forgotten.len()), (40, 60));
         assert_eq!(table.remove(SequenceNumber(59)), None);
-        assert_eq!(table.remove(SequenceNumber(60)), Some(Answered { note: note(61) }));
+        assert_eq!(table.remove(SequenceNumber(60)), Some(61));
     }
 
     proptest! {
         #[test]
         fn agrees_with_a_list(operations in prop::collection::vec((any::<bool>(), 0u32..12, 0u32..4), 0..600)) {
             let mut table = Outstanding::default();
-            let mut list: VecDeque<(u32, Option<NonZeroU32>)> = VecDeque::new();
+            let mut list: VecDeque<(u32, usize)> = VecDeque::new();
             for (count, (insert, low, high)) in operations.into_iter().enumerate() {
                 let sequence = low | high << 28;
                 if insert {
-                    table.insert(SequenceNumber(sequence), 0, note(count as u32));
-                    list.push_back((sequence, note(count as u32)));
+                    table.insert(SequenceNumber(sequence), 0, count);
+                    list.push_back((sequence, count));
                 } else {
                     let at = list.iter().position(|(number, _)| *number == sequence);
-                    let expected = at.and_then(|at| list.remove(at)).map(|(_, note)| Answered { note });
+                    let expected = at.and_then(|at| list.remove(at)).map(|(_, note)| note);
                     prop_assert_eq!(table.remove(SequenceNumber(sequence)), expected);
                 }
                 prop_assert_eq!(table.len(), list.len());

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 
 use super::registry::Identity;
-use crate::audit::{Audit, Octets, Record, Verdict};
+use crate::audit::{Audit, Digester, Octets, Record, Verdict};
 use crate::config::Mode;
 use crate::pdu::{Address, CommandId, DataSmResp, Frame, SubmitMultiResp, SubmitSmResp, Tlv, TlvTag, Tlvs};
 use crate::policy::{Now, Recipients, Rejection, Standing, Submission};
@@ -61,6 +61,9 @@ pub(super) fn make(
         clause: rejection.clause.map(|clause| clause.0),
         status: rejection.status,
         evidence: rejection.evidence,
+        text_hash: message.and_then(|message| {
+            Digester::new(audit.key()).digest(&message, standing.account.declared().default_alphabet).text
+        }),
         segments,
         policy_version: standing.snapshot.version(),
     }

@@ -118,10 +118,10 @@ impl Session {
     }
 
     /// Judges, sends and reads from the SMSC as far as it goes. True if anything moved.
-    fn pump_down(&mut self, cx: &mut Context<'_>, at: Instant) -> bool {
+    fn pump_down(&mut self, cx: &mut Context<'_>, at: Instant, now: Now) -> bool {
         let mut moved = false;
         loop {
-            match self.down.judge(at, |frame| self.dialogue.judge_down(frame, at)) {
+            match self.down.judge(at, |frame| self.dialogue.judge_down(frame, at, now)) {
                 Ok(judged) => moved |= judged,
                 Err(lost) => {
                     tracing::warn!(bind = self.id(), %lost, "the SMSC's stream cannot be read");
@@ -295,13 +295,14 @@ impl Future for Session {
         // Bounded: a connection stops giving octets when the task's budget is spent.
         loop {
             session.pump_up(cx, at, now);
-            let moved = session.pump_down(cx, at);
+            let moved = session.pump_down(cx, at, now);
             let waiting = session.up.is_paused() || !session.dialogue.to_smsc.is_empty();
             let again = session.dialogue.advance(at) || (moved && waiting);
             if !again {
                 break;
             }
         }
+        session.dialogue.end_burst();
         if session.poll_parting(cx, at).is_ready() {
             return Poll::Ready(());
         }

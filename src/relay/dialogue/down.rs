@@ -3,17 +3,18 @@
 use tokio::time::Instant;
 
 use super::super::cut::{Down, Fate};
-use super::{Cause, Dialogue, Phase, Side};
-use crate::pdu::{CommandId, CommandStatus, Frame};
+use super::{Asked, Cause, Dialogue, Phase, Side};
+use crate::pdu::{CommandId, CommandStatus, DataSm, DeliverSm, EsmClass, Frame};
+use crate::policy::{Msisdn, Now};
 
 impl Dialogue {
     /// Decides on the next frame from the SMSC.
     #[inline]
-    pub(in super::super) fn judge_down<'f>(&mut self, frame: Frame<'f>, at: Instant) -> Fate<'f, Down> {
+    pub(in super::super) fn judge_down<'f>(&mut self, frame: Frame<'f>, at: Instant, now: Now) -> Fate<'f, Down> {
         if !self.to_esme.has_room() || !self.to_smsc.has_room() {
             return Fate::Hold;
         }
-        if frame.command_id().is_response() { self.response_down(frame) } else { self.request_down(frame, at) }
+        if frame.command_id().is_response() { self.response_down(frame) } else { self.request_down(frame, at, now) }
     }
 
     #[inline]
@@ -29,8 +30,12 @@ impl Dialogue {
             }
             _ if id.name().is_none() => self.ignore_down(),
             _ => {
-                let note = self.asked_smsc.remove(frame.sequence_number()).and_then(|answered| answered.note);
-                if let Some(merged) = self.merges.merge(note, frame) {
+                if self.records.pen.room(frame.bytes().len()).is_err() {
+                    return Fate::Hold;
+                }
+                let asked = self.asked_smsc.remove(frame.sequence_number()).unwrap_or_default();
+                self.note_answer(asked, frame);
+                if let Some(merged) = self.merges.merge(asked.merge, frame) {
                     self.counts.relayed_down += 1;
                     self.to_esme.answer_with_body(&merged);
                     return Fate::Drop;
@@ -40,12 +45,16 @@ impl Dialogue {
         }
     }
 
-    fn request_down<'f>(&mut self, frame: Frame<'f>, at: Instant) -> Fate<'f, Down> {
+    fn request_down<'f>(&mut self, frame: Frame<'f>, at: Instant, now: Now) -> Fate<'f, Down> {
         let id = frame.command_id();
         match id {
             CommandId::ENQUIRE_LINK => self.answer_down(frame, CommandStatus::ESME_ROK),
             CommandId::UNBIND => self.unbind_down(frame, at),
             CommandId::DELIVER_SM | CommandId::DATA_SM | CommandId::ALERT_NOTIFICATION => {
+                if let Some(subscriber) = author(frame) {
+                    let account = self.standing.account.system_id();
+                    self.records.acquaintance.heard(account, subscriber, now.unix_millis);
+                }
                 self.asked_down(frame, at);
                 self.pass_down(frame)
             }
@@ -59,11 +68,20 @@ impl Dialogue {
         }
     }
 
+    /// Puts the SMSC's answer to a message in the journal, which has room for it.
+    #[inline]
+    fn note_answer(&mut self, asked: Asked, frame: Frame<'_>) {
+        if let Some(reference) = asked.reference {
+            let message_id = frame.body().split(|octet| *octet == 0).next().unwrap_or_default();
+            self.records.pen.answered(reference, self.standing.account.system_id(), frame.command_status(), message_id);
+        }
+    }
+
     fn asked_down(&mut self, frame: Frame<'_>, at: Instant) {
         let expects_answer = frame.command_id() != CommandId::ALERT_NOTIFICATION;
         if expects_answer && self.asked_esme.len() < self.bounds.window {
             let tenths = self.tenths(at);
-            self.asked_esme.insert(frame.sequence_number(), tenths, None);
+            self.asked_esme.insert(frame.sequence_number(), tenths, ());
         }
     }
 
@@ -85,9 +103,15 @@ impl Dialogue {
 
     /// A nack with the number of a request of the ESME passes; one that can only answer our enquire_link does not.
     fn nack_down<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Down> {
+        if self.records.pen.room(frame.bytes().len()).is_err() {
+            return Fate::Hold;
+        }
         let sequence = frame.sequence_number();
         match self.asked_smsc.remove(sequence) {
-            Some(answered) => self.merges.forget(answered.note),
+            Some(asked) => {
+                self.note_answer(asked, frame);
+                self.merges.forget(asked.merge);
+            }
             None if self.smsc.has_enquired(sequence) => return self.ignore_down(),
             None => {}
         }
@@ -97,7 +121,7 @@ impl Dialogue {
     fn unbind_down<'f>(&mut self, frame: Frame<'f>, at: Instant) -> Fate<'f, Down> {
         if self.phase == Phase::Open {
             self.phase = Phase::SmscUnbinding { by: at + self.bounds.settle_time() };
-            self.asked_esme.insert(frame.sequence_number(), self.tenths(at), None);
+            self.asked_esme.insert(frame.sequence_number(), self.tenths(at), ());
             return self.pass_down(frame);
         }
         // Both sides want to end: the ESME's unbind, if it sent one, is answered as well.
@@ -123,4 +147,15 @@ impl Dialogue {
             _ => self.ignore_down(),
         }
     }
+}
+
+/// The subscriber who wrote a message; none of what is no message, or not theirs, as a receipt.
+fn author(frame: Frame<'_>) -> Option<Msisdn> {
+    let (esm_class, source) = match frame.command_id() {
+        CommandId::DELIVER_SM => DeliverSm::decode(frame).map(|pdu| (pdu.esm_class, pdu.source)).ok()?,
+        CommandId::DATA_SM => DataSm::decode(frame).map(|pdu| (pdu.esm_class, pdu.source)).ok()?,
+        _ => return None,
+    };
+    let is_written = matches!(esm_class.message_type(), EsmClass::TYPE_DEFAULT | EsmClass::TYPE_USER_ACK);
+    if is_written { Msisdn::of(&source) } else { None }
 }

@@ -9,12 +9,16 @@ use super::super::cut::{Down, Fate, Up};
 use super::super::registry::Registry;
 use super::*;
 use crate::config::Config;
-use crate::pdu::{Frame, header_only};
+use crate::ledger::Journal;
+use crate::pdu::{Address, DeliverSm, EsmClass, Frame, header_only};
+use crate::policy::Msisdn;
+use bytes::BytesMut;
 
 const OK: CommandStatus = CommandStatus::ESME_ROK;
 const DRAIN: Duration = Duration::from_secs(10);
 const RESPONSE: Duration = Duration::from_secs(60);
 const WINDOW: usize = 3;
+const NOW: Now = Now { monotonic_nanos: 5_000_000_000, unix_millis: 1_795_478_400_000 };
 
 /// What became of a frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +53,9 @@ impl Bound {
         let folder = tempfile::tempdir().unwrap();
         let config = config(&folder, SHOP);
         let audit = Audit::open(&config.audit).unwrap();
+        let journal = Journal::open(&config.journal, audit.refs(), audit.key(), NOW.unix_millis).unwrap();
+        let acquaintance = Arc::new(Acquaintance::new(1024, 7, 400));
+        let records = Records { audit, pen: journal.pen(), acquaintance };
         let facts = Arc::new(ArcSwap::from_pointee(Snapshot::new(config).unwrap()));
         let (snapshot, registry) = (facts.load_full(), Arc::<Registry>::default());
         let place = registry.bind(registry.pend("shop", 1, 1).unwrap(), 1).unwrap();
@@ -58,14 +65,13 @@ impl Bound {
         let standing = Standing { snapshot, account, limiter: None };
         let bounds = Bounds { window: WINDOW, drain_timeout: DRAIN, response_timeout: RESPONSE };
         let at = Instant::now();
-        let dialogue = Dialogue::new(identity, standing, Cache::new(facts.clone()), audit, bounds, at);
+        let dialogue = Dialogue::new(identity, standing, Cache::new(facts.clone()), records, bounds, at);
         Self { dialogue, facts, registry, folder, at }
     }
 
     fn up(&mut self, pdu: &[u8]) -> Became {
-        let now = Now { monotonic_nanos: 5_000_000_000, unix_millis: 1_795_478_400_000 };
         self.dialogue.look_up(self.at);
-        match self.dialogue.judge_up(Frame::from_bytes(pdu).unwrap(), self.at, now) {
+        match self.dialogue.judge_up(Frame::from_bytes(pdu).unwrap(), self.at, NOW) {
             Fate::<Up>::Pass(cleared) => {
                 assert_eq!(cleared.bytes(), pdu);
                 Became::Passed
@@ -77,7 +83,7 @@ impl Bound {
     }
 
     fn down(&mut self, pdu: &[u8]) -> Became {
-        match self.dialogue.judge_down(Frame::from_bytes(pdu).unwrap(), self.at) {
+        match self.dialogue.judge_down(Frame::from_bytes(pdu).unwrap(), self.at, NOW) {
             Fate::<Down>::Pass(frame) => {
                 assert_eq!(frame.bytes(), pdu);
                 Became::Passed
@@ -375,4 +381,61 @@ fn a_peer_that_does_not_read_its_answers_is_not_read() {
     assert_eq!(bound.up(&submit(2)), Became::Held);
     bound.said();
     assert_eq!(bound.up(&submit(2)), Became::Passed);
+}
+
+/// What the journal has of the bind, once it has ended.
+fn journalled(bound: Bound) -> Vec<crate::ledger::journal::Relayed> {
+    use crate::ledger::journal::{Archive, Query};
+    let folder = bound.folder.path().join("var/journal");
+    drop(bound.dialogue);
+    let archive = Archive::new(folder.clone());
+    // The writer keeps the lock until all is written.
+    let lock = std::fs::File::open(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    archive.find(&Query::between(0, i64::MAX), 99).unwrap()
+}
+
+#[test]
+fn what_is_relayed_is_in_the_journal_with_its_answer_and_nothing_else() {
+    let mut bound = Bound::new(BindState::Transceiver);
+    for sequence in 1..=3 {
+        assert_eq!(bound.up(&submit(sequence)), Became::Passed);
+    }
+    assert_eq!(bound.up(&submit(4)), Became::Held, "the window is full");
+    let accepted = [&answer(CommandId::SUBMIT_SM, 2)[..], b"id-2\0"].concat();
+    let accepted = [&21_u32.to_be_bytes()[..], &accepted[4..]].concat();
+    assert_eq!(bound.down(&accepted), Became::Passed);
+    let throttled = bare(CommandId::SUBMIT_SM.response(), CommandStatus::ESME_RTHROTTLED, 1);
+    assert_eq!(bound.down(&throttled), Became::Passed);
+    assert_eq!(bound.down(&bare(CommandId::GENERIC_NACK, CommandStatus::ESME_RINVCMDID, 3)), Became::Passed);
+    let mut refused = submit(5);
+    refused[18 + 1] = b'X';
+    assert_eq!(bound.up(&refused), Became::Dropped);
+    assert_eq!(bound.up(&request(CommandId::ENQUIRE_LINK, 6)), Became::Dropped);
+    let found = journalled(bound);
+    let answers: Vec<_> = found.iter().rev().map(|message| message.answer.clone().unwrap()).collect();
+    let expected = [(CommandStatus::ESME_RTHROTTLED, &b""[..]), (OK, b"id-2"), (CommandStatus::ESME_RINVCMDID, b"")];
+    assert_eq!(answers.iter().map(|answer| (answer.status, &answer.message_id[..])).collect::<Vec<_>>(), expected);
+    assert!(found.iter().all(|message| message.reference.unix_millis() == NOW.unix_millis));
+    assert!(found.iter().all(|message| message.account == "shop" && message.sender == b"SHOP"));
+}
+
+#[test]
+fn a_subscriber_who_writes_is_known_and_one_of_a_receipt_is_not() {
+    let mut bound = Bound::new(BindState::Transceiver);
+    let number = |digits| Msisdn::from_digits(digits).unwrap();
+    for (esm_class, digits, known) in [
+        (0, b"32470000001", true),
+        (EsmClass::TYPE_RECEIPT, b"32470000002", false),
+        (EsmClass::TYPE_USER_ACK, b"32470000003", true),
+    ] {
+        let source = Address { digits, ..Address::default() };
+        let mut pdu = BytesMut::new();
+        let message =
+            DeliverSm { source, esm_class: EsmClass(esm_class), short_message: b"hi", ..DeliverSm::default() };
+        message.encode(SequenceNumber(1), &mut pdu).unwrap();
+        assert_eq!(bound.down(&pdu), Became::Passed);
+        let table = &bound.dialogue.records.acquaintance;
+        assert_eq!(table.prior("shop", number(digits), NOW.unix_millis), known);
+    }
 }

@@ -4,7 +4,9 @@ use tokio::time::Instant;
 
 use super::super::cut::{Fate, Up};
 use super::super::record::Subject;
-use super::{Awaited, Cause, Dialogue, Phase, Side};
+use super::{Asked, Awaited, Cause, Dialogue, Phase, Side};
+use crate::audit::Ref;
+use crate::ledger::journal::Sent;
 use crate::pdu::{CommandId, CommandStatus, Frame, Malformed};
 use crate::policy::{Cleared, Now, Outcome, Rejection};
 
@@ -63,13 +65,14 @@ impl Dialogue {
 
     #[inline]
     fn message_up<'f>(&mut self, frame: Frame<'f>, at: Instant, now: Now) -> Fate<'f, Up> {
-        if self.is_window_full() || !self.catch_up() {
+        if self.is_window_full() || !self.catch_up() || self.records.pen.room(frame.bytes().len()).is_err() {
             return Fate::Hold;
         }
         let outcome = self.standing.snapshot.policy().clear(frame, &self.standing, now, &mut self.shadowed);
         let fate = match outcome {
             Outcome::Cleared(cleared) => {
-                self.sent_up(frame, at, None);
+                let reference = Some(self.note(frame, now));
+                self.sent_up(frame, at, Asked { reference, merge: None });
                 Fate::Pass(cleared)
             }
             Outcome::Malformed(malformed) => self.malformed(frame, malformed),
@@ -86,13 +89,22 @@ impl Dialogue {
                     self.record_or_keep(rejection, Subject::of(frame).to(recipient), now);
                 }
                 self.counts.refused += refused.len() as u64;
-                let note = self.merges.remember(&refused);
-                self.sent_up(frame, at, note);
+                let reference = Frame::from_bytes(rewritten.bytes()).map(|relayed| self.note(relayed, now));
+                let merge = self.merges.remember(&refused);
+                self.sent_up(frame, at, Asked { reference, merge });
                 Fate::Instead(rewritten)
             }
         };
         self.record_shadowed(frame, now);
         fate
+    }
+
+    /// Puts a message that is relayed in the journal, which has room for it.
+    #[inline]
+    fn note(&mut self, frame: Frame<'_>, now: Now) -> Ref {
+        let account = self.standing.account.declared();
+        let sent = Sent { account: &account.system_id, campaign: None, alphabet: account.default_alphabet };
+        self.records.pen.relayed(now.unix_millis, sent, frame)
     }
 
     fn record_shadowed(&mut self, frame: Frame<'_>, now: Now) {
@@ -144,7 +156,7 @@ impl Dialogue {
     }
 
     fn relay<'f>(&mut self, frame: Frame<'f>, at: Instant) -> Fate<'f, Up> {
-        self.sent_up(frame, at, None);
+        self.sent_up(frame, at, Asked::default());
         self.pass_without_content(frame)
     }
 
@@ -182,9 +194,9 @@ impl Dialogue {
     }
 
     #[inline]
-    fn sent_up(&mut self, frame: Frame<'_>, at: Instant, note: Option<std::num::NonZeroU32>) {
+    fn sent_up(&mut self, frame: Frame<'_>, at: Instant, asked: Asked) {
         self.counts.relayed_up += 1;
         let tenths = self.tenths(at);
-        self.asked_smsc.insert(frame.sequence_number(), tenths, note);
+        self.asked_smsc.insert(frame.sequence_number(), tenths, asked);
     }
 }

@@ -1,0 +1,153 @@
+//! How much each account sent each day: in memory, and beside the day files, so that a start need not read all of them.
+//!
+//! Everything here follows from the entries. When the file of counts is missing or spoilt, all day files are read anew.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::ops::AddAssign;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::block::{Chain, Hash};
+use super::entry::Entry;
+use crate::pdu::CommandStatus;
+
+/// What was sent in some time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Messages that were relayed, one for each recipient.
+    pub messages: u64,
+    /// Messages of the network that those take.
+    pub segments: u64,
+    /// PDUs that the SMSC accepted. Answers are counted for the account as a whole, for no campaign.
+    pub accepted: u64,
+    /// PDUs that it refused.
+    pub refused: u64,
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.segments += other.segments;
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+    }
+}
+
+/// Usage by campaign.
+type Campaigns = BTreeMap<Box<str>, Usage>;
+
+/// By account, day and campaign. A campaign that is not known is the empty one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    accounts: BTreeMap<Box<str>, BTreeMap<Date, Campaigns>>,
+}
+
+/// Up to where entries are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Checkpoint {
+    pub(super) day: Date,
+    /// Octets of that day's file.
+    pub(super) offset: u64,
+    pub(super) chain: Chain,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    day: String,
+    offset: u64,
+    chain: Hash,
+    /// Account, day, campaign.
+    counts: Vec<(String, String, String, Usage)>,
+}
+
+impl Counts {
+    /// Counts an entry in the file of `day`.
+    pub(super) fn add(&mut self, day: Date, entry: &Entry<'_>) {
+        let (account, campaign, usage) = match entry {
+            Entry::Message(message) => {
+                let usage = Usage { messages: 1, segments: message.segments.into(), ..Usage::default() };
+                (message.account, message.campaign, usage)
+            }
+            Entry::Answer { account, status, .. } => {
+                let accepted = u64::from(*status == CommandStatus::ESME_ROK);
+                (*account, &b""[..], Usage { accepted, refused: 1 - accepted, ..Usage::default() })
+            }
+        };
+        let (account, campaign) = (String::from_utf8_lossy(account), String::from_utf8_lossy(campaign));
+        change(&mut self.accounts, &account, |days| {
+            change(days.entry(day).or_default(), &campaign, |counted| *counted += usage);
+        });
+    }
+
+    /// See [`Journal::usage`](super::Journal::usage).
+    pub(super) fn usage(&self, account: &str, campaign: Option<&str>, since: Date) -> Usage {
+        let days = self.accounts.get(account).into_iter().flat_map(|days| days.range(since..));
+        let mut total = Usage::default();
+        for (_, usage) in
+            days.flat_map(|(_, campaigns)| campaigns).filter(|(of, _)| campaign.is_none_or(|it| ***of == *it))
+        {
+            total += *usage;
+        }
+        total
+    }
+
+    /// Forgets days before `first`.
+    pub(super) fn forget_before(&mut self, first: Date) {
+        self.accounts.values_mut().for_each(|days| *days = days.split_off(&first));
+        self.accounts.retain(|_, days| !days.is_empty());
+    }
+
+    /// Writes what is counted up to `checkpoint`, whole or not at all.
+    pub(super) fn save(&self, path: &Path, checkpoint: Checkpoint) -> io::Result<()> {
+        let mut counts = Vec::new();
+        for (account, days) in &self.accounts {
+            for (day, campaigns) in days {
+                for (campaign, usage) in campaigns {
+                    counts.push((account.to_string(), day.to_string(), campaign.to_string(), *usage));
+                }
+            }
+        }
+        let Checkpoint { day, offset, chain: Chain(chain) } = checkpoint;
+        let saved = serde_json::to_vec(&Saved { day: day.to_string(), offset, chain, counts })?;
+        let unfinished = path.with_extension("new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        file.write_all(&saved)?;
+        file.sync_all()?;
+        fs::rename(unfinished, path)
+    }
+
+    /// What was saved; none if there is nothing that can be read.
+    pub(super) fn load(path: &Path) -> io::Result<Option<(Self, Checkpoint)>> {
+        let octets = match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            octets => octets?,
+        };
+        let read = serde_json::from_slice::<Saved>(&octets).ok().and_then(Self::of);
+        if read.is_none() {
+            tracing::warn!(path = %path.display(), "the journal's counts cannot be read; its entries are counted anew");
+        }
+        Ok(read)
+    }
+
+    fn of(saved: Saved) -> Option<(Self, Checkpoint)> {
+        let mut counts = Self::default();
+        for (account, day, campaign, usage) in saved.counts {
+            let days = counts.accounts.entry(account.into()).or_default();
+            days.entry(day.parse().ok()?).or_default().insert(campaign.into(), usage);
+        }
+        Some((counts, Checkpoint { day: saved.day.parse().ok()?, offset: saved.offset, chain: Chain(saved.chain) }))
+    }
+}
+
+/// Changes the value under a name, which is copied only if it is new.
+fn change<T: Default>(map: &mut BTreeMap<Box<str>, T>, name: &str, change: impl FnOnce(&mut T)) {
+    match map.get_mut(name) {
+        Some(value) => change(value),
+        None => change(map.entry(name.into()).or_default()),
+    }
+}

@@ -1,0 +1,146 @@
+//! The journal of relayed messages: which message went when from whom to whom, and what the SMSC made of it.
+//!
+//! A bind hands over the PDUs that it relays as they are, one buffer for each burst that it reads, and never waits: when
+//! no buffer is free it stops reading. A thread of its own makes entries of them, in which numbers and texts are keyed
+//! hashes, and writes blocks of entries into one file per UTC day, `journal-YYYY-MM-DD.blocks`. Each block has the
+//! SHA-256 of the one before, across files, so that none can be edited, dropped, inserted or moved unseen but the last.
+//!
+//! What an end without [`Journal::close`] loses:
+//! - a killed process: the messages of the burst at hand, those in the queue, and the block that was being written. The
+//!   writer looks at the queue every 5 ms, so that is what was relayed during those, or during its last write or fsync;
+//!   while the disk fails it is all that waits. A block torn in the middle is cut away at the next start.
+//! - a loss of power: besides, what was written since the last fsync, at most `sync_interval` ago while the disk works.
+//!
+//! # Whom an entry names
+//!
+//! The recipient is a hash under the audit's key, so nobody learns a number from the journal, and whoever knows a number
+//! finds its messages: the recipient who complains names theirs. Evidence of consent for a drawn sample
+//! ([`Archive::sample`]) is asked for by message instead: the account knows to whom it sent the message that the SMSC
+//! gave this message_id at this time. The answer names the number, whose hash must be the sample's.
+//!
+//! Entries of one person are not erased one by one, which would break the chain: they hold no number and no text, and go
+//! with their file when it is older than `keep`. Who destroys the key makes all of them anonymous.
+
+mod block;
+mod counts;
+mod entry;
+mod files;
+mod pen;
+mod search;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use tokio::sync::watch;
+
+pub use counts::Usage;
+pub use entry::{Answer, Relayed};
+pub use pen::{Pen, Sent};
+pub use search::{Archive, Query, Verified};
+
+use super::LedgerFault;
+use crate::audit::{Health, NumberKey, Refs, Unwritten};
+use counts::Counts;
+use pen::Queue;
+use writer::{State, Writer};
+
+/// What [`Journal::close`] allows beyond its deadline for the thread to say how it ended.
+const LAST_WORD: Duration = Duration::from_millis(250);
+
+/// How long the last messages may take when every handle was dropped without a `close`.
+const DROPPED: Duration = Duration::from_secs(5);
+
+/// Where relayed messages are handed over. Clones share one queue and one writer; when the last one is dropped, what is
+/// in the queue is still written.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    folder: PathBuf,
+    refs: Refs,
+    queue: Arc<Queue>,
+    counts: Arc<Mutex<Counts>>,
+    state: watch::Receiver<State>,
+}
+
+impl Journal {
+    /// Takes the folder for this process, deletes files older than `keep`, repairs what a crash left, counts what is not
+    /// counted yet, starts the thread. Blocks while it does so. `now` is in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`LedgerFault`]
+    pub fn open(settings: &crate::config::Journal, refs: Refs, key: NumberKey, now: i64) -> Result<Self, LedgerFault> {
+        let folder = settings.path.clone();
+        let opened = files::open(&folder, settings.keep, now)?;
+        let queue = Arc::new(Queue::new(settings.queue));
+        let counts = Arc::new(Mutex::new(opened.counts));
+        let (told, state) = watch::channel(State::default());
+        let writer = Writer::new(settings, queue.clone(), counts.clone(), told, key, (opened.day, opened.chain));
+        let thread = std::thread::Builder::new().name("journal".to_owned());
+        let lock = opened.lock;
+        let started = thread.spawn(move || writer.run(lock)).map_err(LedgerFault::file(&folder))?;
+        queue.is_read_by(started.thread().clone());
+        Ok(Self { shared: Arc::new(Shared { folder, refs, queue, counts, state }) })
+    }
+
+    /// What one bind writes with.
+    pub fn pen(&self) -> Pen {
+        Pen::new(self.clone())
+    }
+
+    /// What an account has sent on this day and since, through one campaign or all.
+    pub fn usage(&self, account: &str, campaign: Option<&str>, since: Date) -> Usage {
+        self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).usage(account, campaign, since)
+    }
+
+    /// The entries that are written so far.
+    pub fn archive(&self) -> Archive {
+        Archive::new(self.shared.folder.clone())
+    }
+
+    /// How the writer is doing; what is queued is bursts of messages.
+    pub fn health(&self) -> Health {
+        Health { failing: self.shared.state.borrow().failing.clone(), queued: self.shared.queue.len() }
+    }
+
+    /// Takes no more messages from any bind, and waits until all that were taken are durable.
+    ///
+    /// # Errors
+    /// [`Unwritten`] when that takes longer than `within`.
+    pub async fn close(self, within: Duration) -> Result<(), Unwritten> {
+        self.shared.queue.end(Instant::now() + within);
+        let mut state = self.shared.state.clone();
+        let ended = tokio::time::timeout(within + LAST_WORD, state.wait_for(|state| state.ended.is_some())).await;
+        match ended.ok().and_then(Result::ok).and_then(|state| state.ended) {
+            Some(0) => Ok(()),
+            Some(records) => Err(Unwritten { records }),
+            None => Err(Unwritten { records: self.shared.queue.len().max(1) }),
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue.end(Instant::now() + DROPPED);
+    }
+}
+
+/// The UTC day of a time in milliseconds since 1970; of one beyond the calendar the first or last.
+fn day(unix_millis: i64) -> Date {
+    match Timestamp::from_millisecond(unix_millis) {
+        Ok(at) => TimeZone::UTC.to_datetime(at).date(),
+        Err(_) if unix_millis < 0 => Date::MIN,
+        Err(_) => Date::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! The relay's side: what one bind writes with, and the queue between all binds and the writer.
+//!
+//! Never waits, never blocks, takes no lock, and allocates nothing for a PDU that fits a buffer. The buffers are all
+//! there from the start: one is taken for a burst, filled, put in the queue, emptied by the writer, and free again.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Thread;
+use std::time::Instant;
+
+use crossbeam_queue::ArrayQueue;
+
+use super::Journal;
+use super::entry::{read_short, take, write_short};
+use crate::audit::{NotTaken, Ref};
+use crate::pdu::{CommandStatus, Frame};
+use crate::text::DefaultAlphabet;
+
+/// Octets of a buffer. A longer PDU makes its own grow for as long as it holds it.
+const BUFFER: usize = 16 * 1024;
+/// What stands before a PDU at most.
+const BEFORE: usize = 2 + 16 + 2 * 256;
+/// Octets of a message_id that are kept.
+const MESSAGE_ID: usize = 64;
+
+const MESSAGE: u8 = 1;
+const ANSWER: u8 = 2;
+const ALPHABETS: [DefaultAlphabet; 3] = [DefaultAlphabet::Gsm, DefaultAlphabet::Latin1, DefaultAlphabet::Ascii];
+
+/// What one bind writes its messages with. What was written goes to the journal with [`hand_over`](Self::hand_over), or
+/// when the pen is dropped.
+#[derive(Debug)]
+pub struct Pen {
+    journal: Journal,
+    burst: Option<Vec<u8>>,
+    waiting: bool,
+}
+
+/// The sender of a message, as the journal keeps it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent<'a> {
+    /// The account's system_id.
+    pub account: &'a str,
+    /// The campaign, if it is known.
+    pub campaign: Option<&'a str>,
+    /// What the account's SMSC takes data_coding 0 for.
+    pub alphabet: DefaultAlphabet,
+}
+
+impl Pen {
+    pub(super) fn new(journal: Journal) -> Self {
+        Self { journal, burst: None, waiting: false }
+    }
+
+    /// Makes sure that a PDU of so many octets, or an answer to one, can be written.
+    ///
+    /// # Errors
+    /// [`NotTaken`]: the PDU must not be relayed now.
+    #[inline]
+    pub fn room(&mut self, octets: usize) -> Result<(), NotTaken> {
+        if let Some(burst) = &self.burst {
+            if burst.is_empty() || burst.len() + octets + BEFORE <= BUFFER {
+                return Ok(());
+            }
+            self.hand_over();
+        }
+        let taken = self.journal.shared.queue.take();
+        self.waiting = taken.is_err();
+        self.burst = Some(taken?);
+        Ok(())
+    }
+
+    /// Whether room was asked for in vain, and not found since.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// Writes a message that is relayed, for which there is [`room`](Self::room). `at` is in milliseconds since 1970.
+    #[inline]
+    pub fn relayed(&mut self, at: i64, sent: Sent<'_>, frame: Frame<'_>) -> Ref {
+        let reference = self.journal.shared.refs.at(at);
+        let alphabet = ALPHABETS.iter().position(|known| *known == sent.alphabet).unwrap_or(0) as u8;
+        let burst = self.burst.get_or_insert_default();
+        burst.extend_from_slice(&[MESSAGE, alphabet]);
+        burst.extend_from_slice(&reference.to_octets());
+        write_short(sent.account.as_bytes(), burst);
+        write_short(sent.campaign.unwrap_or_default().as_bytes(), burst);
+        burst.extend_from_slice(frame.bytes());
+        reference
+    }
+
+    /// Writes the SMSC's answer, for which there is [`room`](Self::room), to the message of that name.
+    #[inline]
+    pub fn answered(&mut self, reference: Ref, account: &str, status: CommandStatus, message_id: &[u8]) {
+        let burst = self.burst.get_or_insert_default();
+        burst.push(ANSWER);
+        burst.extend_from_slice(&reference.to_octets());
+        burst.extend_from_slice(&status.0.to_be_bytes());
+        write_short(account.as_bytes(), burst);
+        write_short(message_id.get(..message_id.len().min(MESSAGE_ID)).unwrap_or_default(), burst);
+    }
+
+    /// Gives what was written to the journal.
+    #[inline]
+    pub fn hand_over(&mut self) {
+        if let Some(burst) = self.burst.take() {
+            self.journal.shared.queue.put(burst);
+        }
+    }
+}
+
+impl Drop for Pen {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
+
+/// What a bind has written, read by the writer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Written<'a> {
+    Message { reference: Ref, account: &'a [u8], campaign: &'a [u8], alphabet: DefaultAlphabet, frame: Frame<'a> },
+    Answer { reference: Ref, account: &'a [u8], status: CommandStatus, message_id: &'a [u8] },
+}
+
+impl<'a> Written<'a> {
+    /// Takes the first off a burst; none at its end.
+    pub(super) fn read(from: &mut &'a [u8]) -> Option<Self> {
+        let [kind] = take(from)?;
+        if kind == ANSWER {
+            let reference = Ref::from_octets(take(from)?);
+            let status = CommandStatus(u32::from_be_bytes(take(from)?));
+            return Some(Self::Answer { reference, status, account: read_short(from)?, message_id: read_short(from)? });
+        }
+        let [alphabet] = take(from)?;
+        let reference = Ref::from_octets(take(from)?);
+        let (account, campaign) = (read_short(from)?, read_short(from)?);
+        let length = u32::from_be_bytes(*from.first_chunk()?) as usize;
+        let (pdu, rest) = from.split_at_checked(length)?;
+        *from = rest;
+        let alphabet = ALPHABETS.get(usize::from(alphabet)).copied().unwrap_or_default();
+        Some(Self::Message { reference, account, campaign, alphabet, frame: Frame::from_bytes(pdu)? })
+    }
+}
+
+/// The buffers, free ones and full ones.
+pub(super) struct Queue {
+    free: ArrayQueue<Vec<u8>>,
+    full: ArrayQueue<Vec<u8>>,
+    /// The writer sleeps until it is woken.
+    asleep: AtomicBool,
+    writer: OnceLock<Thread>,
+    /// Set once the end has been asked for: when to give up.
+    ending: OnceLock<Instant>,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("full", &self.full.len()).field("free", &self.free.len()).finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    /// Buffers of so many octets together.
+    pub(super) fn new(octets: usize) -> Self {
+        let count = (octets / BUFFER).max(2);
+        let free = ArrayQueue::new(count);
+        while free.push(Vec::with_capacity(BUFFER)).is_ok() {}
+        let (full, asleep) = (ArrayQueue::new(count), AtomicBool::new(false));
+        Self { free, full, asleep, writer: OnceLock::new(), ending: OnceLock::new() }
+    }
+
+    /// Tells whom to wake.
+    pub(super) fn is_read_by(&self, writer: Thread) {
+        let _once = self.writer.set(writer);
+        self.wake();
+    }
+
+    /// How many bursts wait.
+    pub(super) fn len(&self) -> usize {
+        self.full.len()
+    }
+
+    fn take(&self) -> Result<Vec<u8>, NotTaken> {
+        if self.ending.get().is_some() {
+            return Err(NotTaken::Closed);
+        }
+        self.free.pop().ok_or_else(|| {
+            self.wake();
+            NotTaken::Full
+        })
+    }
+
+    fn put(&self, burst: Vec<u8>) {
+        let to = if burst.is_empty() { &self.free } else { &self.full };
+        // There are no more buffers than each of the two has room for.
+        let _room = to.push(burst);
+        // The order matters: the writer says that it sleeps before it looks at the queue for the last time.
+        if self.asleep.load(Ordering::SeqCst) || self.full.len() * 2 > self.full.capacity() {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
+        }
+    }
+
+    /// Asks for the end, by that time at the latest. The first to ask counts.
+    pub(super) fn end(&self, by: Instant) {
+        let _first = self.ending.set(by);
+        self.wake();
+    }
+
+    /// By when everything must be written, once the end has been asked for.
+    pub(super) fn ending(&self) -> Option<Instant> {
+        self.ending.get().copied()
+    }
+
+    /// The next burst. For the writer alone.
+    pub(super) fn next(&self) -> Option<Vec<u8>> {
+        self.full.pop()
+    }
+
+    /// Gives a buffer back.
+    pub(super) fn give_back(&self, mut burst: Vec<u8>) {
+        burst.clear();
+        burst.shrink_to(BUFFER);
+        let _room = self.free.push(burst);
+    }
+
+    /// Sleeps until there is a burst, or the end is asked for. For the writer alone.
+    pub(super) fn sleep(&self) {
+        self.asleep.store(true, Ordering::SeqCst);
+        if self.full.is_empty() && self.ending.get().is_none() {
+            std::thread::park();
+        }
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+}

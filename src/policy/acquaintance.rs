@@ -1,0 +1,256 @@
+//! What an account and a recipient have had to do with each other: when the recipient last wrote, and how much marketing
+//! has gone unanswered since. In memory, of a fixed size; the ledger keeps it over a restart.
+//!
+//! A table of sets of eight slots, a cache line each. A slot is one atomic word, so that nothing waits:
+//!
+//! | bits | what |
+//! |---|---|
+//! | 27 | which pair this is, among those of the set: part of a keyed hash |
+//! | 14 | the day on which the recipient last wrote, 0 for never |
+//! | 14 | the day on which the slot was last written |
+//! | 9 | marketing messages since the recipient last wrote, at most [`Acquaintance::MOST`] |
+//!
+//! What it may get wrong: another pair is taken for this one with a probability of 8 in 2^27, about 1 in 17 million. A
+//! pair that finds its set full takes the place of the one that was written longest ago, and that one is forgotten: its
+//! recipient then counts as one that never wrote, and that got nothing. A table with twice as many slots as there are
+//! pairs in use forgets hardly any. Who sees the words learns no number: the hash has a secret seed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Msisdn;
+
+const SET: usize = 8;
+const DAY: i64 = 86_400_000;
+/// 2020-01-01T00:00:00Z, in days since 1970, less one: day 0 is never.
+const EPOCH: i64 = 18_261;
+
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Set([AtomicU64; SET]);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Acquaintance {
+    /// A power of two.
+    sets: Box<[Set]>,
+    seed: u64,
+    /// Days after which a recipient who wrote counts as one who never did.
+    keep: u16,
+}
+
+/// The fields of a slot; all zeros are a free one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Slot {
+    tag: u32,
+    heard: u16,
+    written: u16,
+    unanswered: u16,
+}
+
+impl Slot {
+    fn of(word: u64) -> Self {
+        Self {
+            tag: (word >> 37) as u32,
+            heard: (word >> 23 & 0x3FFF) as u16,
+            written: (word >> 9 & 0x3FFF) as u16,
+            unanswered: (word & 0x1FF) as u16,
+        }
+    }
+
+    fn word(self) -> u64 {
+        u64::from(self.tag) << 37
+            | u64::from(self.heard) << 23
+            | u64::from(self.written) << 9
+            | u64::from(self.unanswered)
+    }
+}
+
+/// The day of a time in milliseconds since 1970, as slots have it: 1 to 16,383, which is in 2064.
+fn day(now: i64) -> u16 {
+    (now.div_euclid(DAY) - EPOCH).clamp(1, 0x3FFF) as u16
+}
+
+impl Acquaintance {
+    /// The most marketing messages that are counted.
+    pub const MOST: u16 = 0x1FF;
+
+    /// Room for at least so many pairs, 8 octets each. The seed must be secret and stay the same as long as the words
+    /// are kept. A recipient who wrote counts for `keep` days.
+    pub fn new(pairs: usize, seed: u64, keep: u16) -> Self {
+        let count = pairs.div_ceil(SET).next_power_of_two();
+        Self { sets: (0..count).map(|_| Set::default()).collect(), seed, keep }
+    }
+
+    /// The recipient has written to the account.
+    pub fn heard(&self, account: &str, msisdn: Msisdn, now: i64) {
+        self.change(account, msisdn, now, |slot| Slot { heard: day(now), unanswered: 0, ..slot });
+    }
+
+    /// Marketing has gone from the account to the recipient.
+    pub fn sent_marketing(&self, account: &str, msisdn: Msisdn, now: i64) {
+        self.change(account, msisdn, now, |slot| Slot { unanswered: (slot.unanswered + 1).min(Self::MOST), ..slot });
+    }
+
+    /// Whether the recipient has written to the account, not too long ago.
+    pub fn prior(&self, account: &str, msisdn: Msisdn, now: i64) -> bool {
+        self.find(account, msisdn)
+            .is_some_and(|slot| slot.heard > 0 && day(now).saturating_sub(slot.heard) <= self.keep)
+    }
+
+    /// Marketing messages to the recipient since they last wrote to the account.
+    pub fn unanswered(&self, account: &str, msisdn: Msisdn) -> u16 {
+        self.find(account, msisdn).map_or(0, |slot| slot.unanswered)
+    }
+
+    /// Every word of the table, for keeping it. Words may change meanwhile; each is whole.
+    pub fn words(&self) -> impl Iterator<Item = u64> {
+        self.sets.iter().flat_map(|set| &set.0).map(|word| word.load(Ordering::Relaxed))
+    }
+
+    /// Puts kept words back into a new table of the same size and seed; of a different number of words, nothing.
+    /// False then.
+    pub fn restore(&self, words: impl ExactSizeIterator<Item = u64>) -> bool {
+        let fits = words.len() == self.sets.len() * SET;
+        if fits {
+            let slots = self.sets.iter().flat_map(|set| &set.0);
+            slots.zip(words).for_each(|(slot, word)| slot.store(word, Ordering::Relaxed));
+        }
+        fits
+    }
+
+    /// The secret that the words are made with.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The set of a pair, and its tag there, which is never 0.
+    fn place(&self, account: &str, msisdn: Msisdn) -> (&[AtomicU64], u32) {
+        let account =
+            account.bytes().fold(self.seed, |hash, octet| (hash ^ u64::from(octet)).wrapping_mul(0x100_0000_01B3));
+        let hash = mix(mix(account) ^ msisdn.value());
+        let set = self.sets.get(hash as usize & (self.sets.len() - 1));
+        (set.map_or(&[], |set| &set.0[..]), ((hash >> 37) as u32).max(1))
+    }
+
+    fn find(&self, account: &str, msisdn: Msisdn) -> Option<Slot> {
+        let (set, tag) = self.place(account, msisdn);
+        set.iter().map(|word| Slot::of(word.load(Ordering::Relaxed))).find(|slot| slot.tag == tag)
+    }
+
+    fn change(&self, account: &str, msisdn: Msisdn, now: i64, change: impl Fn(Slot) -> Slot) {
+        let (set, tag) = self.place(account, msisdn);
+        // Another may write the same slot between the look and the write; then it is looked for anew, a few times.
+        for _ in 0..SET {
+            let slots = || set.iter().map(|word| (word, word.load(Ordering::Relaxed)));
+            let own = slots().find(|(_, word)| Slot::of(*word).tag == tag);
+            let oldest = || slots().min_by_key(|(_, word)| Slot::of(*word).written);
+            let Some((slot, word)) = own.or_else(oldest) else { return };
+            let before = if own.is_some() { Slot::of(word) } else { Slot::default() };
+            let after = change(Slot { tag, written: day(now), ..before });
+            if slot.compare_exchange(word, after.word(), Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return;
+            }
+        }
+    }
+}
+
+/// Spreads every bit over all (the finisher of SplitMix64).
+fn mix(value: u64) -> u64 {
+    let value = (value ^ value >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let value = (value ^ value >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ value >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-24T12:00:00Z
+    const NOON: i64 = 1_795_521_600_000;
+
+    fn number(count: u64) -> Msisdn {
+        Msisdn::from_value(32_470_000_000 + count).unwrap()
+    }
+
+    #[test]
+    fn a_recipient_who_wrote_is_known_to_that_account_for_a_time() {
+        let table = Acquaintance::new(1000, 7, 400);
+        table.heard("shop", number(1), NOON);
+        for (account, recipient, days, known) in [
+            ("shop", 1, 0, true),
+            ("shop", 1, 400, true),
+            ("shop", 1, 401, false),
+            ("shop", 2, 0, false),
+            ("bank", 1, 0, false),
+            ("sho", 1, 0, false),
+        ] {
+            assert_eq!(
+                table.prior(account, number(recipient), NOON + days * DAY),
+                known,
+                "{account} {recipient} {days}"
+            );
+        }
+        table.sent_marketing("bank", number(1), NOON);
+        assert!(!table.prior("bank", number(1), NOON), "having been written to is not having written");
+    }
+
+    #[test]
+    fn marketing_counts_until_the_recipient_writes() {
+        let table = Acquaintance::new(1000, 7, 400);
+        (0..3).for_each(|_| table.sent_marketing("shop", number(1), NOON));
+        table.sent_marketing("bank", number(1), NOON);
+        assert_eq!((table.unanswered("shop", number(1)), table.unanswered("bank", number(1))), (3, 1));
+        table.heard("shop", number(1), NOON);
+        assert_eq!((table.unanswered("shop", number(1)), table.unanswered("bank", number(1))), (0, 1));
+        (0..2000).for_each(|_| table.sent_marketing("shop", number(1), NOON));
+        assert_eq!(table.unanswered("shop", number(1)), Acquaintance::MOST);
+        assert!(table.prior("shop", number(1), NOON), "counting to the end leaves the rest as it was");
+    }
+
+    #[test]
+    fn in_a_full_set_the_longest_untouched_is_forgotten() {
+        let table = Acquaintance::new(SET, 7, 400);
+        assert_eq!(table.sets.len(), 1);
+        for count in 0..SET as u64 {
+            table.heard("shop", number(count), NOON + count as i64 * DAY);
+        }
+        table.sent_marketing("shop", number(0), NOON + 8 * DAY);
+        table.heard("shop", number(99), NOON + 9 * DAY);
+        let known: Vec<bool> =
+            (0..SET as u64).map(|count| table.prior("shop", number(count), NOON + 9 * DAY)).collect();
+        assert_eq!(known, [true, false, true, true, true, true, true, true]);
+        assert!(table.prior("shop", number(99), NOON + 9 * DAY));
+    }
+
+    #[test]
+    fn a_table_twice_as_large_as_its_pairs_forgets_hardly_any_and_takes_none_for_another() {
+        let table = Acquaintance::new(1 << 16, 7, 400);
+        (0..1 << 15).for_each(|count| table.heard("shop", number(count), NOON));
+        let known =
+            |from: u64| (from..from + (1 << 15)).filter(|count| table.prior("shop", number(*count), NOON)).count();
+        assert!(known(0) > (1 << 15) * 97 / 100, "{}", known(0));
+        assert!(known(1 << 20) <= 2, "{}", known(1 << 20));
+    }
+
+    #[test]
+    fn words_are_put_back_into_a_table_of_the_same_size() {
+        let (table, again) = (Acquaintance::new(1000, 7, 400), Acquaintance::new(1000, 7, 400));
+        (0..100).for_each(|count| table.heard("shop", number(count), NOON));
+        let words: Vec<u64> = table.words().collect();
+        assert!(!Acquaintance::new(5000, 7, 400).restore(words.iter().copied()));
+        assert!(again.restore(words.iter().copied()));
+        assert!((0..100).all(|count| again.prior("shop", number(count), NOON)));
+    }
+
+    #[test]
+    fn a_slot_keeps_its_fields_apart() {
+        for slot in [
+            Slot { tag: 0x7FF_FFFF, heard: 0, written: 0x3FFF, unanswered: 0 },
+            Slot { tag: 1, heard: 0x3FFF, written: 0, unanswered: 0x1FF },
+        ] {
+            assert_eq!(Slot::of(slot.word()), slot);
+        }
+        assert_eq!((day(1_577_836_800_000), day(1_577_836_799_999), day(i64::MIN), day(i64::MAX)), (1, 1, 1, 0x3FFF));
+        assert_eq!(day(1_577_836_800_000 + DAY), 2);
+    }
+}

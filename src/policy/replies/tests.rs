@@ -1,0 +1,326 @@
+//! Texts as people write them, and what they ask for.
+
+use bytes::BytesMut;
+
+use super::*;
+use crate::pdu::{SequenceNumber, Tlv};
+
+/// The account's senders.
+fn is_sender(sender: &str) -> bool {
+    ["shop", "winkelplus", "8850"].contains(&sender)
+}
+
+/// One line a text: what it asks for, a bar, the text.
+fn check(table: &str) -> usize {
+    let mut wrong = Vec::new();
+    let lines = table.lines().filter(|line| !line.trim().is_empty());
+    let count = lines.clone().count();
+    for line in lines {
+        let (expected, text) = line.trim_start().split_once('|').unwrap();
+        let found = match of_text(text, &is_sender) {
+            Reply::OptOut(Scope::ThisSender) => "stop".to_owned(),
+            Reply::OptOut(Scope::Everything) => "all".to_owned(),
+            Reply::OptOut(Scope::Sender(name)) => format!("stop {name}"),
+            Reply::OptIn { agrees: true, .. } => "yes".to_owned(),
+            Reply::OptIn { scope: Scope::ThisSender, .. } => "start".to_owned(),
+            Reply::OptIn { scope: Scope::Everything, .. } => "start all".to_owned(),
+            Reply::OptIn { scope: Scope::Sender(name), .. } => format!("start {name}"),
+            Reply::Help => "help".to_owned(),
+            Reply::Other => "other".to_owned(),
+        };
+        if found != expected.trim() {
+            wrong.push(format!("{text:?} asks for {expected}, found {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    count
+}
+
+#[test]
+fn keywords() {
+    let count = check(
+        "stop|STOP
+         stop|stop
+         stop|Stop.
+         stop|  sToP  !!
+         stop|\"STOP\"
+         stop|'stop'
+         stop|«Stop»
+         stop|- stop -
+         stop|STOP\u{200B}
+         stop|ＳＴＯＰ
+         stop|stpo
+         stop|stopp
+         stop|STOOOPPP
+         stop|st op
+         stop|S T O P
+         stop|s.t.o.p.
+         stop|stp
+         stop|sotp
+         stop|STOP?
+         stop|unsubscribe
+         stop|unsubcribe
+         stop|Unsubscibe
+         stop|unsubscribed
+         stop|un-subscribe
+         stop|UNSUB
+         stop|END
+         stop|cancel
+         stop|Quit
+         stop|opt out
+         stop|OPT-OUT
+         stop|optout
+         stop|remove
+         stop|please stop
+         stop|Stop please!
+         stop|stop now
+         stop|STOP, thank you
+         stop|stop it
+         stop|stop sms
+         stop|STOP MESSAGES
+         stop|stop the messages please
+         stop|Stop texting me
+         stop|STOP WINTERSALE
+         all|STOP ALL
+         all|stopall
+         all|Stop-all
+         all|stop everything
+         all|stop all messages
+         stop shop|STOP SHOP
+         stop shop|stop Shop please
+         stop shop|Shop stop
+         stop winkelplus|STOP Winkel Plus
+         stop winkelplus|stop winkel+plus
+         stop 8850|stop 8850
+         stop shop|arret SHOP
+         start shop|START SHOP
+         start|start
+         start|UNSTOP
+         start|subscribe
+         start all|start all
+         yes|YES
+         yes|yes please
+         yes|ja
+         yes|oui
+         yes|Sí
+         help|HELP
+         help|help!
+         help|Info
+         help|hulp
+         help|Aide
+         help|HILFE
+         help|ayuda
+         help|pomoc
+         stop|stoppen
+         stop|Afmelden
+         stop|AFMELDEN aub
+         stop|afmeldne
+         stop|uitschrijven
+         stop|uitschrijfen
+         stop|UIT
+         stop|af
+         all|stop alles
+         all|stoppen alles
+         stop|stop berichten
+         stop|stop met sturen
+         stop|ARRET
+         stop|Arrêt
+         stop|ARRÊTER
+         stop|arretez svp
+         stop|désinscription
+         stop|Désabonner
+         all|arret tout
+         all|STOP TOUS
+         stop|stop pub
+         stop|Abmelden
+         stop|abmelden bitte
+         stop|abmleden
+         stop|abbestellen
+         stop|STOPP
+         all|stopp alles
+         stop|stop werbung
+         stop|BAJA
+         stop|baja por favor
+         stop|cancelar
+         stop|Alto
+         stop|annulla
+         stop|CANCELLA
+         stop|disiscrivimi
+         stop|PARE
+         stop|sair
+         stop|rezygnuję
+         stop|REZYGNACJA
+         stop|wypisz",
+    );
+    assert!(count >= 100, "{count}");
+}
+
+#[test]
+fn wishes_in_plain_words() {
+    let count = check(
+        "stop|please stop sending me messages
+         stop|Can you stop texting me?
+         stop|Could you please stop contacting us
+         stop|I do not want any more messages from you
+         stop|i don't want these texts
+         stop|no more texts!!!
+         stop|Remove me from your list
+         stop|take me off this list please
+         stop|remove my number from your database
+         stop|please unsubscribe me
+         stop|I want to unsubscribe
+         stop|don't text me again
+         stop|Do not contact me anymore
+         stop|never message me again
+         stop|leave me alone
+         stop|ik wil geen berichten meer
+         stop|Geen sms'jes meer aub
+         stop|stuur mij geen reclame
+         stop|stuur me niks meer
+         stop|Stop met het sturen van berichten
+         stop|schrijf mij uit
+         stop|haal me van de lijst
+         stop|wil niet meer ontvangen
+         stop|Ik wil niets meer van jullie horen
+         stop|ne m'envoyez plus de messages
+         stop|Merci de ne plus me contacter, plus de sms
+         stop|arrêtez d'envoyer des messages
+         stop|désinscrivez-moi
+         stop|je ne veux plus recevoir vos messages
+         stop|Veuillez me désabonner
+         stop|bitte keine Nachrichten mehr
+         stop|Keine Werbung mehr!
+         stop|schicken Sie mir keine SMS
+         stop|Bitte melden Sie mich ab
+         stop|nehmt mich von der Liste
+         stop|hören Sie auf, mir Nachrichten zu schicken
+         stop|no quiero más mensajes
+         stop|non voglio più messaggi",
+    );
+    assert!(count >= 35, "{count}");
+}
+
+#[test]
+fn texts_that_ask_for_nothing_of_the_kind() {
+    let count = check(
+        "other|
+         other|...
+         other|don't stop
+         other|Don't stop sending me messages
+         other|please do not stop the messages
+         other|when does the bus stop
+         other|When does the bus stop?
+         other|stop by at 5?
+         other|stop by
+         other|Stop at the shop on your way
+         other|I will stop at 5
+         other|the bus stop is closed
+         other|non-stop
+         other|stop what?
+         other|stop here
+         other|stop lying
+         other|shop
+         other|SHOP
+         other|step
+         other|spot
+         other|top
+         other|stock
+         other|stopwatch
+         other|stopover in Paris
+         other|end of the month is fine
+         other|The end
+         other|cancel my order
+         other|Can I cancel my appointment?
+         other|I quit smoking
+         other|remove the parcel from the locker and call me
+         other|yes I will be there at 5
+         other|yes but later
+         other|no
+         other|ok
+         other|thanks
+         other|help is on its way
+         other|info about opening hours?
+         other|start of the match is at 8
+         other|Ik kom af en toe langs
+         other|het licht is uit
+         other|uit eten vanavond?
+         other|ik krijg geen berichten meer
+         other|waarom krijg ik geen sms meer
+         other|ik stop met roken
+         other|de bus stopt niet
+         other|Je ne reçois plus de messages
+         other|pourquoi plus de sms
+         other|l'arrêt de bus est fermé
+         other|où est l'arrêt
+         other|Ich bekomme keine Nachrichten mehr
+         other|warum keine SMS mehr
+         other|Der Bus hält nicht
+         other|nicht stoppen
+         other|la casa es baja y blanca
+         other|alto riesgo
+         other|pare de sufrir hoy mismo con nosotros
+         other|sair hoje com amigos
+         other|unsubscribable words are long
+         other|id:123 sub:001 dlvrd:001 submit date:2611241200 done date:2611241200 stat:DELIVRD err:000 text:STOP
+         other|ID:9 stat:EXPIRED text:unsubscribe
+         other|My PIN is 1234
+         other|8850
+         other|STOP the car at the next corner and wait for me",
+    );
+    assert!(count >= 55, "{count}");
+}
+
+fn deliver(esm_class: u8, coding: u8, text: &[u8], tlvs: &[(TlvTag, &[u8])]) -> Reply {
+    let (mut list, mut pdu) = (BytesMut::new(), BytesMut::new());
+    let tlvs = Tlvs::build(tlvs.iter().map(|(tag, value)| Tlv { tag: *tag, value }), &mut list).unwrap();
+    let message = DeliverSm {
+        esm_class: EsmClass(esm_class),
+        data_coding: DataCoding(coding),
+        short_message: text,
+        tlvs,
+        ..DeliverSm::default()
+    };
+    message.encode(SequenceNumber(1), &mut pdu).unwrap();
+    Replies::default().of_frame(Frame::from_bytes(&pdu).unwrap(), DefaultAlphabet::Gsm, &is_sender)
+}
+
+#[test]
+fn a_reply_is_read_in_every_coding_and_field() {
+    let stop = Reply::OptOut(Scope::ThisSender);
+    let utf16: Vec<u8> = "Arrêt".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    assert_eq!(deliver(0, 0, b"STOP", &[]), stop);
+    assert_eq!(deliver(0, 8, &utf16, &[]), stop);
+    assert_eq!(deliver(0, 3, b"arr\xEAt", &[]), stop);
+    assert_eq!(deliver(0, 0xF0, b"\x53\xEA\x13\x0A", &[]), stop, "packed");
+    assert_eq!(deliver(0, 0, b"", &[(TlvTag::MESSAGE_PAYLOAD, b"stop")]), stop);
+    assert_eq!(deliver(0, 0, b"hello", &[(TlvTag::MESSAGE_PAYLOAD, b"stop")]), stop);
+    assert_eq!(deliver(0, 4, b"STOP", &[]), Reply::Other, "binary");
+    assert_eq!(deliver(EsmClass::UDHI, 0, b"\x05\0\x03\x2A\x02\x01STOP", &[]), stop, "the first part");
+    assert_eq!(deliver(EsmClass::UDHI, 0, b"\x05\0\x03\x2A\x02\x02STOP", &[]), Reply::Other, "the second part");
+    assert_eq!(deliver(EsmClass::UDHI, 0, b"STOP", &[]), stop, "a header that is none");
+}
+
+#[test]
+fn receipts_are_never_looked_at() {
+    assert_eq!(deliver(EsmClass::TYPE_RECEIPT, 0, b"STOP", &[]), Reply::Other);
+    assert_eq!(deliver(EsmClass::TYPE_INTERMEDIATE, 0, b"STOP", &[]), Reply::Other);
+    assert_eq!(deliver(EsmClass::TYPE_DELIVERY_ACK, 0, b"STOP", &[]), Reply::Other);
+    assert_eq!(deliver(0, 0, b"STOP", &[(TlvTag::RECEIPTED_MESSAGE_ID, b"1\0")]), Reply::Other);
+    assert_eq!(deliver(EsmClass::TYPE_USER_ACK, 0, b"STOP", &[]), Reply::OptOut(Scope::ThisSender));
+}
+
+#[test]
+fn data_sm_is_read_as_well_and_nothing_else() {
+    let (mut list, mut pdu) = (BytesMut::new(), BytesMut::new());
+    let tlvs = Tlvs::build([Tlv { tag: TlvTag::MESSAGE_PAYLOAD, value: b"STOP SHOP" }], &mut list).unwrap();
+    DataSm { tlvs, ..DataSm::default() }.encode(SequenceNumber(1), &mut pdu).unwrap();
+    let read =
+        |pdu: &[u8]| Replies::default().of_frame(Frame::from_bytes(pdu).unwrap(), DefaultAlphabet::Gsm, &is_sender);
+    assert_eq!(read(&pdu), Reply::OptOut(Scope::Sender("shop".to_owned())));
+    pdu[7] = 0x04; // submit_sm
+    assert_eq!(read(&pdu), Reply::Other);
+    assert_eq!(
+        read(&crate::pdu::header_only(CommandId::DELIVER_SM, crate::pdu::CommandStatus::ESME_ROK, SequenceNumber(1))),
+        Reply::Other
+    );
+}
