@@ -279,9 +279,16 @@ mod tests {
         Arc::new(Workflow::open(folder.path(), numbers, OutboxBounds::Most(1000)).unwrap())
     }
 
-    fn start(workflow: &Arc<Workflow>, url: &str) -> (CancellationToken, tokio::task::JoinHandle<()>) {
+    fn webhook(url: &str, first_wait: Duration) -> Webhook {
         let settings = config::Webhook { url: url.to_owned(), secret: SECRET.into(), ca: None, queue: 1000 };
-        let webhook = Webhook { first_wait: Duration::from_millis(5), ..Webhook::new(&settings).unwrap() };
+        Webhook { first_wait, ..Webhook::new(&settings).unwrap() }
+    }
+
+    fn start(workflow: &Arc<Workflow>, url: &str) -> (CancellationToken, tokio::task::JoinHandle<()>) {
+        start_with(workflow, webhook(url, Duration::from_millis(5)))
+    }
+
+    fn start_with(workflow: &Arc<Workflow>, webhook: Webhook) -> (CancellationToken, tokio::task::JoinHandle<()>) {
         let stop = CancellationToken::new();
         (stop.clone(), tokio::spawn(webhook.run(workflow.clone(), terms, || NOW, stop)))
     }
@@ -360,6 +367,35 @@ mod tests {
         let first_good = seen.iter().position(|seen| seen.event().1 == "good").unwrap();
         assert!(first_good < last_failure, "the good one did not wait for the bad one");
         assert_eq!(workflow.waiting_events().unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_failing_account_is_left_alone_for_its_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let workflow = workflow(&folder);
+        let (url, mut told) = receiver(|seen| if seen.event().1 == "bad" { 500 } else { 200 });
+        let task = start_with(&workflow, webhook(&url, Duration::from_secs(3600)));
+        act(&workflow, "bad", Command::Block);
+        assert_eq!(next(&mut told).await.event().1, "bad");
+        for account in ["good-1", "good-2", "good-3"] {
+            act(&workflow, account, Command::Block);
+            assert_eq!(next(&mut told).await.event().1, account);
+        }
+        stopped(task).await;
+        assert_eq!(workflow.waiting_events().unwrap(), 1);
+    }
+
+    #[test]
+    fn each_failure_doubles_the_wait_up_to_a_bound() {
+        let webhook = webhook("http://127.0.0.1:1/", Duration::from_secs(1));
+        let mut failing = HashMap::new();
+        let waits = std::iter::repeat_with(|| {
+            webhook.remember(&mut failing, "shop".to_owned(), false);
+            failing["shop"].wait.as_secs()
+        });
+        assert_eq!(waits.take(11).collect::<Vec<_>>(), [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        webhook.remember(&mut failing, "shop".to_owned(), true);
+        assert!(failing.is_empty());
     }
 
     #[tokio::test]
