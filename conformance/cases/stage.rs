@@ -27,6 +27,8 @@ pub(crate) fn configure(case: &Case, upstream: &str, folder: &Path) -> Result<Co
         ("path".to_owned(), folder.join("audit").display().to_string().into()),
         ("msisdn_key_file".to_owned(), folder.join("key").display().to_string().into()),
     ]);
+    let ledger = Table::from_iter([("path".to_owned(), folder.join("ledger").display().to_string().into())]);
+    whole.insert("ledger".to_owned(), ledger.into());
     let main = Table::from_iter([("address".to_owned(), upstream.into())]);
     whole.insert("audit".to_owned(), files.into());
     whole.insert("upstream".to_owned(), Table::from_iter([("main".to_owned(), main.into())]).into());
@@ -67,7 +69,7 @@ impl Stage {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let serving = Smsc::listen().await.serve();
         let config = configure(case, &serving.address.to_string(), folder.path())?;
-        let relay = Relay::start_knowing(config, known(&case.facts)).await.map_err(|fault| fault.to_string())?;
+        let relay = Relay::start_knowing(config, Some(known(&case.facts))).await.map_err(|fault| fault.to_string())?;
         Ok(Self { relay, serving, folder, links: HashMap::new(), sequence: 1, arrived: 0, remembered: Vec::new() })
     }
 

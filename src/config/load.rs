@@ -15,7 +15,7 @@ use super::fault::Faults;
 use super::reader::{Document, Table, nearest};
 use super::value::{Read as Outcome, Wrong};
 use super::{
-    Account, Admin, Audit, Brand, Concatenation, Config, Journal, ListFile, Listen, ListenTls, Mode, OwnEntry,
+    Account, Admin, Audit, Brand, Concatenation, Config, Journal, Ledger, ListFile, Listen, ListenTls, Mode, OwnEntry,
     OwnExpression, OwnWord, RuleName, RuleSettings, Score, Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress,
     UpstreamTls, account, pem, value, workflow,
 };
@@ -100,16 +100,15 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
     let brands = root.tables("brand").into_iter().map(brand).collect();
     let (rules, concatenation, texts) = policy(root.section("policy"), brands);
     let admin = root.table("admin").map(|table| admin(table, &listen));
-    let mut ledger = root.section("ledger");
-    let ledger_path = ledger.or("path", ledger.base().join("var/ledger"), value::path(ledger.base()));
+    let ledger = ledger(root.section("ledger"));
     let audit = audit(root.section("audit"));
-    let journal = journal(root.section("journal"));
+    let journal = journal(root.section("journal"), &ledger);
     Config {
         version,
         listen,
         upstreams,
         admin,
-        ledger_path,
+        ledger,
         proof: workflow::proof(root.section("proof")),
         complaints: workflow::complaints(root.section("complaints")),
         retention: workflow::retention(root.section("retention")),
@@ -236,10 +235,19 @@ fn audit(mut table: Table<'_>) -> Audit {
     }
 }
 
-fn journal(mut table: Table<'_>) -> Journal {
+fn ledger(mut table: Table<'_>) -> Ledger {
+    let base = table.base();
+    Ledger {
+        path: table.or("path", base.join("var/ledger"), value::path(base)),
+        registry_max_age: table.or("registry_max_age", value::days(31), value::age),
+    }
+}
+
+/// Beside the ledger, if nothing else is said.
+fn journal(mut table: Table<'_>, ledger: &Ledger) -> Journal {
     let base = table.base();
     Journal {
-        path: table.or("path", base.join("var/journal"), value::path(base)),
+        path: table.or("path", ledger.path.with_file_name("journal"), value::path(base)),
         queue: table.or("queue", 16 * MIB, value::size(MIB as u64..=MAX_JOURNAL_QUEUE)),
         sync_interval: table.or("sync_interval", Duration::from_millis(50), value::duration),
         keep: table.or("keep", value::days(400), value::age),

@@ -45,8 +45,8 @@ pub struct Config {
     pub upstreams: BTreeMap<String, Upstream>,
     /// The operator's HTTP interface; absent: there is none.
     pub admin: Option<Admin>,
-    /// Folder of the durable facts.
-    pub ledger_path: PathBuf,
+    /// The durable facts.
+    pub ledger: Ledger,
     /// Requests for proof of consent.
     pub proof: Proof,
     /// Complaints of recipients.
@@ -195,6 +195,15 @@ pub struct Admin {
     pub webhook: Option<Webhook>,
 }
 
+/// `[ledger]`
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    /// Folder of the durable facts.
+    pub path: PathBuf,
+    /// When a do-not-disturb registry is too old to be asked, and offers wait.
+    pub registry_max_age: Duration,
+}
+
 /// `[audit]`
 #[derive(Debug, Clone)]
 pub struct Audit {
@@ -305,9 +314,11 @@ pub struct Account {
 }
 
 /// Whether an account may bind and send; each state is worse for it than the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum AccountState {
     /// It may.
+    #[default]
     Active,
     /// Its offers are refused (clause 18).
     Held,

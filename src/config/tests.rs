@@ -344,7 +344,7 @@ fn the_least_configuration_has_the_defaults() {
     assert_eq!(listen.read_buffers_total, 256 * 1024 * 1024);
     assert_eq!(listen.response_timeout, Duration::from_secs(120));
     assert!(config.admin.is_none() && listen.tls.is_none() && config.accounts.is_empty());
-    assert_eq!(config.ledger_path, Path::new("/base/var/ledger"));
+    assert_eq!(config.ledger.path, Path::new("/base/var/ledger"));
     assert_eq!(config.audit.path, Path::new("/base/var/audit"));
     assert_eq!(config.audit.sync_interval, Duration::from_millis(50));
     assert_eq!(config.journal.path, Path::new("/base/var/journal"));

@@ -22,11 +22,11 @@ pub trait DurableFacts: std::fmt::Debug + Send + Sync {
     /// an account from everybody.
     fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Option<Scope>;
 
-    /// Whether there is a consent that is valid at `now`, in milliseconds since 1970.
-    fn has_consented(&self, recipient: Msisdn, scope: Scope, now: i64) -> bool;
+    /// Whether there is a consent in one of these scopes that is valid at `now`, in milliseconds since 1970.
+    fn has_consented(&self, recipient: Msisdn, scopes: &[Scope], now: i64) -> bool;
 
-    /// Whether there is an opt-out.
-    fn has_opted_out(&self, recipient: Msisdn, scope: Scope) -> bool;
+    /// The first of these scopes, by its place, in which there is an opt-out.
+    fn opted_out(&self, recipient: Msisdn, scopes: &[Scope]) -> Option<usize>;
 
     /// What a do-not-disturb registry for the recipient's country says, at `now` in milliseconds since 1970.
     fn registry(&self, recipient: Msisdn, now: i64) -> Listing;
@@ -40,7 +40,22 @@ pub trait DurableFacts: std::fmt::Debug + Send + Sync {
 
 /// The number of an account and sender whose consents or opt-outs are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Scope(pub(crate) u32);
+pub struct Scope(u32);
+
+impl Scope {
+    /// How many bits it has.
+    pub(crate) const BITS: u32 = 20;
+    /// The first of all.
+    pub(crate) const FIRST: Self = Self(0);
+
+    pub(crate) const fn value(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) const fn from_value(value: u32) -> Self {
+        Self(value & ((1 << Self::BITS) - 1))
+    }
+}
 
 /// What do-not-disturb registries say of a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,12 +108,12 @@ impl DurableFacts for NoFacts {
         None
     }
 
-    fn has_consented(&self, _recipient: Msisdn, _scope: Scope, _now: i64) -> bool {
+    fn has_consented(&self, _recipient: Msisdn, _scopes: &[Scope], _now: i64) -> bool {
         false
     }
 
-    fn has_opted_out(&self, _recipient: Msisdn, _scope: Scope) -> bool {
-        false
+    fn opted_out(&self, _recipient: Msisdn, _scopes: &[Scope]) -> Option<usize> {
+        None
     }
 
     fn registry(&self, _recipient: Msisdn, _now: i64) -> Listing {
@@ -158,21 +173,25 @@ impl DurableFacts for DeclaredFacts {
         if own { Self::scope(names, sender) } else { None }
     }
 
-    fn has_consented(&self, recipient: Msisdn, scope: Scope, now: i64) -> bool {
-        let Some(named) = self.facts.consents.get(scope.0 as usize) else { return false };
-        self.facts.consents.iter().any(|consent| {
-            let same =
-                consent.sender.as_deref().map(str::to_lowercase) == named.sender.as_deref().map(str::to_lowercase);
-            let valid = consent.expires.is_none_or(|expires| now < expires);
-            same && consent.purpose == named.purpose && consent.msisdn == recipient && valid
+    fn has_consented(&self, recipient: Msisdn, scopes: &[Scope], now: i64) -> bool {
+        let mut named = scopes.iter().filter_map(|scope| self.facts.consents.get(scope.0 as usize));
+        let fold = |sender: &Option<String>| sender.as_deref().map(str::to_lowercase);
+        named.any(|named| {
+            self.facts.consents.iter().any(|consent| {
+                let same = fold(&consent.sender) == fold(&named.sender) && consent.purpose == named.purpose;
+                same && consent.msisdn == recipient && consent.expires.is_none_or(|expires| now < expires)
+            })
         })
     }
 
-    fn has_opted_out(&self, recipient: Msisdn, scope: Scope) -> bool {
-        let Some(named) = self.facts.opt_outs.get(scope.0 as usize) else { return false };
-        self.facts.opt_outs.iter().any(|out| {
-            let same = out.sender.as_deref().map(str::to_lowercase) == named.sender.as_deref().map(str::to_lowercase);
-            same && out.everybody == named.everybody && out.msisdn == recipient
+    fn opted_out(&self, recipient: Msisdn, scopes: &[Scope]) -> Option<usize> {
+        let fold = |sender: &Option<String>| sender.as_deref().map(str::to_lowercase);
+        scopes.iter().position(|scope| {
+            let Some(named) = self.facts.opt_outs.get(scope.0 as usize) else { return false };
+            self.facts.opt_outs.iter().any(|out| {
+                let same = fold(&out.sender) == fold(&named.sender) && out.everybody == named.everybody;
+                same && out.msisdn == recipient
+            })
         })
     }
 

@@ -287,8 +287,10 @@ impl SenderFacts {
 pub struct Scopes {
     /// Of offers: to the sender, a brand that it stands for, or all of the account's.
     pub(super) consents: Vec<Scope>,
-    /// With what they are from.
-    pub(super) opt_outs: Vec<(&'static str, Scope)>,
+    /// From the sender, a brand that it stands for, all of the account's, or everybody.
+    pub(super) opt_outs: Vec<Scope>,
+    /// What each of those is from.
+    pub(super) from: Vec<&'static str>,
 }
 
 impl Scopes {
@@ -297,12 +299,10 @@ impl Scopes {
         let names =
             || sender.map(|sender| ("sender", Some(sender))).into_iter().chain(brands()).chain([("account", None)]);
         let consent = |(_, name)| facts.consent_scope(account, name, Purpose::Marketing);
-        let opt_out = |(from, name)| Some((from, facts.opt_out_scope(Some(account), name)?));
-        let everybody = facts.opt_out_scope(None, None).map(|scope| ("everybody", scope));
-        Self {
-            consents: names().filter_map(consent).collect(),
-            opt_outs: names().filter_map(opt_out).chain(everybody).collect(),
-        }
+        let opt_out = |(from, name)| Some((facts.opt_out_scope(Some(account), name)?, from));
+        let everybody = facts.opt_out_scope(None, None).map(|scope| (scope, "everybody"));
+        let (opt_outs, from) = names().filter_map(opt_out).chain(everybody).unzip();
+        Self { consents: names().filter_map(consent).collect(), opt_outs, from }
     }
 }
 

@@ -27,9 +27,10 @@ use super::own::OwnPdus;
 use super::record::Subject;
 use super::registry::{Identity, Order};
 use crate::audit::{Audit, Record, Ref};
+use crate::ledger::Ledger;
 use crate::ledger::journal::Pen;
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
-use crate::policy::{Acquaintance, Limiter, Now, Rejection, Snapshot, Standing};
+use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing};
 use multi::Merges;
 
 /// The facts in force, as a bind holds on to them.
@@ -53,8 +54,8 @@ pub(super) struct Records {
     pub(super) audit: Audit,
     /// Of what is relayed.
     pub(super) pen: Pen,
-    /// Of recipients who write.
-    pub(super) acquaintance: Arc<Acquaintance>,
+    /// Of recipients who write, and of those who have opted out.
+    pub(super) ledger: Arc<Ledger>,
 }
 
 /// See the module.
@@ -311,6 +312,9 @@ impl Dialogue {
             let snapshot = current.clone();
             self.adopt(snapshot, now);
         }
+        if !self.standing.account.may_send() {
+            self.leave(Cause::Blocked, now);
+        }
         if self.identity.place.handle().order() != Order::Stay {
             self.leave(Cause::Drain, now);
         }
@@ -324,9 +328,6 @@ impl Dialogue {
                 let bind_rate = account.declared().bind_rate;
                 self.standing.limiter = bind_rate.map(|limit| Limiter::reuse_or_new(before.as_ref(), limit));
                 self.standing.account = account.clone();
-                if !account.may_send() {
-                    self.leave(Cause::Blocked, now);
-                }
             }
             None => self.leave(Cause::Drain, now),
         }

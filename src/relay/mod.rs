@@ -25,20 +25,21 @@ mod upstream;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::{Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
-use crate::ledger::{Journal, LedgerFault, acquaintance};
-use crate::policy::{Acquaintance, DurableFacts, ListFaults, NoFacts, Snapshot};
+use crate::ledger::workflow::{Webhook, WebhookFault};
+use crate::ledger::{Journal, Ledger, LedgerFault, upkeep};
+use crate::policy::{DurableFacts, ListFaults, Snapshot};
 use crate::simulator::smsc::{Smsc, SmscOptions};
 use buffers::Buffers;
 use clock::Clock;
@@ -54,9 +55,6 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// At every how many of those the memory of multipart messages is looked through.
 const PRUNE_EVERY: u64 = 30;
 
-/// At every how many of them the acquaintances are written to their file.
-const KEEP_EVERY: u64 = 300;
-
 /// How long binds that are cut off may take to see it.
 const LAST_WORD: Duration = Duration::from_millis(250);
 
@@ -67,6 +65,7 @@ pub struct Relay {
     stop: CancellationToken,
     tasks: TaskTracker,
     simulator: Option<Smsc>,
+    upkeep: JoinHandle<()>,
 }
 
 /// What all binds have in common.
@@ -82,9 +81,7 @@ struct Shared {
     password_checks: Arc<Semaphore>,
     audit: Audit,
     journal: Journal,
-    acquaintance: Arc<Acquaintance>,
-    /// Where they are kept.
-    acquaintance_file: PathBuf,
+    ledger: Arc<Ledger>,
     clock: Clock,
 }
 
@@ -114,6 +111,9 @@ pub enum StartFault {
     /// A list of the operator's cannot be used.
     #[error(transparent)]
     Lists(#[from] ListFaults),
+    /// Events cannot be delivered.
+    #[error(transparent)]
+    Webhook(#[from] WebhookFault),
 }
 
 /// Why a configuration cannot be put in force.
@@ -151,35 +151,33 @@ impl Relay {
     /// # Errors
     /// [`StartFault`]; nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, StartFault> {
-        Self::start_knowing(config, Arc::new(NoFacts)).await
+        Self::start_knowing(config, None).await
     }
 
-    /// Starts listening, with these durable facts. Within a tokio runtime.
+    /// Starts listening, with these facts in place of the ledger's, if they are given. Within a tokio runtime.
     ///
     /// # Errors
     /// [`StartFault`]; nothing is left running then.
-    pub async fn start_knowing(config: Config, facts: Arc<dyn DurableFacts>) -> Result<Self, StartFault> {
+    pub async fn start_knowing(config: Config, facts: Option<Arc<dyn DurableFacts>>) -> Result<Self, StartFault> {
         let listen = config.listen.clone();
         let acceptor = listen.tls.as_ref().map(Acceptor::new).transpose()?;
+        let webhook = config.admin.as_ref().and_then(|admin| admin.webhook.as_ref()).map(Webhook::new).transpose()?;
         let simulator = start_simulator(&config)?;
         let upstreams = upstreams(&config, simulator.as_ref())?;
         let listener =
             listener::open(listen.address).map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let address = listener.local_addr().map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let (audit, clock) = (Audit::open(&config.audit)?, Clock::new());
-        let (journal, refs, key) = (config.journal.clone(), audit.refs(), audit.key());
-        let now = clock.now().unix_millis;
-        let (pairs, keep) = (journal.acquaintances, (journal.keep.as_secs() / 86_400) as u16);
-        let acquaintance_file = journal.path.join("acquaintances");
-        let file = acquaintance_file.clone();
-        // There may be a day's entries to count.
+        let (refs, key, now) = (audit.refs(), audit.key(), clock.now().unix_millis);
+        // There may be millions of consents to read and a day's entries to count.
         let opened = tokio::task::spawn_blocking(move || {
-            let journal = Journal::open(&journal, refs, key, now)?;
-            Ok::<_, LedgerFault>((journal, acquaintance::load(&file, pairs, keep)?))
+            let ledger = Ledger::open(&config, key.clone())?;
+            let journal = Journal::open(&config.journal, refs, key, now)?;
+            Ok::<_, LedgerFault>((config, Arc::new(ledger), journal))
         });
-        let (journal, acquaintance) =
+        let (config, ledger, journal) =
             opened.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-        let snapshot = Snapshot::knowing(config, facts)?;
+        let snapshot = Snapshot::knowing(config, facts.unwrap_or_else(|| ledger.clone()))?;
         let shared = Arc::new(Shared {
             buffers: Buffers::new(listen.read_buffers_total),
             listen,
@@ -190,14 +188,16 @@ impl Relay {
             password_checks: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             audit,
             journal,
-            acquaintance: Arc::new(acquaintance),
-            acquaintance_file,
+            ledger,
             clock,
         });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tokio::spawn(listener::accept(listener, shared.clone(), stop.clone(), tasks.clone()));
         tokio::spawn(housekeeping(shared.clone(), stop.clone()));
-        Ok(Self { shared, address, stop, tasks, simulator })
+        tokio::spawn(follow_states(shared.clone(), stop.clone()));
+        let upkeep = upkeep::run(shared.ledger.clone(), shared.journal.clone(), webhook, stop.clone());
+        let upkeep = tokio::spawn(upkeep);
+        Ok(Self { shared, address, stop, tasks, simulator, upkeep })
     }
 
     /// Where it listens, with the real port.
@@ -215,9 +215,9 @@ impl Relay {
         self.shared.journal.clone()
     }
 
-    /// Who has written to whom, and what has gone unanswered.
-    pub fn acquaintance(&self) -> Arc<Acquaintance> {
-        self.shared.acquaintance.clone()
+    /// The durable facts.
+    pub fn ledger(&self) -> Arc<Ledger> {
+        self.shared.ledger.clone()
     }
 
     /// How many binds there are.
@@ -226,13 +226,14 @@ impl Relay {
     }
 
     /// Puts another configuration in force: accounts, rules, limits, upstreams, certificates. Binds survive; `[listen]`
-    /// (but for its certificates), `[audit]` and `[journal]` stay as they were at the start.
+    /// (but for its certificates), `[audit]`, `[ledger]` and `[journal]` stay as they were at the start.
     ///
     /// # Errors
     /// A certificate, key or list that cannot be used; everything stays as it was then.
     pub fn reload(&self, config: Config) -> Result<(), ReloadFault> {
         let upstreams = upstreams(&config, self.simulator.as_ref())?;
         let (listen, previous) = (config.listen.clone(), self.shared.facts.load_full());
+        let terms = upkeep::Terms::of(&config);
         let snapshot = previous.reloaded(config)?;
         if let (Some(acceptor), Some(settings)) = (&self.shared.acceptor, &listen.tls) {
             acceptor.reload(settings)?;
@@ -241,6 +242,7 @@ impl Relay {
             tracing::warn!("[listen] has changed: all but its certificates take effect at the next start");
         }
         self.shared.upstreams.store(Arc::new(upstreams));
+        self.shared.ledger.reload(terms);
         self.shared.facts.store(Arc::new(snapshot));
         self.shared.registry.wake_all();
         Ok(())
@@ -271,21 +273,18 @@ impl Relay {
         let (audit, journal) = tokio::join!(audit.close(left), journal.close(left));
         let unwritten = [audit, journal].map(|closed| closed.map_or_else(|unwritten| unwritten.records, |()| 0));
         let unwritten = unwritten.iter().sum();
-        self.shared.keep_acquaintance().await;
+        // It ends what it has begun; whether it panicked is of no consequence now.
+        let _ended = timeout(left, self.upkeep).await;
+        let ledger = self.shared.ledger.clone();
+        let kept = tokio::task::spawn_blocking(move || ledger.keep_acquaintance()).await;
+        if let Ok(Err(fault)) = kept {
+            tracing::warn!(%fault, "who has written to whom could not be kept");
+        }
         Drained { cut_off, unwritten }
     }
 }
 
 impl Shared {
-    /// Writes who has written to whom to its file.
-    async fn keep_acquaintance(&self) {
-        let (table, file) = (self.acquaintance.clone(), self.acquaintance_file.clone());
-        let saved = tokio::task::spawn_blocking(move || acquaintance::save(&table, &file)).await;
-        if let Ok(Err(fault)) = saved {
-            tracing::warn!(%fault, "acquaintances are not kept");
-        }
-    }
-
     fn lockout(&self) -> Lockout {
         Lockout { failures: self.listen.lockout_failures, time: self.listen.lockout_time }
     }
@@ -308,6 +307,17 @@ fn upstreams(config: &Config, simulator: Option<&Smsc>) -> Result<HashMap<String
     upstreams.map(|(name, settings)| Ok((name.clone(), Arc::new(Upstream::new(settings, simulator)?)))).collect()
 }
 
+/// Lets all binds see that the state of an account has changed.
+async fn follow_states(shared: Arc<Shared>, stop: CancellationToken) {
+    let follow = async {
+        loop {
+            shared.ledger.workflow().standing_changed().await;
+            shared.registry.wake_all();
+        }
+    };
+    stop.run_until_cancelled(follow).await;
+}
+
 async fn housekeeping(shared: Arc<Shared>, stop: CancellationToken) {
     let mut tick = tokio::time::interval(HOUSEKEEPING);
     for count in 1_u64.. {
@@ -317,9 +327,6 @@ async fn housekeeping(shared: Arc<Shared>, stop: CancellationToken) {
         shared.clock.follow_wall();
         let now = shared.clock.now();
         shared.registry.prune(shared.lockout(), now.monotonic_nanos);
-        if count % KEEP_EVERY == 0 {
-            shared.keep_acquaintance().await;
-        }
         if count % PRUNE_EVERY == 0 {
             // There may be a million, so not on the runtime's threads. Whether it ended is of no consequence.
             let facts = shared.facts.load_full();

@@ -109,7 +109,7 @@ pub(crate) fn configuration(upstream: SocketAddr, fragment: &str) -> String {
     let base = format!(
         "[listen]\naddress = '127.0.0.1:0'\n\
          [upstream.main]\naddress = '{upstream}'\n\
-         [audit]\npath = 'audit'\nmsisdn_key_file = 'key'\n\
+         [audit]\npath = 'audit'\nmsisdn_key_file = 'key'\n[ledger]\npath = 'ledger'\n\
          [[account]]\nsystem_id = 'shop'\nsender = [{{ id = 'SHOP' }}]\n"
     );
     let mut whole: toml::Table = base.parse().unwrap();

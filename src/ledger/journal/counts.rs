@@ -96,6 +96,19 @@ impl Counts {
         total
     }
 
+    /// What an account has sent on a day and since: all, and messages by campaign.
+    pub(super) fn by_campaign(&self, account: &str, since: Date) -> (Usage, BTreeMap<String, u64>) {
+        let days = self.accounts.get(account).into_iter().flat_map(|days| days.range(since..));
+        let (mut all, mut messages) = (Usage::default(), BTreeMap::new());
+        for (campaign, usage) in days.flat_map(|(_, campaigns)| campaigns) {
+            all += *usage;
+            if !campaign.is_empty() {
+                *messages.entry(campaign.to_string()).or_default() += usage.messages;
+            }
+        }
+        (all, messages)
+    }
+
     /// Forgets days before `first`.
     pub(super) fn forget_before(&mut self, first: Date) {
         self.accounts.values_mut().for_each(|days| *days = days.split_off(&first));

@@ -101,6 +101,13 @@ impl Journal {
         self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).usage(account, campaign, since)
     }
 
+    /// What an account has sent since a time in milliseconds since 1970, from the beginning of that day, by campaign.
+    pub fn usage_since(&self, account: &str, since: i64) -> super::workflow::Usage {
+        let counts = self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let (all, campaigns) = counts.by_campaign(account, day(since));
+        super::workflow::Usage { since, messages: all.messages, segments: all.segments, campaigns }
+    }
+
     /// The entries that are written so far.
     pub fn archive(&self) -> Archive {
         Archive::new(self.shared.folder.clone())

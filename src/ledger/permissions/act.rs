@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use super::Scope;
 use super::consents::Evidence;
 use super::import::Checkpoint;
-use super::scopes::Scope;
 use super::subject::Subject;
 use super::suppressions::Origin;
 

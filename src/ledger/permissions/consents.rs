@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use super::LedgerFault;
+use super::Scope;
 use super::act::{Act, NotWritten, Outcome, OwnedTerms};
 use super::desk::Desk;
 use super::index::Key;
 use super::record::{Fact, Record, Terms, Text};
-use super::scopes::{Scope, ScopeName};
+use super::scopes::ScopeName;
 use super::subject::Subject;
 use crate::config::Purpose;
 use crate::policy::Msisdn;

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::Scope;
 use super::act::{Act, NotWritten, Outcome, Pending, WriteFailure};
 use super::consents::{self, Consents};
 use super::import::{Checkpoint, Checkpoints};
@@ -18,7 +19,7 @@ use super::index::{Entry, Index, Key, Value};
 use super::log::{self, Locator, Log, OpenSink};
 use super::record::{Record, wipe};
 use super::registries::Registries;
-use super::scopes::{Scope, ScopeName, Scopes};
+use super::scopes::{ScopeName, Scopes};
 use super::subject::{Subject, SubjectKey};
 use super::suppressions::Suppressions;
 use super::texts::Texts;

@@ -19,12 +19,13 @@ mod suppressions;
 mod texts;
 mod writer;
 
+pub use crate::policy::Scope;
 pub use act::{NotWritten, Outcome, Pending, WriteFailure};
 pub use consents::{Consent, ConsentId, Consents, Cursor as ConsentCursor, Evidence, GrantFault, NoConsent, Step};
 pub use desk::{EraseFault, Figures, Permissions};
 pub use import::{Format, Import, ImportFault, Rejection, Report};
 pub use registries::{Registries, Registry};
-pub use scopes::{Scope, ScopeName};
+pub use scopes::ScopeName;
 pub use subject::{Subject, SubjectKey};
 pub use suppressions::{Change, Cursor as SuppressionCursor, OptOut, Origin, Suppressions};
 

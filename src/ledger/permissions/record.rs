@@ -3,9 +3,10 @@
 //! A record of a fact names the one before it about the same subject and scope, so that the history of a fact can be
 //! read without reading the log.
 
+use super::Scope;
 use super::import::Checkpoint;
 use super::octets::{Octets, Put};
-use super::scopes::{Scope, ScopeName};
+use super::scopes::ScopeName;
 use super::subject::Subject;
 use crate::config::Purpose;
 

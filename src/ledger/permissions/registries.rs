@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 
 use super::LedgerFault;
+use super::Scope;
 use super::index::{Entry, Key, Table, Value};
 use super::log;
 use super::octets::{Octets, Put};
-use super::scopes::Scope;
 use super::subject::{Subject, SubjectKey};
 use crate::policy::Msisdn;
 

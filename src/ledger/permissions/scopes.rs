@@ -7,24 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Purpose;
-
-/// The number of a [`ScopeName`], as looked up once when a configuration is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Scope(u32);
-
-impl Scope {
-    /// How many bits it has.
-    pub(super) const BITS: u32 = 20;
-    pub(super) const FIRST: Self = Self(0);
-
-    pub(super) const fn value(self) -> u32 {
-        self.0
-    }
-
-    pub(super) const fn from_value(value: u32) -> Self {
-        Self(value & ((1 << Self::BITS) - 1))
-    }
-}
+use crate::policy::Scope;
 
 /// What a fact is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -63,10 +46,10 @@ impl Scopes {
         if let Some(scope) = named.scopes.get(name) {
             return Some(*scope);
         }
-        let scope = Scope(named.next);
-        if scope.0 >> Scope::BITS != 0 {
+        if named.next >> Scope::BITS != 0 {
             return None;
         }
+        let scope = Scope::from_value(named.next);
         named.next += 1;
         named.scopes.insert(name.clone(), scope);
         named.names.insert(scope, name.clone());
@@ -81,7 +64,7 @@ impl Scopes {
     /// Takes up a scope that is durable already; false if its name or number is another's.
     pub(super) fn restore(&self, scope: Scope, name: ScopeName) -> bool {
         let mut named = self.lock();
-        named.next = named.next.max(scope.0 + 1);
+        named.next = named.next.max(scope.value() + 1);
         let known = named.names.insert(scope, name.clone()).is_some_and(|before| before != name);
         !known && named.scopes.insert(name, scope).is_none_or(|before| before == scope)
     }
@@ -119,14 +102,14 @@ mod tests {
     fn restored_scopes_keep_their_numbers() {
         let scopes = Scopes::default();
         let name = |sender| ScopeName::new(Some("shop"), Some(sender), None);
-        assert!(scopes.restore(Scope(7), name("a")));
-        assert_eq!(scopes.scope(&name("a")), Some(Scope(7)));
-        assert_eq!(scopes.scope(&name("b")), Some(Scope(8)));
-        assert!(scopes.restore(Scope(7), name("a")), "the same again");
-        assert!(!scopes.restore(Scope(7), name("c")));
-        assert!(!scopes.restore(Scope(9), name("a")));
+        assert!(scopes.restore(Scope::from_value(7), name("a")));
+        assert_eq!(scopes.scope(&name("a")), Some(Scope::from_value(7)));
+        assert_eq!(scopes.scope(&name("b")), Some(Scope::from_value(8)));
+        assert!(scopes.restore(Scope::from_value(7), name("a")), "the same again");
+        assert!(!scopes.restore(Scope::from_value(7), name("c")));
+        assert!(!scopes.restore(Scope::from_value(9), name("a")));
         let full = Scopes::default();
-        assert!(full.restore(Scope((1 << Scope::BITS) - 1), name("last")));
+        assert!(full.restore(Scope::from_value(u32::MAX), name("last")));
         assert_eq!(full.scope(&name("one more")), None);
     }
 }

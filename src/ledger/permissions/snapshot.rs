@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LedgerFault;
+use super::Scope;
 use super::import::Checkpoint;
 use super::index::Table;
 use super::log;
 use super::octets::{Octets, Put};
 use super::record::{read_name, write_name};
-use super::scopes::{Scope, ScopeName};
+use super::scopes::ScopeName;
 
 const MAGIC: &[u8; 8] = b"smpp-idx";
 const VERSION: u32 = 1;

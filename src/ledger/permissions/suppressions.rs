@@ -4,11 +4,12 @@
 //! is never a consent.
 
 use super::LedgerFault;
+use super::Scope;
 use super::act::{Act, NotWritten, Outcome};
 use super::desk::Desk;
 use super::index::{Entry, Key};
 use super::record::Record;
-use super::scopes::{Scope, ScopeName};
+use super::scopes::ScopeName;
 use super::subject::Subject;
 use crate::policy::Msisdn;
 

@@ -11,12 +11,13 @@ use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use super::Scope;
 use super::act::{Act, NotWritten, Outcome, OwnedTerms, WriteFailure};
 use super::desk::Facts;
 use super::index::{Entry, Index, Key, Merge, Table, Value};
 use super::log::{Appender, Frame, Locator};
 use super::record::{Fact, Record, Terms, Text};
-use super::scopes::{Scope, ScopeName};
+use super::scopes::ScopeName;
 use super::snapshot;
 use super::subject::Subject;
 use super::suppressions::Origin;

@@ -16,41 +16,15 @@ use super::refusal::note;
 use super::store::{ACCOUNTS, Change, HISTORY, Stop, Workflow, record};
 use super::time::Moment;
 use super::{Refusal, WorkflowFault};
-
-/// What an account may do, for all that has happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Standing {
-    /// What it is configured to.
-    #[default]
-    Active,
-    /// Its marketing is refused, the rest passes.
-    Held,
-    /// All is refused, binds too.
-    Blocked,
-    /// New binds are refused; live ones too, and then unbound. What it has paid ahead is due for refund.
-    Deactivated,
-}
-
-impl Standing {
-    /// The name in records and answers.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Held => "held",
-            Self::Blocked => "blocked",
-            Self::Deactivated => "deactivated",
-        }
-    }
-}
+use crate::config::AccountState;
 
 /// The standings of all accounts at one time, for the path of a message: immutable, replaced whole after each change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standings(HashMap<String, Standing>);
+pub struct Standings(HashMap<String, AccountState>);
 
 impl Standings {
     /// That of `system_id`; active if nothing is known of it.
-    pub fn of(&self, system_id: &str) -> Standing {
+    pub fn of(&self, system_id: &str) -> AccountState {
         self.0.get(system_id).copied().unwrap_or_default()
     }
 }
@@ -60,7 +34,7 @@ pub(super) fn read_standings(accounts: &impl ReadableTable<&'static str, &'stati
     for entry in accounts.iter()? {
         let (system_id, bytes) = entry?;
         let account: StandingChange = serde_json::from_slice(bytes.value())?;
-        if account.standing != Standing::Active {
+        if account.standing != AccountState::Active {
             standings.insert(system_id.value().to_owned(), account.standing);
         }
     }
@@ -93,9 +67,9 @@ pub enum Actor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StandingChange {
     /// What it came to be.
-    pub standing: Standing,
+    pub standing: AccountState,
     /// What it was.
-    pub before: Standing,
+    pub before: AccountState,
     /// When, in milliseconds since 1970.
     pub at: i64,
     /// Who.
@@ -160,24 +134,24 @@ impl Command {
     }
 
     /// The standing that it leads to.
-    pub const fn leads_to(&self) -> Standing {
+    pub const fn leads_to(&self) -> AccountState {
         match self {
-            Self::Block => Standing::Blocked,
-            Self::Deactivate(_) => Standing::Deactivated,
-            Self::Hold => Standing::Held,
-            Self::Unblock | Self::Reactivate | Self::Release => Standing::Active,
+            Self::Block => AccountState::Blocked,
+            Self::Deactivate(_) => AccountState::Deactivated,
+            Self::Hold => AccountState::Held,
+            Self::Unblock | Self::Reactivate | Self::Release => AccountState::Active,
         }
     }
 
     /// Whether it can be done from `standing`.
-    pub const fn allowed_from(&self, standing: Standing) -> bool {
+    pub const fn allowed_from(&self, standing: AccountState) -> bool {
         match self {
-            Self::Block => matches!(standing, Standing::Active | Standing::Held),
-            Self::Unblock => matches!(standing, Standing::Blocked),
-            Self::Deactivate(_) => !matches!(standing, Standing::Deactivated),
-            Self::Reactivate => matches!(standing, Standing::Deactivated),
-            Self::Hold => matches!(standing, Standing::Active),
-            Self::Release => matches!(standing, Standing::Held),
+            Self::Block => matches!(standing, AccountState::Active | AccountState::Held),
+            Self::Unblock => matches!(standing, AccountState::Blocked),
+            Self::Deactivate(_) => !matches!(standing, AccountState::Deactivated),
+            Self::Reactivate => matches!(standing, AccountState::Deactivated),
+            Self::Hold => matches!(standing, AccountState::Active),
+            Self::Release => matches!(standing, AccountState::Held),
         }
     }
 }
@@ -257,9 +231,9 @@ impl Workflow {
 }
 
 impl Change {
-    pub(super) fn standing(&self, system_id: &str) -> Result<Standing, Stop> {
+    pub(super) fn standing(&self, system_id: &str) -> Result<AccountState, Stop> {
         let last: Option<StandingChange> = self.get(ACCOUNTS, system_id)?;
-        Ok(last.map_or(Standing::Active, |last| last.standing))
+        Ok(last.map_or(AccountState::Active, |last| last.standing))
     }
 
     /// Does `command` if the standing allows it; else nothing, as what is there is more.

@@ -20,7 +20,7 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-pub use accounts::{Actor, Command, Outcome, Standing, StandingChange, Standings, Usage};
+pub use accounts::{Actor, Command, Outcome, StandingChange, Standings, Usage};
 pub use authorities::{Authority, Confidence};
 pub use complaints::{Case, CaseId, CaseState, Complaint, Resolution, Via};
 pub use due::Due;

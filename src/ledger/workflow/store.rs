@@ -4,6 +4,7 @@
 //! at all. Commands block for the disk; asynchronous callers use `spawn_blocking`. Decides nothing: what may happen is
 //! for the files about accounts, proofs and complaints.
 
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -25,6 +26,7 @@ use super::outbox::OutboxBounds;
 use super::time::{Moment, SteadyTime};
 use super::{LedgerFault, Refusal, WorkflowFault};
 use crate::audit::NumberKey;
+use crate::policy::LiveState;
 
 /// The format of the file. A later one brings its migration along, in [`prepare`].
 const SCHEMA: u64 = 1;
@@ -67,6 +69,10 @@ pub struct Workflow {
     open: fn(&Path) -> Result<Database, redb::Error>,
     writing: Mutex<()>,
     pub(super) standings: ArcSwap<Standings>,
+    /// What the path of a message looks at.
+    live: Mutex<HashMap<String, LiveState>>,
+    /// Told when a standing has changed.
+    changed: Notify,
     pub(super) numbers: NumberKey,
     pub(super) evidence: EvidenceFolder,
     pub(super) outbox: OutboxBounds,
@@ -101,6 +107,8 @@ impl Workflow {
             open,
             writing: Mutex::new(()),
             standings: ArcSwap::from_pointee(standings),
+            live: Mutex::default(),
+            changed: Notify::new(),
             numbers,
             evidence,
             outbox,
@@ -128,13 +136,32 @@ impl Workflow {
             let outcome = command(&mut change)?;
             let (standings, events) = change.commit()?;
             if let Some(standings) = standings {
-                self.standings.store(Arc::new(standings));
+                self.publish(standings);
             }
             if events {
                 self.events.notify_one();
             }
             Ok(outcome)
         })
+    }
+
+    fn publish(&self, standings: Standings) {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.iter().for_each(|(system_id, state)| state.set(standings.of(system_id)));
+        self.standings.store(Arc::new(standings));
+        self.changed.notify_waiters();
+    }
+
+    /// The state of an account, which changes with its standing.
+    pub fn live_state(&self, system_id: &str) -> LiveState {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = || LiveState::new(self.standings.load().of(system_id));
+        live.entry(system_id.to_owned()).or_insert_with(now).clone()
+    }
+
+    /// Ready when a standing has changed since this was first polled.
+    pub async fn standing_changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Keeps all changes out while it is held, so that what is published after one is what it has left.
@@ -169,7 +196,7 @@ impl Workflow {
         let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
         if slot.is_none() {
             let (database, standings) = open_checked(&self.path, self.open)?;
-            self.standings.store(Arc::new(standings));
+            self.publish(standings);
             *slot = Some(database);
         }
         Ok(())

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::audit::NumberKey;
+use crate::config::AccountState;
 use crate::config::{self, OnExpiry, Purpose};
 use crate::policy::Msisdn;
 
@@ -128,7 +129,7 @@ fn refused(fault: WorkflowFault) -> Refusal {
 
 #[test]
 fn an_account_goes_where_its_standing_allows() {
-    use Standing::{Active, Blocked, Deactivated, Held};
+    use crate::config::AccountState::{Active, Blocked, Deactivated, Held};
     let commands = [
         (Command::Block, [Some(Blocked), Some(Blocked), Some(Blocked), None]),
         (Command::Unblock, [Some(Active), None, Some(Active), None]),
@@ -178,7 +179,7 @@ fn a_change_says_who_why_and_when() {
     workflow.command(at(2), "shop", &Command::Block, &operator(), "  it goes on\n").unwrap();
     workflow.command(at(3), "shop-2", &Command::Block, &operator(), "another").unwrap();
     let last = workflow.standing_change("shop").unwrap().unwrap();
-    assert_eq!((last.standing, last.before, last.at), (Standing::Blocked, Standing::Held, START + 2));
+    assert_eq!((last.standing, last.before, last.at), (AccountState::Blocked, AccountState::Held, START + 2));
     assert_eq!((last.by.clone(), last.reason.as_str()), (operator(), "it goes on"));
     let history = workflow.history("shop", None, 10).unwrap();
     assert_eq!(history.iter().map(|change| change.at - START).collect::<Vec<_>>(), [2, 1]);
@@ -230,7 +231,7 @@ fn the_deadline_is_24_hours_over_restarts_and_steps_of_the_clock() {
             found.push((hours, workflow.do_due(now, OnExpiry::Deactivate, usage).unwrap()));
             assert_eq!(workflow.do_due(now, OnExpiry::Deactivate, usage).unwrap(), [], "{what}: done once");
             workflow.keep_time(now).unwrap();
-            let expected = if hours == 24 { Standing::Deactivated } else { Standing::Active };
+            let expected = if hours == 24 { AccountState::Deactivated } else { AccountState::Active };
             assert_eq!(workflow.standings().of("shop"), expected, "{what} at {hours}");
         }
         let (id, account) = (proof.id, "shop".to_owned());
@@ -266,12 +267,12 @@ fn a_deadline_ends_at_its_millisecond_and_what_was_missed_is_reminded_of_once() 
 #[test]
 fn expiry_does_what_is_configured_and_no_more_than_is_needed() {
     for (act, before, expected, refunds) in [
-        (OnExpiry::Deactivate, None, Standing::Deactivated, 1),
-        (OnExpiry::Hold, None, Standing::Held, 0),
-        (OnExpiry::Propose, None, Standing::Active, 0),
-        (OnExpiry::Hold, Some(Command::Block), Standing::Blocked, 0),
-        (OnExpiry::Deactivate, Some(Command::Block), Standing::Deactivated, 1),
-        (OnExpiry::Deactivate, Some(Command::Deactivate(usage(""))), Standing::Deactivated, 1),
+        (OnExpiry::Deactivate, None, AccountState::Deactivated, 1),
+        (OnExpiry::Hold, None, AccountState::Held, 0),
+        (OnExpiry::Propose, None, AccountState::Active, 0),
+        (OnExpiry::Hold, Some(Command::Block), AccountState::Blocked, 0),
+        (OnExpiry::Deactivate, Some(Command::Block), AccountState::Deactivated, 1),
+        (OnExpiry::Deactivate, Some(Command::Deactivate(usage(""))), AccountState::Deactivated, 1),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let workflow = open(folder.path());
@@ -370,24 +371,24 @@ fn complaints_of_distinct_recipients_warn_hold_and_block_once() {
     open_case(1, 1);
     assert_eq!(warned(), 0, "one recipient, however often");
     let second = open_case(2, 2);
-    assert_eq!((warned(), workflow.standings().of("shop")), (1, Standing::Active));
+    assert_eq!((warned(), workflow.standings().of("shop")), (1, AccountState::Active));
     let third = open_case(3, 3);
-    assert_eq!(workflow.standings().of("shop"), Standing::Held);
+    assert_eq!(workflow.standings().of("shop"), AccountState::Held);
     let resolve = |case: &Case, resolution, release| {
         workflow.resolve_case(at(10), case.id, resolution, release, &operator(), "looked into")
     };
     assert_eq!(resolve(&third, Resolution::Upheld, true).unwrap(), Outcome::Done);
-    assert_eq!(workflow.standings().of("shop"), Standing::Active);
+    assert_eq!(workflow.standings().of("shop"), AccountState::Active);
     open_case(11, 3);
     open_case(12, 4);
-    assert_eq!(workflow.standings().of("shop"), Standing::Active, "an operator is not overruled");
+    assert_eq!(workflow.standings().of("shop"), AccountState::Active, "an operator is not overruled");
     assert_eq!(resolve(&second, Resolution::Dismissed, false).unwrap(), Outcome::Done);
     open_case(13, 5);
-    assert_eq!(workflow.standings().of("shop"), Standing::Active, "a dismissed complaint no longer counts");
+    assert_eq!(workflow.standings().of("shop"), AccountState::Active, "a dismissed complaint no longer counts");
     open_case(14, 6);
-    assert_eq!(workflow.standings().of("shop"), Standing::Blocked);
+    assert_eq!(workflow.standings().of("shop"), AccountState::Blocked);
     let (_copy, found) = after_kill(&folder);
-    assert_eq!(found.standings().of("shop"), Standing::Blocked);
+    assert_eq!(found.standings().of("shop"), AccountState::Blocked);
     assert_eq!(found.cases(None, 100).unwrap().len(), 8);
     assert_eq!(found.cases(Some(CaseId(6)), 1).unwrap()[0].id, CaseId(7));
 }
@@ -409,11 +410,11 @@ fn complaints_count_for_the_window_only_and_from_the_form_if_a_message_is_known(
     }
     take(7 * DAY + 1, complaint(3));
     take(7 * DAY + 2, from_form(4, Some("01ARYZ6S41000000000000000Z")));
-    assert_eq!(workflow.standings().of("shop"), Standing::Active, "two of them are too old, twenty unproven");
+    assert_eq!(workflow.standings().of("shop"), AccountState::Active, "two of them are too old, twenty unproven");
     take(7 * DAY + 3, complaint(5));
-    assert_eq!(workflow.standings().of("shop"), Standing::Held);
+    assert_eq!(workflow.standings().of("shop"), AccountState::Held);
     take(7 * DAY + 3, Complaint { account: None, ..complaint(6) });
-    assert_eq!(workflow.standings().of("shop"), Standing::Held);
+    assert_eq!(workflow.standings().of("shop"), AccountState::Held);
 }
 
 #[test]
@@ -458,21 +459,21 @@ fn the_share_of_opt_outs_warns_and_holds_when_it_rises() {
         (warned, workflow.standings().of("shop"))
     };
     for (opt_outs, messages, expected) in [
-        (0, 0, (0, Standing::Active)),
-        (99, 99, (0, Standing::Active)),
-        (4, 100, (0, Standing::Active)),
-        (5, 100, (1, Standing::Active)),
-        (9, 100, (1, Standing::Active)),
-        (1, 100, (1, Standing::Active)),
-        (50, 1000, (2, Standing::Active)),
-        (10, 100, (2, Standing::Held)),
+        (0, 0, (0, AccountState::Active)),
+        (99, 99, (0, AccountState::Active)),
+        (4, 100, (0, AccountState::Active)),
+        (5, 100, (1, AccountState::Active)),
+        (9, 100, (1, AccountState::Active)),
+        (1, 100, (1, AccountState::Active)),
+        (50, 1000, (2, AccountState::Active)),
+        (10, 100, (2, AccountState::Held)),
     ] {
         assert_eq!(judge(opt_outs, messages), expected, "{opt_outs} of {messages}");
     }
     workflow.command(at(1), "shop", &Command::Release, &operator(), "explained").unwrap();
-    assert_eq!(judge(11, 100), (2, Standing::Active), "an operator is not overruled");
+    assert_eq!(judge(11, 100), (2, AccountState::Active), "an operator is not overruled");
     judge(0, 100);
-    assert_eq!(judge(11, 100), (2, Standing::Held));
+    assert_eq!(judge(11, 100), (2, AccountState::Held));
 }
 
 #[test]
@@ -560,7 +561,11 @@ fn a_full_outbox_leaves_out_what_only_informs_and_then_refuses() {
     act("c", Command::Hold).unwrap();
     let fault = act("d", Command::Deactivate(usage(""))).unwrap_err();
     assert_eq!(refused(fault), Refusal::OutboxFull { events: 4 });
-    assert_eq!(workflow.standings().of("d"), Standing::Active, "neither of the two events fits, so nothing happens");
+    assert_eq!(
+        workflow.standings().of("d"),
+        AccountState::Active,
+        "neither of the two events fits, so nothing happens"
+    );
     assert_eq!(workflow.waiting_events().unwrap(), 3);
     drop(workflow);
     let without = Workflow::open(folder.path(), key(folder.path()), OutboxBounds::NoWebhook).unwrap();
@@ -619,13 +624,13 @@ fn on_a_full_disk_a_command_fails_nothing_changes_and_room_cures_it() {
     for _ in 0..2 {
         let fault = act(Command::Block).unwrap_err();
         assert!(matches!(fault, WorkflowFault::Ledger(LedgerFault::File { .. })), "{fault}");
-        assert_eq!(workflow.standings().of("shop"), Standing::Held);
+        assert_eq!(workflow.standings().of("shop"), AccountState::Held);
     }
     DISK_IS_FULL.store(false, Ordering::SeqCst);
-    assert_eq!(workflow.standing_change("shop").unwrap().unwrap().standing, Standing::Held);
+    assert_eq!(workflow.standing_change("shop").unwrap().unwrap().standing, AccountState::Held);
     assert_eq!(events(&workflow), [EventKind::AccountHeld]);
     act(Command::Block).unwrap();
-    assert_eq!(workflow.standings().of("shop"), Standing::Blocked);
+    assert_eq!(workflow.standings().of("shop"), AccountState::Blocked);
     assert_eq!(workflow.history("shop", None, 9).unwrap().len(), 2);
 }
 
@@ -705,7 +710,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 /// What the ledger should hold, in the plainest form.
 #[derive(Debug, Default)]
 struct Model {
-    standings: [Standing; 3],
+    standings: [AccountState; 3],
     refunds: usize,
     proofs: Vec<(u8, ProofState, Option<i64>)>,
 }
@@ -715,7 +720,7 @@ impl Model {
         let standing = &mut self.standings[usize::from(account)];
         if command.allowed_from(*standing) {
             *standing = command.leads_to();
-            self.refunds += usize::from(*standing == Standing::Deactivated);
+            self.refunds += usize::from(*standing == AccountState::Deactivated);
         }
     }
 

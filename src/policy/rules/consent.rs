@@ -25,8 +25,7 @@ impl Rule for Consent {
             Destination::List(_) => None,
         };
         let now = context.now.unix_millis;
-        let mut scopes = context.scopes.consents.iter();
-        if number.is_some_and(|number| scopes.any(|scope| context.facts.has_consented(number, *scope, now))) {
+        if number.is_some_and(|number| context.facts.has_consented(number, &context.scopes.consents, now)) {
             return Verdict::Pass;
         }
         let evidence = Evidence::NoConsent(Purpose::Marketing.name());

@@ -48,6 +48,6 @@ fn has_contact(context: &Context<'_>, recipient: &Address<'_>) -> bool {
     let (facts, now) = (context.facts, context.now.unix_millis);
     Msisdn::of(recipient).is_some_and(|number| {
         facts.has_written(number, context.account.system_id(), now)
-            || context.scopes.consents.iter().any(|scope| facts.has_consented(number, *scope, now))
+            || facts.has_consented(number, &context.scopes.consents, now)
     })
 }

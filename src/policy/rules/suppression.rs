@@ -33,8 +33,8 @@ impl Rule for Suppression {
         let Destination::Sme(address) = recipient else { return Verdict::Pass };
         // Who is no subscriber has not opted out.
         let Some(number) = Msisdn::of(address) else { return Verdict::Pass };
-        let out = context.scopes.opt_outs.iter().find(|(_, scope)| context.facts.has_opted_out(number, *scope));
-        if let Some((from, _)) = out {
+        let out = context.facts.opted_out(number, &context.scopes.opt_outs);
+        if let Some(from) = out.and_then(|place| context.scopes.from.get(place)) {
             return refuse(UNWANTED, Evidence::OptedOut(from));
         }
         if !context.is_marketing() {

@@ -53,7 +53,7 @@ impl Dialogue {
             CommandId::DELIVER_SM | CommandId::DATA_SM | CommandId::ALERT_NOTIFICATION => {
                 if let Some(subscriber) = author(frame) {
                     let account = self.standing.account.system_id();
-                    self.records.acquaintance.heard(account, subscriber, now.unix_millis);
+                    self.records.ledger.acquaintance().heard(account, subscriber, now.unix_millis);
                 }
                 self.asked_down(frame, at);
                 self.pass_down(frame)

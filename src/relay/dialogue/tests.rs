@@ -40,7 +40,7 @@ struct Bound {
 
 fn config(folder: &TempDir, account: &str) -> Config {
     let text = format!(
-        "[upstream.main]\naddress = 'simulator'\n[audit]\npath = 'audit'\nmsisdn_key_file = 'key'\n\
+        "[upstream.main]\naddress = 'simulator'\n[audit]\npath = 'audit'\nmsisdn_key_file = 'key'\n[ledger]\npath = 'ledger'\n\
          [[account]]\nsystem_id = 'shop'\n{account}"
     );
     Config::parse(&text, "test.toml", folder.path()).unwrap_or_else(|faults| panic!("{faults}"))
@@ -54,8 +54,8 @@ impl Bound {
         let config = config(&folder, SHOP);
         let audit = Audit::open(&config.audit).unwrap();
         let journal = Journal::open(&config.journal, audit.refs(), audit.key(), NOW.unix_millis).unwrap();
-        let acquaintance = Arc::new(Acquaintance::new(1024, 7, 400));
-        let records = Records { audit, pen: journal.pen(), acquaintance };
+        let ledger = Arc::new(Ledger::open(&config, audit.key()).unwrap());
+        let records = Records { audit, pen: journal.pen(), ledger };
         let facts = Arc::new(ArcSwap::from_pointee(Snapshot::new(config).unwrap()));
         let (snapshot, registry) = (facts.load_full(), Arc::<Registry>::default());
         let place = registry.bind(registry.pend("shop", 1, 1).unwrap(), 1).unwrap();
@@ -435,7 +435,7 @@ fn a_subscriber_who_writes_is_known_and_one_of_a_receipt_is_not() {
             DeliverSm { source, esm_class: EsmClass(esm_class), short_message: b"hi", ..DeliverSm::default() };
         message.encode(SequenceNumber(1), &mut pdu).unwrap();
         assert_eq!(bound.down(&pdu), Became::Passed);
-        let table = &bound.dialogue.records.acquaintance;
+        let table = bound.dialogue.records.ledger.acquaintance();
         assert_eq!(table.prior("shop", number(digits), NOW.unix_millis), known);
     }
 }

@@ -19,10 +19,11 @@ pub use report::{Rejection, Report};
 pub use rows::Format;
 use rows::{Column, Row, Rows};
 
+use super::Scope;
 use super::act::{Act, NotWritten, Outcome, Pending};
 use super::consents::{Consent, Evidence};
 use super::desk::Permissions;
-use super::scopes::{Scope, ScopeName};
+use super::scopes::ScopeName;
 use super::suppressions::Origin;
 use super::{LedgerFault, Registry};
 use crate::config::Purpose;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::scopes::Scope;
+use super::Scope;
 use super::subject::Subject;
 pub(super) use table::Table;
 
