@@ -38,7 +38,7 @@ pub struct Ledger {
     acquaintance_file: PathBuf,
     registry_max_age: Duration,
     terms: ArcSwap<Terms>,
-    _lock: File,
+    _lock: Arc<File>,
 }
 
 impl Ledger {
@@ -48,7 +48,7 @@ impl Ledger {
     /// [`LedgerFault`]: nothing is left open then.
     pub fn open(config: &config::Config, numbers: NumberKey) -> Result<Self, LedgerFault> {
         let folder = &config.ledger.path;
-        let lock = lock(folder)?;
+        let lock = Arc::new(lock(folder)?);
         let outbox = match config.admin.as_ref().and_then(|admin| admin.webhook.as_ref()) {
             Some(webhook) => OutboxBounds::Most(webhook.queue),
             None => OutboxBounds::NoWebhook,
@@ -56,7 +56,7 @@ impl Ledger {
         let acquaintance_file = folder.join("acquaintances");
         let keep = (config.journal.keep.as_secs() / 86_400) as u16;
         Ok(Self {
-            permissions: Permissions::open(&folder.join("permissions"))?,
+            permissions: Permissions::open_under(&folder.join("permissions"), lock.clone())?,
             workflow: Arc::new(Workflow::open(folder, numbers, outbox)?),
             acquaintance: acquaintance::load(&acquaintance_file, config.journal.acquaintances, keep)?,
             acquaintance_file,

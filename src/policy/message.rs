@@ -1,9 +1,9 @@
 //! What all rules may see of one message, whichever operation carries it.
 
-use super::Field;
+use super::{Field, Msisdn};
 use crate::pdu::{
-    Address, CommandId, DataCoding, DataSm, Destinations, EsmClass, Frame, Malformed, ReplaceSm, SequenceNumber,
-    SubmitMulti, SubmitSm, TlvTag, Tlvs, udh::UserDataHeader,
+    Address, CommandId, DataCoding, DataSm, Destination, Destinations, EsmClass, Frame, Malformed, ReplaceSm,
+    SequenceNumber, SubmitMulti, SubmitSm, TlvTag, Tlvs, udh::UserDataHeader,
 };
 
 /// One submit_sm, submit_multi, data_sm or replace_sm, as the rules see it.
@@ -44,7 +44,21 @@ pub enum Recipients<'a> {
     Many(Destinations<'a>),
 }
 
-impl Recipients<'_> {
+impl<'a> Recipients<'a> {
+    /// The recipients that are subscribers' numbers.
+    pub fn subscribers(&self) -> impl Iterator<Item = Msisdn> + use<'a> {
+        let (one, many) = match *self {
+            Self::None => (None, None),
+            Self::One(address) => (Some(address), None),
+            Self::Many(destinations) => (None, Some(destinations)),
+        };
+        let many = many.into_iter().flat_map(|destinations| destinations.iter()).filter_map(|each| match each {
+            Destination::Sme(address) => Some(address),
+            Destination::List(_) => None,
+        });
+        one.into_iter().chain(many).filter_map(|address| Msisdn::of(&address))
+    }
+
     /// How many, a distribution list counted as one. Without a recipient the message counts as one all the same.
     pub fn len(&self) -> u32 {
         match self {

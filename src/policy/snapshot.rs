@@ -8,8 +8,8 @@ use foldhash::fast::RandomState;
 use super::concatenation::Held;
 use super::facts::{DurableFacts, LiveState, NoFacts, Scope};
 use super::inspection;
-use super::{Concatenation, Evidence, Limiter, Policy};
-use crate::config::{self, AccountState, Config, Faults, Purpose, UnknownAccount};
+use super::{Concatenation, Evidence, Limiter, Policy, replies};
+use crate::config::{self, AccountState, Config, Faults, Purpose, SenderKind, UnknownAccount};
 use crate::pdu::Address;
 
 /// Every fault of the lists that the configuration names, by file.
@@ -119,6 +119,8 @@ pub struct AccountFacts {
     senders: HashMap<SenderKey, SenderFacts, RandomState>,
     campaigns: Vec<CampaignFacts>,
     scopes: Scopes,
+    /// Senders and brands, by what replies call them.
+    names: HashMap<String, String, RandomState>,
     state: LiveState,
     limiter: Option<Limiter>,
     held: Arc<Held>,
@@ -126,6 +128,8 @@ pub struct AccountFacts {
 
 impl AccountFacts {
     fn new(mut declared: config::Account, previous: Option<&Self>, facts: &dyn DurableFacts) -> Self {
+        let names = declared.senders.iter().map(|sender| &sender.id).chain(&declared.brands);
+        let names = names.map(|name| (replies::name(name), name.clone())).collect();
         let senders = std::mem::take(&mut declared.senders)
             .into_iter()
             .filter_map(|sender| {
@@ -140,7 +144,7 @@ impl AccountFacts {
         let campaigns = std::mem::take(&mut declared.campaigns).into_iter().map(CampaignFacts::new).collect();
         let scopes = Scopes::new(&declared.system_id, None, &declared.brands, facts);
         let state = facts.state(&declared.system_id);
-        Self { declared, senders, campaigns, scopes, state, limiter, held }
+        Self { declared, senders, campaigns, scopes, names, state, limiter, held }
     }
 
     /// What its binds call themselves.
@@ -160,8 +164,19 @@ impl AccountFacts {
         self.declared.state.max(self.state.get())
     }
 
+    /// The sender ID or brand that a reply calls so, in the form of [`replies::name`].
+    pub fn named(&self, name: &str) -> Option<&str> {
+        self.names.get(name).map(String::as_str)
+    }
+
+    /// Whether messages have a purpose: whether it declares campaigns or a default.
+    #[inline]
+    pub fn has_purposes(&self) -> bool {
+        !self.campaigns.is_empty() || self.declared.default_purpose.is_some()
+    }
+
     /// The campaign that a message belongs to: by service_type, then by sender.
-    pub(super) fn campaign(&self, service_type: &[u8], source: &Address<'_>) -> Option<&CampaignFacts> {
+    pub fn campaign(&self, service_type: &[u8], source: &Address<'_>) -> Option<&CampaignFacts> {
         if self.campaigns.is_empty() {
             return None;
         }
@@ -231,6 +246,8 @@ pub struct SenderFacts {
     expiry: Option<(i64, i32)>,
     limiter: Option<Limiter>,
     scopes: Scopes,
+    /// Itself, and the brands that it stands for.
+    names: Vec<String>,
 }
 
 impl SenderFacts {
@@ -242,10 +259,11 @@ impl SenderFacts {
     ) -> Self {
         let id = bare(&declared.id);
         let named: Vec<String> = account.brands.iter().filter(|brand| id.contains(&bare(brand))).cloned().collect();
-        // A number names none of the account's brands and stands for all.
-        let stands_for = if named.is_empty() { &account.brands } else { &named };
+        // A number can name none of the account's brands, and stands for all.
+        let stands_for = if declared.kind == SenderKind::Alphanumeric { &named } else { &account.brands };
         Self {
             scopes: Scopes::new(&account.system_id, Some(&declared.id), stands_for, facts),
+            names: std::iter::once(&declared.id).chain(stands_for).cloned().collect(),
             names_brand: !named.is_empty(),
             on_behalf: declared.on_behalf_of.is_some(),
             expiry: declared.expires.map(|last_day| {
@@ -254,6 +272,11 @@ impl SenderFacts {
             }),
             limiter: declared.rate.map(|limit| Limiter::reuse_or_new(previous, limit)),
         }
+    }
+
+    /// Its ID, and the brands that it stands for: what who opts out from it opts out from.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
     }
 
     /// Where consents to its messages and opt-outs from them are found.

@@ -15,6 +15,7 @@
 mod down;
 mod multi;
 mod up;
+mod wishes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use crate::ledger::journal::Pen;
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
 use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing};
 use multi::Merges;
+use wishes::Pledge;
 
 /// The facts in force, as a bind holds on to them.
 pub(super) type Facts = Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>;
@@ -78,6 +80,8 @@ pub(super) struct Dialogue {
     /// Requests of the SMSC that the ESME has not answered.
     asked_esme: Outstanding<()>,
     merges: Merges,
+    /// What the MO at the head of the SMSC's stream waits for.
+    pledge: Option<Pledge>,
     shadowed: Vec<Rejection>,
     /// Records for which the audit had no room yet. While there are any, nothing more is judged.
     unrecorded: Vec<Record>,
@@ -242,6 +246,7 @@ impl Dialogue {
             asked_smsc: Outstanding::default(),
             asked_esme: Outstanding::default(),
             merges: Merges::default(),
+            pledge: None,
             shadowed: Vec::new(),
             unrecorded: Vec::new(),
             stalled: false,

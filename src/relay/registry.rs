@@ -82,6 +82,11 @@ impl BindHandle {
         self.waker.wake();
     }
 
+    /// Has it look at what it waits for.
+    pub(super) fn wake(&self) {
+        self.waker.wake();
+    }
+
     /// Wakes this task when the bind is asked for something.
     pub(super) fn register(&self, waker: &std::task::Waker) {
         self.waker.register(waker);
@@ -218,7 +223,7 @@ impl Place {
     }
 
     /// The bind's handle.
-    pub(super) fn handle(&self) -> &BindHandle {
+    pub(super) fn handle(&self) -> &Arc<BindHandle> {
         &self.handle
     }
 }

@@ -141,10 +141,18 @@ impl Permissions {
     /// # Errors
     /// [`LedgerFault`], with the file and the octet where what is there cannot be trusted.
     pub fn open(folder: &Path) -> Result<Self, LedgerFault> {
-        Self::open_with(folder, |file: File| Box::new(file))
+        Self::open_with(folder, |file: File| Box::new(file), None)
     }
 
-    pub(super) fn open_with(folder: &Path, open_sink: OpenSink) -> Result<Self, LedgerFault> {
+    /// The same; the lock is let go of when the last change is on the disk, which may be after this is dropped.
+    ///
+    /// # Errors
+    /// [`LedgerFault`]
+    pub fn open_under(folder: &Path, lock: Arc<File>) -> Result<Self, LedgerFault> {
+        Self::open_with(folder, |file: File| Box::new(file), Some(lock))
+    }
+
+    pub(super) fn open_with(folder: &Path, open_sink: OpenSink, lock: Option<Arc<File>>) -> Result<Self, LedgerFault> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(LedgerFault::file(folder))?;
         log::remove_unfinished(folder)?;
         let key = SubjectKey::load_or_create(&folder.join("subjects.key"))?;
@@ -184,7 +192,10 @@ impl Permissions {
             merging: [0; 2],
             snapshot: Snapshots { position, octets, ..Snapshots::default() },
         };
-        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run());
+        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
+            writer.run();
+            drop(lock);
+        });
         let permissions = Self {
             consents: Consents::new(Desk { facts: facts.clone(), queue: queue.clone() }),
             suppressions: Suppressions::new(Desk { facts: facts.clone(), queue: queue.clone() }),

@@ -73,17 +73,7 @@ impl Replies {
     /// What a deliver_sm or data_sm from the SMSC asks of an account, whose SMSC takes data_coding 0 for `alphabet`.
     /// `is_sender` says whether a name, in the form of [`name`], is one of its senders. Anything else asks for nothing.
     pub fn of_frame(&mut self, frame: Frame<'_>, alphabet: DefaultAlphabet, is_sender: &dyn Fn(&str) -> bool) -> Reply {
-        let (esm_class, coding, short_message, tlvs) = match frame.command_id() {
-            CommandId::DELIVER_SM => match DeliverSm::decode(frame) {
-                Ok(pdu) => (pdu.esm_class, pdu.data_coding, pdu.short_message, pdu.tlvs),
-                Err(_) => return Reply::Other,
-            },
-            CommandId::DATA_SM => match DataSm::decode(frame) {
-                Ok(pdu) => (pdu.esm_class, pdu.data_coding, &b""[..], pdu.tlvs),
-                Err(_) => return Reply::Other,
-            },
-            _ => return Reply::Other,
-        };
+        let Some((esm_class, coding, short_message, tlvs)) = fields(frame) else { return Reply::Other };
         // An acknowledgement by the user may carry their answer; all other types are made by machines.
         let by_hand = matches!(esm_class.message_type(), EsmClass::TYPE_DEFAULT | EsmClass::TYPE_USER_ACK);
         let is_receipt = !by_hand || tlvs.get(TlvTag::RECEIPTED_MESSAGE_ID).is_some();
@@ -91,6 +81,21 @@ impl Replies {
             return Reply::Other;
         }
         self.of_fields(esm_class, coding, (short_message, tlvs), alphabet, is_sender)
+    }
+
+    /// The text of a deliver_sm or data_sm in its likeliest reading, up to 1000 characters; none if there is none.
+    pub fn text(&mut self, frame: Frame<'_>, alphabet: DefaultAlphabet) -> Option<String> {
+        let (esm_class, coding, short_message, tlvs) = fields(frame)?;
+        let octets = if short_message.is_empty() { tlvs.get(TlvTag::MESSAGE_PAYLOAD)? } else { short_message };
+        let user_data = UserData::split(octets, esm_class.udhi()).or_else(|_| UserData::split(octets, false)).ok()?;
+        let Ok(Content::Text(readings)) = Content::of(Some(coding), &user_data, alphabet) else { return None };
+        let read = self.decoder.each_reading(&user_data, &readings, Extent::Part, |_, text| {
+            ControlFlow::Break(text.chars().take(1000).collect::<String>())
+        });
+        match read {
+            Ok(ControlFlow::Break(text)) => Some(text).filter(|text| !text.trim().is_empty()),
+            _ => None,
+        }
     }
 
     fn of_fields(
@@ -121,6 +126,21 @@ impl Replies {
             }
         }
         first
+    }
+}
+
+/// What a text is read from.
+fn fields(frame: Frame<'_>) -> Option<(EsmClass, DataCoding, &[u8], Tlvs<'_>)> {
+    match frame.command_id() {
+        CommandId::DELIVER_SM => {
+            let pdu = DeliverSm::decode(frame).ok()?;
+            Some((pdu.esm_class, pdu.data_coding, pdu.short_message, pdu.tlvs))
+        }
+        CommandId::DATA_SM => {
+            let pdu = DataSm::decode(frame).ok()?;
+            Some((pdu.esm_class, pdu.data_coding, b"", pdu.tlvs))
+        }
+        _ => None,
     }
 }
 

@@ -3,9 +3,10 @@
 use tokio::time::Instant;
 
 use super::super::cut::{Down, Fate};
+use super::wishes::Kept;
 use super::{Asked, Cause, Dialogue, Phase, Side};
-use crate::pdu::{CommandId, CommandStatus, DataSm, DeliverSm, EsmClass, Frame};
-use crate::policy::{Msisdn, Now};
+use crate::pdu::{CommandId, CommandStatus, Frame};
+use crate::policy::Now;
 
 impl Dialogue {
     /// Decides on the next frame from the SMSC.
@@ -51,9 +52,10 @@ impl Dialogue {
             CommandId::ENQUIRE_LINK => self.answer_down(frame, CommandStatus::ESME_ROK),
             CommandId::UNBIND => self.unbind_down(frame, at),
             CommandId::DELIVER_SM | CommandId::DATA_SM | CommandId::ALERT_NOTIFICATION => {
-                if let Some(subscriber) = author(frame) {
-                    let account = self.standing.account.system_id();
-                    self.records.ledger.acquaintance().heard(account, subscriber, now.unix_millis);
+                match self.keep_wish(frame, now) {
+                    Kept::Yes => {}
+                    Kept::NotYet => return Fate::Hold,
+                    Kept::No => return self.answer_down(frame, CommandStatus::ESME_RX_T_APPN),
                 }
                 self.asked_down(frame, at);
                 self.pass_down(frame)
@@ -147,15 +149,4 @@ impl Dialogue {
             _ => self.ignore_down(),
         }
     }
-}
-
-/// The subscriber who wrote a message; none of what is no message, or not theirs, as a receipt.
-fn author(frame: Frame<'_>) -> Option<Msisdn> {
-    let (esm_class, source) = match frame.command_id() {
-        CommandId::DELIVER_SM => DeliverSm::decode(frame).map(|pdu| (pdu.esm_class, pdu.source)).ok()?,
-        CommandId::DATA_SM => DataSm::decode(frame).map(|pdu| (pdu.esm_class, pdu.source)).ok()?,
-        _ => return None,
-    };
-    let is_written = matches!(esm_class.message_type(), EsmClass::TYPE_DEFAULT | EsmClass::TYPE_USER_ACK);
-    if is_written { Msisdn::of(&source) } else { None }
 }

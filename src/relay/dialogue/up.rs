@@ -6,9 +6,10 @@ use super::super::cut::{Fate, Up};
 use super::super::record::Subject;
 use super::{Asked, Awaited, Cause, Dialogue, Phase, Side};
 use crate::audit::Ref;
+use crate::config::Purpose;
 use crate::ledger::journal::Sent;
 use crate::pdu::{CommandId, CommandStatus, Frame, Malformed};
-use crate::policy::{Cleared, Now, Outcome, Rejection};
+use crate::policy::{CampaignFacts, Cleared, Now, Outcome, Rejection, Submission};
 
 impl Dialogue {
     /// Decides on the next frame from the ESME.
@@ -102,8 +103,18 @@ impl Dialogue {
     /// Puts a message that is relayed in the journal, which has room for it.
     #[inline]
     fn note(&mut self, frame: Frame<'_>, now: Now) -> Ref {
-        let account = self.standing.account.declared();
-        let sent = Sent { account: &account.system_id, campaign: None, alphabet: account.default_alphabet };
+        let account = &*self.standing.account;
+        // Decoded once more for accounts whose messages have purposes.
+        let message = if account.has_purposes() { Submission::decode(frame).ok() } else { None };
+        let campaign = message.and_then(|message| account.campaign(message.service_type, &message.source));
+        let purpose = campaign.map(CampaignFacts::purpose).or(account.declared().default_purpose);
+        if let Some(message) = message.filter(|_| purpose == Some(Purpose::Marketing)) {
+            let subscribers = message.recipients.subscribers();
+            let table = self.records.ledger.acquaintance();
+            subscribers.for_each(|number| table.sent_marketing(account.system_id(), number, now.unix_millis));
+        }
+        let (declared, campaign) = (account.declared(), campaign.map(CampaignFacts::name));
+        let sent = Sent { account: &declared.system_id, campaign, alphabet: declared.default_alphabet };
         self.records.pen.relayed(now.unix_millis, sent, frame)
     }
 

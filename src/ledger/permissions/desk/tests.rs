@@ -235,7 +235,7 @@ fn after_a_failure_nothing_is_taken_nor_seen_until_the_next_start() {
         [(&FULL, |file| Box::new(Failing(file, &FULL))), (&SYNC_FAILS, |file| Box::new(Failing(file, &SYNC_FAILS)))];
     for (fails, open_sink) in cases {
         let folder = tempfile::tempdir().unwrap();
-        let permissions = Permissions::open_with(folder.path(), open_sink).unwrap();
+        let permissions = Permissions::open_with(folder.path(), open_sink, None).unwrap();
         grant(&permissions, consent(1, "SHOP", NOW));
         assert_eq!(permissions.health(), None);
         fails.store(true, Ordering::Relaxed);

@@ -1,0 +1,133 @@
+//! What subscribers write: opt-outs that are durable before they are acknowledged, and everything else as it came.
+
+#![cfg(test)]
+
+mod support;
+
+use bytes::BytesMut;
+use smppolicy::pdu::{CommandId, CommandStatus, DataCoding, DeliverSm, EsmClass, SequenceNumber, SubmitSm};
+use support::*;
+
+const ACCOUNT: &str = "[[account]]\nsystem_id = 'shop'\nbrands = ['Shop']\ndefault_purpose = 'transactional'\n\
+                       sender = [{ id = 'SHOP' }, { id = '8850' }, { id = '8860' }, { id = 'Other' }]\n\
+                       [[account.campaign]]\nname = 'codes'\npurpose = 'otp'\nservice_type = 'OTP'\n";
+const OUT: CommandStatus = CommandStatus::ESME_RINVDSTADR;
+const OK: CommandStatus = CommandStatus::ESME_ROK;
+
+fn mo(sequence: u32, to: &str, esm_class: u8, data_coding: u8, text: &[u8]) -> Vec<u8> {
+    let mut pdu = BytesMut::new();
+    let message = DeliverSm {
+        source: number("32470123456"),
+        destination: number(to),
+        esm_class: EsmClass(esm_class),
+        data_coding: DataCoding(data_coding),
+        short_message: text,
+        ..DeliverSm::default()
+    };
+    message.encode(SequenceNumber(sequence), &mut pdu).unwrap();
+    pdu.to_vec()
+}
+
+fn written(sequence: u32, to: &str, text: &str) -> Vec<u8> {
+    mo(sequence, to, 0, 0, text.as_bytes())
+}
+
+/// The MO reaches the ESME as it is, and its answer the SMSC.
+async fn passes(esme: &mut Link, smsc: &mut Link, mo: &[u8]) {
+    smsc.send(mo).await;
+    assert_eq!(esme.receive().await, mo);
+    let sequence = frame(mo).sequence_number().0;
+    let answer = pdu(CommandId::DELIVER_SM.response(), OK, sequence, b"\0");
+    esme.send(&answer).await;
+    assert_eq!(smsc.receive().await, answer);
+}
+
+/// The status of a message from this sender, which the SMSC accepts if it gets it.
+async fn status(esme: &mut Link, smsc: &mut Link, sequence: u32, from: &str, service_type: &[u8]) -> CommandStatus {
+    let source = if from.starts_with('8') { number(from) } else { sender(from) };
+    let message = submit_with(sequence, SubmitSm { source, service_type, ..submit_defaults() }, &[]);
+    esme.send(&message).await;
+    let up = async {
+        let up = smsc.receive().await;
+        smsc.send(&accepted(&up)).await;
+    };
+    let answer = async { frame(&esme.receive().await).command_status() };
+    tokio::pin!(up, answer);
+    tokio::select! {
+        status = &mut answer => status,
+        () = &mut up => answer.await,
+    }
+}
+
+#[tokio::test]
+async fn an_opt_out_counts_from_the_next_message_on_and_outlives_a_restart() {
+    let listener = Smsc::listen().await;
+    let proxy = Proxy::start(listener.address(), ACCOUNT).await;
+    let (mut esme, mut smsc) = bound(&proxy, &listener, "shop").await;
+    assert_eq!(status(&mut esme, &mut smsc, 1, "8850", b"").await, OK);
+    passes(&mut esme, &mut smsc, &written(1, "8850", "Stop!")).await;
+    // From this number, and from all that stand for the same brand; codes go through.
+    assert_eq!(status(&mut esme, &mut smsc, 2, "8850", b"").await, OUT);
+    assert_eq!(status(&mut esme, &mut smsc, 3, "SHOP", b"").await, OUT);
+    assert_eq!(status(&mut esme, &mut smsc, 4, "8850", b"OTP").await, OK);
+    assert_eq!(status(&mut esme, &mut smsc, 5, "Other", b"").await, OK);
+    drop((esme, smsc));
+    let folder = proxy.drain().await;
+    let proxy = Proxy::start_in(folder, listener.address(), ACCOUNT).await;
+    let (mut esme, mut smsc) = bound(&proxy, &listener, "shop").await;
+    assert_eq!(status(&mut esme, &mut smsc, 1, "8850", b"").await, OUT);
+    passes(&mut esme, &mut smsc, &written(2, "8850", "START")).await;
+    assert_eq!(status(&mut esme, &mut smsc, 2, "8850", b"").await, OK);
+    assert_eq!(status(&mut esme, &mut smsc, 3, "SHOP", b"").await, OK);
+    // By name, and from everything.
+    passes(&mut esme, &mut smsc, &written(3, "8860", "stop other")).await;
+    assert_eq!(status(&mut esme, &mut smsc, 4, "Other", b"").await, OUT);
+    assert_eq!(status(&mut esme, &mut smsc, 5, "8860", b"").await, OK);
+    passes(&mut esme, &mut smsc, &written(4, "8860", "STOP ALL")).await;
+    for (sequence, from) in [(6, "8860"), (7, "8850"), (8, "SHOP")] {
+        assert_eq!(status(&mut esme, &mut smsc, sequence, from, b"").await, OUT, "{from}");
+    }
+    proxy.stop_with([esme, smsc]).await;
+}
+
+#[tokio::test]
+async fn what_is_no_wish_changes_nothing_and_all_keeps_its_order() {
+    let listener = Smsc::listen().await;
+    let proxy = Proxy::start(listener.address(), ACCOUNT).await;
+    let (mut esme, mut smsc) = bound(&proxy, &listener, "shop").await;
+    let receipt = b"id:1 sub:001 dlvrd:001 submit date:2611241200 done date:2611241200 stat:DELIVRD err:000 text:STOP";
+    let ucs2: Vec<u8> = "STOP".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let all = [
+        mo(1, "8850", EsmClass::TYPE_RECEIPT, 0, receipt),
+        mo(2, "8850", EsmClass::TYPE_RECEIPT, 0, b"STOP"),
+        written(3, "8850", "when does the bus stop?"),
+        written(4, "8850", "don't stop"),
+        mo(5, "8850", 0, 4, b"STOP"),
+    ];
+    smsc.send(&all.concat()).await;
+    for mo in &all {
+        assert_eq!(esme.receive().await, mo);
+    }
+    assert_eq!(status(&mut esme, &mut smsc, 1, "8850", b"").await, OK);
+    // What is behind an opt-out waits for it, and stays behind it.
+    let wished = [written(6, "8850", "hi"), mo(7, "8850", 0, 8, &ucs2), written(8, "8850", "bye")];
+    smsc.send(&wished.concat()).await;
+    for mo in &wished {
+        assert_eq!(esme.receive().await, mo);
+    }
+    assert_eq!(status(&mut esme, &mut smsc, 2, "8850", b"").await, OUT);
+    proxy.stop_with([esme, smsc]).await;
+}
+
+#[tokio::test]
+async fn a_message_to_the_complaints_code_opens_a_case() {
+    let listener = Smsc::listen().await;
+    let proxy = Proxy::start(listener.address(), &format!("[complaints]\ncode = '7726'\n{ACCOUNT}")).await;
+    let (mut esme, mut smsc) = bound(&proxy, &listener, "shop").await;
+    passes(&mut esme, &mut smsc, &written(1, "7726", "they sell my number")).await;
+    let ledger = proxy.relay.ledger();
+    let cases = tokio::task::spawn_blocking(move || ledger.workflow().cases(None, 10)).await.unwrap().unwrap();
+    let [case] = &cases[..] else { panic!("{} cases", cases.len()) };
+    assert_eq!((case.account.as_deref(), case.text.as_deref()), (Some("shop"), Some("they sell my number")));
+    proxy.stop_with([esme, smsc]).await;
+}
