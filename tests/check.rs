@@ -25,11 +25,23 @@ fn the_shipped_configuration_is_in_order() {
         "upstreams  1: main (simulator)",
         "accounts   3: shop, bank, former (blocked)",
         "senders    5: 3 alphanumeric, 1 short code, 1 international",
-        "rules      8: account enforce, sender enforce, brand shadow, media enforce, fraud enforce, content enforce, \
-         health shadow, rate enforce",
+        "rules      10: account enforce, sender enforce, suppression enforce, consent enforce, brand shadow, \
+         media enforce, fraud enforce, content enforce, health shadow, rate enforce",
     ] {
         assert!(run.stdout.contains(line), "{line} is not in\n{}", run.stdout);
     }
+}
+
+#[test]
+fn the_time_of_own_expressions_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[upstream.main]\naddress = 'simulator'\n\
+                [[policy.content.expression]]\nid = 'own-1'\nexpression = 'cheap (meds|pills)'\n";
+    std::fs::write(folder.path().join("config.toml"), text).unwrap();
+    let run = smppolicy(&["check"], folder.path()).unwrap();
+    assert_eq!(run.exit, Some(0), "{}", run.stderr);
+    let line = run.stdout.lines().find(|line| line.contains("expressions 1: the slowest, own-1, takes "));
+    assert!(line.is_some_and(|line| line.ends_with(" for 1600 characters of its literals")), "{}", run.stdout);
 }
 
 #[test]

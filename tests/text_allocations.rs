@@ -1,10 +1,14 @@
-//! Decoding and normalising allocate nothing once the buffers have grown. Every allocation of the process is counted.
+//! Decoding, normalising and judging by all rules allocate nothing once the buffers have grown. Every allocation of the process is counted.
 
 #![cfg(test)]
 
 use std::alloc::System;
+use std::sync::Arc;
 
-use smppolicy::pdu::DataCoding;
+use bytes::BytesMut;
+use smppolicy::config::Config;
+use smppolicy::pdu::{Address, DataCoding, Frame, SequenceNumber, SubmitSm};
+use smppolicy::policy::{Now, Outcome, Snapshot, Standing};
 use smppolicy::text::{Content, Decoder, DefaultAlphabet, Extent, Normaliser, Segment, UserData};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -25,6 +29,41 @@ fn messages() -> Vec<(DataCoding, Vec<u8>)> {
     ]
 }
 
+/// A bind of an account with every rule on, whose messages have a purpose.
+struct Judge(Standing);
+
+impl Judge {
+    fn new() -> Self {
+        let text = "[upstream.main]\naddress = 'simulator'\n[[account]]\nsystem_id = 'shop'\nbrands = ['Shop']\n\
+                    sender = [{ id = 'SHOP' }]\ndefault_purpose = 'transactional'\n\
+                    [policy.brand]\nmode = 'enforce'\n[policy.health]\nmode = 'enforce'";
+        let config = Config::parse(text, "test.toml", std::path::Path::new("/")).unwrap();
+        let snapshot = Arc::new(Snapshot::new(config).unwrap());
+        let account = snapshot.account(b"shop").unwrap().clone();
+        Self(Standing { snapshot, account, limiter: None })
+    }
+
+    fn passes(&self, pdu: &[u8]) {
+        let (frame, mut shadowed) = (Frame::from_bytes(pdu).unwrap(), Vec::new());
+        let now = Now { monotonic_nanos: 1_000_000_000, unix_millis: 1_795_478_400_000 };
+        let outcome = self.0.snapshot.policy().clear(frame, &self.0, now, &mut shadowed);
+        assert!(matches!(outcome, Outcome::Cleared(_)), "{outcome:?}");
+    }
+}
+
+fn frames(messages: &[(DataCoding, Vec<u8>)]) -> Vec<BytesMut> {
+    let address = |digits| Address { digits, ..Address::default() };
+    let encode = |(data_coding, text): &(DataCoding, Vec<u8>)| {
+        let (source, destination) = (address(&b"SHOP"[..]), address(b"32470123456"));
+        let message =
+            SubmitSm { source, destination, data_coding: *data_coding, short_message: text, ..SubmitSm::default() };
+        let mut pdu = BytesMut::new();
+        message.encode(SequenceNumber(1), &mut pdu).unwrap();
+        pdu
+    };
+    messages.iter().map(encode).collect()
+}
+
 #[test]
 fn a_text_allocates_nothing() {
     let (messages, mut decoder, mut normaliser) = (messages(), Decoder::default(), Normaliser::new());
@@ -39,6 +78,11 @@ fn a_text_allocates_nothing() {
                 views += text.map_or(0, |text| normaliser.normalise(text).views().count());
             }
         }
+    };
+    let (policy, frames) = (Judge::new(), frames(&messages));
+    let mut judge_all = || {
+        judge_all();
+        frames.iter().for_each(|frame| policy.passes(frame));
     };
     judge_all();
     let region = Region::new(ALLOCATOR);

@@ -3,10 +3,12 @@
 use std::fmt::{self, Display};
 use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::{Exit, Failure};
 use crate::config::{AccountState, Config, SenderKind, UnknownAccount, Upstream, UpstreamAddress};
 use crate::policy::Snapshot;
+use crate::policy::expressions::{TRIAL, Trial};
 
 /// Names listed in a line before it says how many more there are.
 const MAX_NAMES: usize = 20;
@@ -15,9 +17,29 @@ const MAX_NAMES: usize = 20;
 pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
     let summary = Summary(&config).to_string();
-    let lists = Snapshot::new(config)?.policy().entries_in_lists();
-    write!(std::io::stdout(), "{} is in order\n{summary}  lists      {lists} entries\n", path.display())?;
+    let snapshot = Snapshot::new(config)?;
+    let lists = snapshot.policy().entries_in_lists();
+    let mut out = std::io::stdout();
+    write!(out, "{} is in order\n{summary}  lists      {lists} entries\n", path.display())?;
+    let times = snapshot.policy().trials().map(|(id, trial)| (time_of(&trial), id.to_owned())).collect::<Vec<_>>();
+    if let Some((slowest, id)) = times.iter().max() {
+        let count = times.len();
+        writeln!(
+            out,
+            "  expressions {count}: the slowest, {id}, takes {slowest:.1?} for {TRIAL} characters of its literals"
+        )?;
+    }
     Ok(Exit::Done)
+}
+
+/// What an expression takes for its trial: the best of a few runs, as the first ones warm it up.
+fn time_of(trial: &Trial<'_>) -> Duration {
+    let time = |_| {
+        let begun = Instant::now();
+        std::hint::black_box(trial.run());
+        begun.elapsed()
+    };
+    (0..16).map(time).min().unwrap_or_default()
 }
 
 struct Summary<'a>(&'a Config);
@@ -31,7 +53,10 @@ impl Display for Summary<'_> {
             writeln!(f, "  admin      {}", admin.address)?;
         }
         line(f, "upstreams", config.upstreams.iter().map(upstream))?;
-        let state = |state| if state == AccountState::Blocked { " (blocked)" } else { "" };
+        let state = |state: AccountState| match state {
+            AccountState::Active => String::new(),
+            state => format!(" ({})", state.name()),
+        };
         line(f, "accounts", config.accounts.iter().map(|a| format!("{}{}", a.system_id, state(a.state))))?;
         let unknown = match &config.unknown {
             UnknownAccount::Reject => "rejected".to_owned(),

@@ -36,6 +36,8 @@ pub(super) struct Expressions {
     literals: Option<AhoCorasick>,
     /// By literal: whose it is.
     owners: Vec<usize>,
+    /// By literal: itself.
+    spellings: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -44,6 +46,23 @@ struct Expression {
     regex: Regex,
     longest: usize,
 }
+
+/// An expression and a text that gives it as much to do as any of its size: its own literals, over and over.
+#[derive(Debug)]
+pub struct Trial<'e> {
+    expression: &'e Expression,
+    text: String,
+}
+
+impl Trial<'_> {
+    /// Looks for all matches, around every literal, and says how many there are.
+    pub fn run(&self) -> usize {
+        self.expression.regex.find_iter(self.text.as_str()).count()
+    }
+}
+
+/// Characters of the text of a [`Trial`]: those of a long message.
+pub const TRIAL: usize = 1600;
 
 /// How far each expression has read, and how much all may still read.
 #[derive(Debug, Default)]
@@ -76,8 +95,23 @@ impl Expressions {
             return Err(faults);
         }
         // Only sizes far beyond those of a configuration file make it fail.
+        let spellings =
+            literals.iter().map(|literal: &Vec<u8>| String::from_utf8_lossy(literal).into_owned()).collect();
         let literals = if all.is_empty() { None } else { AhoCorasick::new(&literals).ok() };
-        Ok(Self { all, literals, owners })
+        Ok(Self { all, literals, owners, spellings })
+    }
+
+    /// A trial of each expression, by its id.
+    pub(super) fn trials(&self) -> impl Iterator<Item = (&str, Trial<'_>)> {
+        let literals = |index| {
+            let own = self.owners.iter().enumerate().filter(move |(_, owner)| **owner == index);
+            own.filter_map(|(literal, _)| self.spellings.get(literal)).cloned().collect::<Vec<_>>()
+        };
+        self.all.iter().enumerate().map(move |(index, expression)| {
+            let text = literals(index).join(" ");
+            let text = text.chars().chain([' ']).cycle().take(if text.is_empty() { 0 } else { TRIAL }).collect();
+            (expression.entry.id.as_str(), Trial { expression, text })
+        })
     }
 
     /// Shows `found` each match in `view`: the entry and the range.

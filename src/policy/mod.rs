@@ -10,7 +10,7 @@ pub mod clauses;
 mod cleared;
 mod concatenation;
 mod explain;
-mod expressions;
+pub mod expressions;
 mod facts;
 mod inspection;
 mod limiter;
@@ -226,6 +226,11 @@ impl Policy {
             }
         }
         Ok(Self { entries, inspector })
+    }
+
+    /// A trial of each of the operator's expressions, by its id, for whoever has a clock.
+    pub fn trials(&self) -> impl Iterator<Item = (&str, expressions::Trial<'_>)> {
+        self.inspector.trials()
     }
 
     /// How many entries the lists in force have.
