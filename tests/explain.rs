@@ -108,13 +108,14 @@ fn a_message_that_passes_says_so() {
     let run = explain(folder.path(), &message("SHOP", "32470123456", "Shop: your parcel has arrived"));
     assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""));
     assert!(run.stdout.starts_with("relayed: no rule has anything against it\n"), "{}", run.stdout);
-    for rule in ["account", "sender", "brand", "media", "fraud", "content", "health", "rate"] {
+    for rule in ["account", "sender", "suppression", "consent", "brand", "media", "fraud", "content", "health", "rate"]
+    {
         assert_eq!(
             run.stdout.lines().filter(|line| line.starts_with(&format!("{rule:<8} "))).count(),
             1 + usize::from(rule == "account")
         );
     }
-    assert!(run.stdout.contains("\nhealth   off\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("\nhealth       off\n"), "{}", run.stdout);
 }
 
 #[test]
@@ -138,16 +139,18 @@ text     22 octets of GSM 03.38 in short_message
   Shop, 5€: Zorble NOW!
             ^^^^^^^^^^ own-zorble
 
-rule     mode     says    clause             status            because
-account  enforce  pass
-sender   enforce  pass
-brand    shadow   pass
-media    enforce  pass
-fraud    enforce  pass
-content  enforce  refuse  34 Discrimination  ESME_RSUBMITFAIL  \
+rule         mode     says    clause             status            because
+account      enforce  pass
+sender       enforce  pass
+suppression  enforce  pass
+consent      enforce  pass
+brand        shadow   pass
+media        enforce  pass
+fraud        enforce  pass
+content      enforce  refuse  34 Discrimination  ESME_RSUBMITFAIL  \
 list entry own-zorble matches octets 11..21 of short_message: «Zorble NOW»
-health   off
-rate     enforce  pass
+health       off
+rate         enforce  pass
 ";
     assert_eq!(run.stdout, expected);
 }

@@ -78,12 +78,19 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
 
 /// Plays of one configuration and the same facts, in batches that share a proxy.
 fn batches(plays: Vec<Play>) -> Vec<Vec<Play>> {
-    let mut groups: BTreeMap<String, Vec<Play>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<Vec<Play>>> = BTreeMap::new();
     for play in plays {
-        let key = format!("{}\n{:?}", play.case.config, play.case.facts);
-        groups.entry(key).or_default().push(play);
+        let groups = groups.entry(play.case.config.to_string()).or_default();
+        match groups.iter_mut().find(|group| group.iter().any(|other| other.case.facts == play.case.facts)) {
+            Some(group) => group.push(play),
+            None => groups.push(vec![play]),
+        }
     }
-    groups.into_values().flat_map(|group| group.chunks(BATCH).map(<[Play]>::to_vec).collect::<Vec<_>>()).collect()
+    groups
+        .into_values()
+        .flatten()
+        .flat_map(|group| group.chunks(BATCH).map(<[Play]>::to_vec).collect::<Vec<_>>())
+        .collect()
 }
 
 async fn play_all(plays: Vec<Play>) -> Result<Vec<Line>, String> {

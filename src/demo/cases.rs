@@ -16,7 +16,7 @@ pub(super) struct Case {
     pub(super) rule: Option<RuleName>,
     /// Who binds.
     pub(super) system_id: &'static str,
-    /// What is done, in at most 31 characters.
+    /// What is done, in at most 27 characters.
     pub(super) sent: &'static str,
     /// What is done.
     pub(super) act: Act,
@@ -57,6 +57,7 @@ const NO_CLAUSE: Option<Clause> = None;
 const OWN_IDENTITY: Option<Clause> = Some(Clause(5));
 const NO_DECEPTION: Option<Clause> = Some(Clause(6));
 const FOR_OTHERS: Option<Clause> = Some(Clause(8));
+const OPT_IN: Option<Clause> = Some(Clause(9));
 const BLOCKING: Option<Clause> = Some(Clause(18));
 const VOLUME: Option<Clause> = Some(Clause(23));
 const PICTURES: Option<Clause> = Some(Clause(29));
@@ -67,10 +68,13 @@ const ILLEGAL: Option<Clause> = Some(Clause(30));
 const THREATS: Option<Clause> = Some(Clause(31));
 const HARM: Option<Clause> = Some(Clause(33));
 const HATE: Option<Clause> = Some(Clause(34));
+const UNWANTED: Option<Clause> = Some(Clause(32));
 const HEALTH_DATA: Option<Clause> = Some(Clause(35));
 
 const ACCOUNT: Option<RuleName> = Some(RuleName::Account);
 const SENDER: Option<RuleName> = Some(RuleName::Sender);
+const SUPPRESSION: Option<RuleName> = Some(RuleName::Suppression);
+const CONSENT: Option<RuleName> = Some(RuleName::Consent);
 const BRAND: Option<RuleName> = Some(RuleName::Brand);
 const FRAUD: Option<RuleName> = Some(RuleName::Fraud);
 const CONTENT: Option<RuleName> = Some(RuleName::Content);
@@ -80,6 +84,9 @@ const RATE: Option<RuleName> = Some(RuleName::Rate);
 
 const ANN: Destination<'static> = sme(b"32470123456");
 const BOB: Destination<'static> = sme(b"32470654321");
+/// Has agreed to offers of the account `offers`; has opted out of its messages from 8850.
+const EVE: Destination<'static> = sme(EVES_NUMBER);
+pub(super) const EVES_NUMBER: &[u8] = b"32470111222";
 const CAL: Destination<'static> = sme(b"12025550123");
 const LIST: Destination<'static> = Destination::List(b"customers");
 
@@ -107,6 +114,8 @@ const REMOTE: Message = text("Your PC has a virus. Install AnyDesk now and give 
 const RESULT_TO_US: Message = Message { to: &[CAL], ..text("Blue Shop: your HIV test result is positive") };
 const FROM_8850: Message = from("8850");
 
+const OFFER: Message = Message { to: &[EVE], ..text("Shop: winter sale, 20% off until Sunday") };
+const INVALID_RECIPIENT: Outcome = Refused(CommandStatus::ESME_RINVDSTADR);
 const INVALID_SOURCE: Outcome = Refused(CommandStatus::ESME_RINVSRCADR);
 const FAILED: Outcome = Refused(CommandStatus::ESME_RSUBMITFAIL);
 const THROTTLED: Outcome = Refused(CommandStatus::ESME_RTHROTTLED);
@@ -116,12 +125,12 @@ pub(super) const CASES: &[Case] = &[
     // account: who may bind, and what kinds of PDU they may send.
     row(BLOCKING, ACCOUNT, "shop", "bind, account active", Bind(Bound)),
     row(BLOCKING, ACCOUNT, "blocked", "bind, account blocked", Bind(Refused(CommandStatus::ESME_RBINDFAIL))),
-    row(BLOCKING, ACCOUNT, "suspect", "message, blocked while bound", SendOnceBlocked(SMS, FAILED)),
+    row(BLOCKING, ACCOUNT, "suspect", "blocked while bound", SendOnceBlocked(SMS, FAILED)),
     row(NO_CLAUSE, ACCOUNT, "nobody", "bind, system_id unknown", Bind(Refused(CommandStatus::ESME_RINVSYSID))),
     row(NO_CLAUSE, ACCOUNT, "trusted", "replace_sm, allowed", Send(&[(SMS, Relayed), (REPLACE, Relayed)])),
     row(NO_CLAUSE, ACCOUNT, "shop", "replace_sm, not allowed", Send(&[(SMS, Relayed), (REPLACE, FAILED)])),
-    row(NO_CLAUSE, ACCOUNT, "trusted", "SMSC's canned text, allowed", Send(&[(CANNED, Relayed)])),
-    row(NO_CLAUSE, ACCOUNT, "shop", "SMSC's canned text, not allowed", Send(&[(CANNED, FAILED)])),
+    row(NO_CLAUSE, ACCOUNT, "trusted", "canned text, allowed", Send(&[(CANNED, Relayed)])),
+    row(NO_CLAUSE, ACCOUNT, "shop", "canned text, not allowed", Send(&[(CANNED, FAILED)])),
     row(PICTURES, MEDIA, "trusted", "binary content, allowed", Send(&[(BINARY, Relayed)])),
     row(PICTURES, MEDIA, "shop", "binary content, not allowed", Send(&[(BINARY, FAILED)])),
     row(NO_DECEPTION, ACCOUNT, "trusted", "receipt type, allowed", Send(&[(RECEIPT, Relayed)])),
@@ -131,7 +140,7 @@ pub(super) const CASES: &[Case] = &[
         NO_CLAUSE,
         ACCOUNT,
         "shop",
-        "submit_multi to 2 and a list",
+        "submit_multi, 2 and a list",
         Send(&[(Message { to: &[ANN, LIST, BOB], ..MULTI }, RelayedWithoutLists)]),
     ),
     row(
@@ -143,7 +152,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     // sender: whose name or number it is.
     row(OWN_IDENTITY, SENDER, "shop", "own name, SHOP", Send(&[(SMS, Relayed)])),
-    row(OWN_IDENTITY, SENDER, "shop", "own name in other case, Shop", Send(&[(from("Shop"), Relayed)])),
+    row(OWN_IDENTITY, SENDER, "shop", "own name otherwise, Shop", Send(&[(from("Shop"), Relayed)])),
     row(OWN_IDENTITY, SENDER, "shop", "own short code, 8850", Send(&[(FROM_8850, Relayed)])),
     row(OWN_IDENTITY, SENDER, "shop", "own number", Send(&[(from("32470000001"), Relayed)])),
     row(OWN_IDENTITY, SENDER, "shop", "own number with +", Send(&[(from("+32470000001"), Relayed)])),
@@ -163,7 +172,25 @@ pub(super) const CASES: &[Case] = &[
     row(OWN_IDENTITY, SENDER, "trusted", "no sender, allowed", Send(&[(from(""), Relayed)])),
     row(OWN_IDENTITY, SENDER, "shop", "no sender, not allowed", Send(&[(from(""), INVALID_SOURCE)])),
     row(FOR_OTHERS, SENDER, "shop", "for Insure NV, authorised", Send(&[(from("Insure"), Relayed)])),
-    row(FOR_OTHERS, SENDER, "shop", "for Travel NV, leave expired", Send(&[(from("Travel"), INVALID_SOURCE)])),
+    row(FOR_OTHERS, SENDER, "shop", "for Travel NV, expired", Send(&[(from("Travel"), INVALID_SOURCE)])),
+    // suppression and consent: who wants to be written to.
+    row(UNWANTED, SUPPRESSION, "offers", "offer, not opted out", Send(&[(OFFER, Relayed)])),
+    row(
+        UNWANTED,
+        SUPPRESSION,
+        "offers",
+        "opted out of 8850",
+        Send(&[(Message { from: "8850", ..OFFER }, INVALID_RECIPIENT)]),
+    ),
+    row(OPT_IN, CONSENT, "offers", "offer, consent documented", Send(&[(OFFER, Relayed)])),
+    row(
+        OPT_IN,
+        CONSENT,
+        "offers",
+        "offer without consent",
+        Send(&[(Message { to: &[BOB], ..OFFER }, INVALID_RECIPIENT)]),
+    ),
+    row(OPT_IN, CONSENT, "shop", "no offer, no consent needed", Send(&[(Message { to: &[BOB], ..SMS }, Relayed)])),
     // brand: who speaks is named, in the text or as the sender.
     row(
         BRAND_NAMED,
@@ -186,7 +213,7 @@ pub(super) const CASES: &[Case] = &[
         SECRETS,
         FRAUD,
         "shop",
-        "warning not to share the PIN",
+        "warning not to share a PIN",
         Send(&[(text("Never share your PIN with anyone"), Relayed)]),
     ),
     row(SECRETS, FRAUD, "shop", "asks for the PIN", Send(&[(text("Please reply with your PIN code"), FAILED)])),
@@ -207,7 +234,7 @@ pub(super) const CASES: &[Case] = &[
         RESCUE,
         CONTENT,
         "shop",
-        "text for help in an emergency",
+        "text for help, emergency",
         Send(&[(text("In an emergency text SOS to 8850"), FAILED)]),
     ),
     row(ILLEGAL, CONTENT, "shop", "news of a drugs trial", Send(&[(text("News: cocaine ring on trial"), Relayed)])),
@@ -245,7 +272,7 @@ pub(super) const CASES: &[Case] = &[
         VOLUME,
         RATE,
         "capped",
-        "4 at once, limit 3 an account",
+        "4 at once, 3 an account",
         Send(&[(SMS, Relayed), (SMS, Relayed), (SMS, Relayed), (SMS, THROTTLED)]),
     ),
     // The first part takes 3 of 5; the other parts come through when there is room for nothing else.
@@ -268,7 +295,7 @@ pub(super) const CASES: &[Case] = &[
         VOLUME,
         RATE,
         "metered",
-        "3 submit_multi to 2, limit 5",
+        "3 submit_multi, limit 5",
         Send(&[(MULTI, Relayed), (MULTI, Relayed), (MULTI, THROTTLED)]),
     ),
     // The protocol itself.
@@ -276,7 +303,7 @@ pub(super) const CASES: &[Case] = &[
         NO_CLAUSE,
         None,
         "shop",
-        "malformed PDU, then a whole one",
+        "malformed, then whole PDU",
         Send(&[(CUT_SHORT, Refused(CommandStatus::ESME_RINVMSGLEN)), (SMS, Relayed)]),
     ),
 ];

@@ -34,6 +34,9 @@ pub enum DemoFault {
     /// The proxy cannot start.
     #[error("cannot start the proxy: {0}")]
     Proxy(#[from] StartFault),
+    /// What its recipients want cannot be written down.
+    #[error("cannot write what recipients want: {0}")]
+    Ledger(String),
     /// The demo's own configuration is faulty.
     #[error("the demo's configuration is faulty: {0}")]
     Config(#[from] Faults),

@@ -10,12 +10,14 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use super::DemoFault;
-use super::cases::{Act, Case, Outcome};
+use super::cases::{Act, Case, EVES_NUMBER, Outcome};
 use super::esme::Esme;
 use super::message::Message;
 use super::record::Records;
-use crate::config::{AccountState, Config, Faults, UpstreamAddress};
+use crate::config::{AccountState, Config, Faults, Purpose, UpstreamAddress};
+use crate::ledger::permissions::{Consent, Origin};
 use crate::pdu::{CommandId, CommandStatus, Frame, SequenceNumber, SubmitMultiResp, SubmitSmResp};
+use crate::policy::Msisdn;
 use crate::relay::{Relay, StartFault};
 use crate::simulator::smsc::{Smsc, SmscOptions};
 
@@ -58,12 +60,39 @@ fn configuration(folder: &Path, smsc: SocketAddr) -> Result<Config, Faults> {
     Ok(config)
 }
 
+/// What a recipient of the account `offers` has agreed to and opted out of, as the ledger takes it.
+async fn wishes(proxy: &Relay) -> Result<(), DemoFault> {
+    let (ledger, now) = (proxy.ledger(), jiff::Timestamp::now().as_millisecond());
+    let Some(number) = Msisdn::from_digits(EVES_NUMBER) else { return Ok(()) };
+    let consent = Consent {
+        number,
+        account: "offers".into(),
+        sender: "*".into(),
+        purpose: Purpose::Marketing,
+        method: "web form".into(),
+        at: now,
+        wording: "Yes, send me offers of the shop by SMS".into(),
+        source: "shop.example/newsletter".into(),
+        evidence: None,
+        expires: None,
+        address: None,
+    };
+    ledger.permissions().consents().grant(consent, now).await.map_err(|fault| DemoFault::Ledger(fault.to_string()))?;
+    let suppressions = ledger.permissions().suppressions();
+    if let Some(scope) = suppressions.scope(Some("offers"), Some("8850")) {
+        let out = suppressions.add(number, scope, now, Origin::Mo, "").await;
+        out.map_err(|fault| DemoFault::Ledger(fault.to_string()))?;
+    }
+    Ok(())
+}
+
 impl<'a> Stage<'a> {
     /// Starts SMSC and proxy; `folder` is for the proxy's files.
     pub(super) async fn set(folder: &'a Path) -> Result<Self, DemoFault> {
         let (tap, tapped) = mpsc::channel(TAP);
         let smsc = Smsc::start(SmscOptions { tap: Some(tap), ..SmscOptions::default() }).map_err(DemoFault::Smsc)?;
         let proxy = Relay::start(configuration(folder, smsc.address())?).await?;
+        wishes(&proxy).await?;
         Ok(Self { folder, smsc, tapped, proxy, last_sequence: 0 })
     }
 

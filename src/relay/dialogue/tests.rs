@@ -386,7 +386,7 @@ fn a_peer_that_does_not_read_its_answers_is_not_read() {
 /// What the journal has of the bind, once it has ended.
 fn journalled(bound: Bound) -> Vec<crate::ledger::journal::Relayed> {
     use crate::ledger::journal::{Archive, Query};
-    let folder = bound.folder.path().join("var/journal");
+    let folder = bound.folder.path().join("journal");
     drop(bound.dialogue);
     let archive = Archive::new(folder.clone());
     // The writer keeps the lock until all is written.
