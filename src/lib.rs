@@ -30,7 +30,7 @@
 //!    is taken.
 //! 5. A [`policy::Cleared`] frame stays where it is; neighbours leave in one write of the bytes they came in.
 //! 6. A refused one is answered with a bare header; its record is in the audit's queue before the answer goes out.
-//! 7. What comes back from the SMSC passes byte for byte.
+//! 7. What comes back from the SMSC passes byte for byte. A subscriber's opt-out waits until the ledger has it on the disk.
 //!
 //! # Invariants
 //!
@@ -44,6 +44,9 @@
 //! 6. What cannot be decoded cannot be judged, and is not relayed.
 //! 7. No text and no subscriber's number in a log.
 //! 8. No `unsafe`; no input from the network panics.
+//!
+//! Rules ask the ledger through [`policy::DurableFacts`]: indexes in memory that never wait. What is relayed is handed to
+//! the journal once for each read burst.
 //!
 //! The path of a message that passes takes no lock, asks no shared map, and allocates nothing; only parts of multipart
 //! messages share a map, of what has come of each message, and are remembered in it.

@@ -140,7 +140,7 @@ impl NumberKey {
         NumberHash(hash)
     }
 
-    /// The hash of a text as it is read: its first [`TEXT`] characters. Numbers and texts share no hash.
+    /// The hash of a text as it is read: its first characters, as many as a record takes. Numbers and texts share no hash.
     pub fn hash_text(&self, text: &str) -> TextHash {
         let end = text.char_indices().nth(TEXT).map_or(text.len(), |(end, _)| end);
         self.hash_content(text.as_bytes().get(..end).unwrap_or_default())

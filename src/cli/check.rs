@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Exit, Failure};
 use crate::config::{AccountState, Config, SenderKind, UnknownAccount, Upstream, UpstreamAddress};
-use crate::policy::Snapshot;
-use crate::policy::expressions::{TRIAL, Trial};
+use crate::policy::{Snapshot, TRIAL, Trial};
 
 /// Names listed in a line before it says how many more there are.
 const MAX_NAMES: usize = 20;
