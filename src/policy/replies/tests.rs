@@ -324,3 +324,23 @@ fn data_sm_is_read_as_well_and_nothing_else() {
         Reply::Other
     );
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn any_text_and_any_octets_are_read(text in "\\PC{0,200}|[a-zA-Z0-9 .!?'\"\u{e9}]{0,80}", octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let _reply = of_text(&text, &|name| name.len() == 4);
+        let mut pdu = bytes::BytesMut::new();
+        for (coding, esm_class) in [(0, 0), (8, 0x40), (0xF0, 0x40), (3, 0), (5, 0), (14, 0)] {
+            pdu.clear();
+            let message = DeliverSm { short_message: &octets, data_coding: DataCoding(coding), esm_class: EsmClass(esm_class), ..DeliverSm::default() };
+            message.encode(crate::pdu::SequenceNumber(1), &mut pdu).unwrap();
+            let frame = Frame::from_bytes(&pdu).unwrap();
+            let mut replies = Replies::default();
+            let _reply = replies.of_frame(frame, DefaultAlphabet::Gsm, &|_| true);
+            let text = replies.text(frame, DefaultAlphabet::Gsm);
+            proptest::prop_assert!(text.is_none_or(|text| text.chars().count() <= 1000));
+        }
+    }
+}
