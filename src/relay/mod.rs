@@ -192,9 +192,9 @@ impl Relay {
             clock,
         });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tokio::spawn(listener::accept(listener, shared.clone(), stop.clone(), tasks.clone()));
-        tokio::spawn(housekeeping(shared.clone(), stop.clone()));
-        tokio::spawn(follow_states(shared.clone(), stop.clone()));
+        tasks.spawn(listener::accept(listener, shared.clone(), stop.clone(), tasks.clone()));
+        tasks.spawn(housekeeping(shared.clone(), stop.clone()));
+        tasks.spawn(follow_states(shared.clone(), stop.clone()));
         let upkeep = upkeep::run(shared.ledger.clone(), shared.journal.clone(), webhook, stop.clone());
         let upkeep = tokio::spawn(upkeep);
         Ok(Self { shared, address, stop, tasks, simulator, upkeep })
@@ -276,8 +276,8 @@ impl Relay {
         // It ends what it has begun; whether it panicked is of no consequence now.
         let _ended = timeout(left, self.upkeep).await;
         let ledger = self.shared.ledger.clone();
-        let kept = tokio::task::spawn_blocking(move || ledger.keep_acquaintance()).await;
-        if let Ok(Err(fault)) = kept {
+        let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
+        if let Ok(Err(fault)) = closed {
             tracing::warn!(%fault, "who has written to whom could not be kept");
         }
         Drained { cut_off, unwritten }

@@ -104,7 +104,7 @@ impl Desk {
             match command {
                 Command::Change { answer, .. } => drop(answer.send(Err(NotWritten::Busy))),
                 Command::Snapshot(answer) => drop(answer.send(Err(NotWritten::Busy))),
-                Command::Merged { .. } | Command::SnapshotTaken { .. } => {}
+                Command::Merged { .. } | Command::SnapshotTaken { .. } | Command::End => {}
             }
         }
     }
@@ -130,7 +130,7 @@ pub struct Permissions {
     suppressions: Suppressions,
     registries: Registries,
     desk: Desk,
-    writer: JoinHandle<()>,
+    writer: Mutex<Option<JoinHandle<()>>>,
     /// Held by who erases.
     erasing: Mutex<()>,
 }
@@ -191,6 +191,7 @@ impl Permissions {
             fresh: Default::default(),
             merging: [0; 2],
             snapshot: Snapshots { position, octets, ..Snapshots::default() },
+            ending: false,
         };
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
             writer.run();
@@ -201,7 +202,7 @@ impl Permissions {
             suppressions: Suppressions::new(Desk { facts: facts.clone(), queue: queue.clone() }),
             registries: Registries::open(&folder.join("registries"), key)?,
             desk: Desk { facts, queue },
-            writer: thread.map_err(LedgerFault::file(folder))?,
+            writer: Mutex::new(Some(thread.map_err(LedgerFault::file(folder))?)),
             erasing: Mutex::new(()),
         };
         match permissions.wipe() {
@@ -291,12 +292,15 @@ impl Permissions {
         self.desk.change(vec![Act::Wiped]).wait().map(drop).map_err(EraseFault::NotWritten)
     }
 
-    /// Ends after what was asked is durable. Without it, that happens by itself once this is dropped, but not before
-    /// the drop returns.
-    pub fn close(self) {
-        let Self { consents, suppressions, registries, desk, writer, erasing } = self;
-        drop((consents, suppressions, registries, desk, erasing));
-        drop(writer.join()); // it has answered everybody, or told them that it is gone
+    /// Takes no more changes, and returns when what was asked is durable; look-ups go on. Without it, that happens by
+    /// itself once this is dropped, but not before the drop returns. Blocks: not for a runtime's threads.
+    pub fn close(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            // It may have ended by itself.
+            let _told = self.desk.queue.blocking_send(Command::End);
+            drop(writer.join()); // it has answered everybody, or told them that it is gone
+        }
     }
 }
 

@@ -36,10 +36,22 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, NotWritten>>;
 
 /// What the thread is asked.
 pub(super) enum Command {
-    Change { acts: Vec<Act>, answer: Answer<Vec<Outcome>> },
+    Change {
+        acts: Vec<Act>,
+        answer: Answer<Vec<Outcome>>,
+    },
     Snapshot(Answer<()>),
-    Merged { kind: Kind, merge: Merge, merged: Table },
-    SnapshotTaken { position: u64, written: Result<u64, LedgerFault> },
+    Merged {
+        kind: Kind,
+        merge: Merge,
+        merged: Table,
+    },
+    SnapshotTaken {
+        position: u64,
+        written: Result<u64, LedgerFault>,
+    },
+    /// Nothing more is asked.
+    End,
 }
 
 /// One of the two indexes.
@@ -65,6 +77,7 @@ pub(super) struct Writer {
     /// How many of the oldest tables of each index are being merged elsewhere.
     pub(super) merging: [usize; 2],
     pub(super) snapshot: Snapshots,
+    pub(super) ending: bool,
 }
 
 /// Changes that are not durable yet, in their order, and by key.
@@ -88,7 +101,7 @@ pub(super) struct Snapshots {
 }
 
 impl Writer {
-    /// Runs until nobody can ask any more.
+    /// Runs until it is told to end, or nobody can ask any more; a snapshot that is being taken is awaited.
     pub(super) fn run(mut self) {
         let mut buffer = vec![];
         self.start_merging(); // what a long log was replayed into
@@ -107,8 +120,13 @@ impl Writer {
                 let outcome = failure.clone().map_or(Ok(outcomes), |failure| Err(NotWritten::Failed(failure)));
                 drop(answer.send(outcome)); // who does not wait is not told
             }
-            self.start_merging();
-            self.start_snapshot();
+            if self.ending && self.snapshot.taking.is_none() {
+                break;
+            }
+            if !self.ending {
+                self.start_merging();
+                self.start_snapshot();
+            }
             buffer = frame.into_buffer();
         }
     }
@@ -146,6 +164,7 @@ impl Writer {
                 *self.merging_of(kind) = 0;
             }
             Command::SnapshotTaken { position, written } => self.snapshot_taken(position, written),
+            Command::End => self.ending = true,
         }
         false
     }

@@ -3,7 +3,9 @@
 //! What is due follows from the records and the time alone; doing it is one transaction with its events. Never does a
 //! thing twice: what is done is no longer due.
 
-use redb::ReadableTable;
+use std::sync::atomic::Ordering;
+
+use redb::{ReadableTable, ReadableTableMetadata};
 use serde_json::json;
 
 use super::WorkflowFault;
@@ -60,8 +62,13 @@ impl Workflow {
     /// # Errors
     /// [`WorkflowFault::Ledger`]
     pub fn due(&self, now: Moment) -> Result<Vec<Due>, WorkflowFault> {
+        let changes = self.changes.load(Ordering::SeqCst);
         self.view(|view| {
             let steady = view.steady(now)?;
+            if view.table(OPEN_PROOFS)?.is_empty()? && view.table(OPEN_CASES)?.is_empty()? {
+                self.idle_since.store(changes, Ordering::SeqCst);
+                return Ok(Vec::new());
+            }
             let (proofs, cases) = (view.table(PROOFS)?, view.table(CASES)?);
             let mut due = Vec::new();
             for entry in view.table(OPEN_PROOFS)?.iter()? {
@@ -75,6 +82,11 @@ impl Workflow {
             due.truncate(MAX_AT_ONCE);
             Ok(due)
         })
+    }
+
+    /// Whether anything has a deadline, as far as is known without looking.
+    pub fn may_be_due(&self) -> bool {
+        self.idle_since.load(Ordering::SeqCst) != self.changes.load(Ordering::SeqCst)
     }
 
     /// Does what is due at `now`; `usage` is asked for the counts of each account that is deactivated. Returns what was

@@ -9,6 +9,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
@@ -73,6 +74,10 @@ pub struct Workflow {
     live: Mutex<HashMap<String, LiveState>>,
     /// Told when a standing has changed.
     changed: Notify,
+    /// How many changes there have been, and after how many of them nothing had a deadline: so that looking for what is
+    /// due costs nothing while nothing is.
+    pub(super) changes: AtomicU64,
+    pub(super) idle_since: AtomicU64,
     pub(super) numbers: NumberKey,
     pub(super) evidence: EvidenceFolder,
     pub(super) outbox: OutboxBounds,
@@ -109,6 +114,8 @@ impl Workflow {
             standings: ArcSwap::from_pointee(standings),
             live: Mutex::default(),
             changed: Notify::new(),
+            changes: AtomicU64::new(1),
+            idle_since: AtomicU64::new(0),
             numbers,
             evidence,
             outbox,
@@ -134,7 +141,10 @@ impl Workflow {
         self.with(|database| {
             let mut change = Change::begin(database, now, self.outbox)?;
             let outcome = command(&mut change)?;
-            let (standings, events) = change.commit()?;
+            let committed = change.commit();
+            // Also if it failed: what is on the disk then is seen only when it is read again.
+            self.changes.fetch_add(1, Ordering::SeqCst);
+            let (standings, events) = committed?;
             if let Some(standings) = standings {
                 self.publish(standings);
             }
@@ -149,7 +159,8 @@ impl Workflow {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         live.iter().for_each(|(system_id, state)| state.set(standings.of(system_id)));
         self.standings.store(Arc::new(standings));
-        self.changed.notify_waiters();
+        // Who does not wait yet finds it when it does.
+        self.changed.notify_one();
     }
 
     /// The state of an account, which changes with its standing.
@@ -159,7 +170,7 @@ impl Workflow {
         live.entry(system_id.to_owned()).or_insert_with(now).clone()
     }
 
-    /// Ready when a standing has changed since this was first polled.
+    /// Ready when a standing has changed since this was last ready; for one who waits at a time.
     pub async fn standing_changed(&self) {
         self.changed.notified().await;
     }
@@ -197,6 +208,7 @@ impl Workflow {
         if slot.is_none() {
             let (database, standings) = open_checked(&self.path, self.open)?;
             self.publish(standings);
+            self.changes.fetch_add(1, Ordering::SeqCst);
             *slot = Some(database);
         }
         Ok(())
