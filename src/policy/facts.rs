@@ -1,7 +1,7 @@
 //! What rules ask of the durable facts, and nothing more: who consented, who opted out, who has been in contact, in what
 //! state accounts are. Answers come from memory and never wait.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -133,23 +133,77 @@ impl DurableFacts for NoFacts {
 #[derive(Debug)]
 pub struct DeclaredFacts {
     account: String,
-    facts: config::Facts,
+    /// What there is something known of; the place of each is its scope.
+    subjects: Vec<Subject>,
+    /// With the end of each, in milliseconds since 1970.
+    consents: Vec<(Msisdn, Scope, Option<i64>)>,
+    opt_outs: HashSet<(Msisdn, Scope)>,
     contacts: HashSet<Msisdn>,
+    listings: HashMap<Msisdn, Listing>,
     state: LiveState,
+    are_complete: bool,
+}
+
+/// What a consent is to, or an opt-out from.
+#[derive(Debug, PartialEq, Eq)]
+enum Subject {
+    /// Consents for a purpose to a sender, in lower case, or to all.
+    Consent(Option<String>, Purpose),
+    /// Opt-outs from a sender of the account, or from all.
+    OptOut(Option<String>),
+    /// Opt-outs from everybody.
+    Everybody,
+}
+
+impl Subject {
+    fn consent(sender: Option<&str>, purpose: Purpose) -> Self {
+        Self::Consent(sender.map(str::to_lowercase), purpose)
+    }
+
+    fn opt_out(sender: Option<&str>, everybody: bool) -> Self {
+        if everybody { Self::Everybody } else { Self::OptOut(sender.map(str::to_lowercase)) }
+    }
 }
 
 impl DeclaredFacts {
     /// What is known of the account with this system_id; of others nothing is.
     pub fn new(account: &str, facts: config::Facts) -> Self {
-        let state = LiveState::new(facts.state);
-        Self { account: account.to_owned(), contacts: facts.contacts.iter().copied().collect(), facts, state }
+        let mut subjects = Vec::new();
+        let mut scope = |subject| {
+            let place = subjects.iter().position(|known| *known == subject);
+            Scope(place.unwrap_or_else(|| {
+                subjects.push(subject);
+                subjects.len() - 1
+            }) as u32)
+        };
+        let consents = facts.consents.iter().map(|config::KnownConsent { msisdn, sender, purpose, expires }| {
+            (*msisdn, scope(Subject::consent(sender.as_deref(), *purpose)), *expires)
+        });
+        let consents = consents.collect();
+        let opt_outs = facts.opt_outs.iter().map(|config::KnownOptOut { msisdn, sender, everybody }| {
+            (*msisdn, scope(Subject::opt_out(sender.as_deref(), *everybody)))
+        });
+        let opt_outs = opt_outs.collect();
+        let listings = facts.listed.iter().map(|config::KnownListing { msisdn, registry, as_of, stale }| {
+            let name = Octets::new(registry.as_bytes());
+            (*msisdn, if *stale { Listing::Stale(name, *as_of) } else { Listing::Listed(name, *as_of) })
+        });
+        Self {
+            account: account.to_owned(),
+            consents,
+            opt_outs,
+            listings: listings.collect(),
+            contacts: facts.contacts.iter().copied().collect(),
+            state: LiveState::new(facts.state),
+            are_complete: !facts.incomplete,
+            subjects,
+        }
     }
 
-    /// The place of a name among those that the file uses: each is one scope.
-    fn scope<'f>(mut names: impl Iterator<Item = Option<&'f str>>, wanted: Option<&str>) -> Option<Scope> {
-        let fold = |name: Option<&str>| name.map(str::to_lowercase);
-        let wanted = fold(wanted);
-        names.position(|name| fold(name) == wanted).map(|place| Scope(place as u32))
+    fn scope(&self, account: Option<&str>, subject: &Subject) -> Option<Scope> {
+        let own = account.is_none_or(|account| account == self.account);
+        let place = self.subjects.iter().position(|known| known == subject).filter(|_| own);
+        place.map(|place| Scope(place as u32))
     }
 }
 
@@ -159,48 +213,25 @@ impl DurableFacts for DeclaredFacts {
     }
 
     fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Option<Scope> {
-        let consents = self.facts.consents.iter();
-        let names = consents.map(|consent| (consent.sender.as_deref(), consent.purpose == purpose));
-        let names = names.map(|(sender, fits)| if fits { sender } else { Some("\0") });
-        if account == self.account { Self::scope(names, sender) } else { None }
+        self.scope(Some(account), &Subject::consent(sender, purpose))
     }
 
     fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Option<Scope> {
-        let opt_outs = self.facts.opt_outs.iter();
-        let names =
-            opt_outs.map(|out| if out.everybody == account.is_none() { out.sender.as_deref() } else { Some("\0") });
-        let own = account.is_none_or(|account| account == self.account);
-        if own { Self::scope(names, sender) } else { None }
+        self.scope(account, &Subject::opt_out(sender, account.is_none()))
     }
 
     fn has_consented(&self, recipient: Msisdn, scopes: &[Scope], now: i64) -> bool {
-        let mut named = scopes.iter().filter_map(|scope| self.facts.consents.get(scope.0 as usize));
-        let fold = |sender: &Option<String>| sender.as_deref().map(str::to_lowercase);
-        named.any(|named| {
-            self.facts.consents.iter().any(|consent| {
-                let same = fold(&consent.sender) == fold(&named.sender) && consent.purpose == named.purpose;
-                same && consent.msisdn == recipient && consent.expires.is_none_or(|expires| now < expires)
-            })
+        self.consents.iter().any(|(number, scope, end)| {
+            *number == recipient && scopes.contains(scope) && end.is_none_or(|end| now < end)
         })
     }
 
     fn opted_out(&self, recipient: Msisdn, scopes: &[Scope]) -> Option<usize> {
-        let fold = |sender: &Option<String>| sender.as_deref().map(str::to_lowercase);
-        scopes.iter().position(|scope| {
-            let Some(named) = self.facts.opt_outs.get(scope.0 as usize) else { return false };
-            self.facts.opt_outs.iter().any(|out| {
-                let same = fold(&out.sender) == fold(&named.sender) && out.everybody == named.everybody;
-                same && out.msisdn == recipient
-            })
-        })
+        scopes.iter().position(|scope| self.opt_outs.contains(&(recipient, *scope)))
     }
 
     fn registry(&self, recipient: Msisdn, _now: i64) -> Listing {
-        let listed = self.facts.listed.iter().find(|listed| listed.msisdn == recipient);
-        listed.map_or(Listing::Free, |listed| {
-            let name = Octets::new(listed.registry.as_bytes());
-            if listed.stale { Listing::Stale(name, listed.as_of) } else { Listing::Listed(name, listed.as_of) }
-        })
+        self.listings.get(&recipient).copied().unwrap_or(Listing::Free)
     }
 
     fn has_written(&self, recipient: Msisdn, account: &str, _now: i64) -> bool {
@@ -208,6 +239,6 @@ impl DurableFacts for DeclaredFacts {
     }
 
     fn are_complete(&self) -> bool {
-        !self.facts.incomplete
+        self.are_complete
     }
 }
