@@ -8,6 +8,7 @@
 //!
 //! | module | what it is | what it never does |
 //! |---|---|---|
+//! | `disk` | files for their owner alone, whole and durable | know a format |
 //! | [`pdu`] | SMPP on the wire: frames, borrowed views, statuses | I/O, policy |
 //! | [`config`] | TOML to a checked value, or every fault with its place | start anything |
 //! | [`text`] | what a message says: character sets, headers, normalisation, links | judge, I/O |
@@ -56,6 +57,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod demo;
+mod disk;
 pub mod ledger;
 pub mod pdu;
 pub mod policy;

@@ -4,13 +4,15 @@
 //! back to what is, and the rest is written anew. Trying a failed fsync again would not do, as the kernel may have
 //! thrown the pages away. Never deletes a file, never cuts away a whole line.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use tokio::time::Instant;
+
+use crate::disk;
 
 /// The file of one day, and the lines that may not be durable in it yet.
 #[derive(Debug)]
@@ -130,20 +132,10 @@ impl DayFile {
         if durable < length {
             file.set_len(durable)?;
         }
-        sync_folder(&self.folder)?;
+        disk::sync_folder(&self.folder)?;
         self.durable = Some(durable);
         Ok(file)
     }
-}
-
-/// Makes `folder` and those above it, for their owner alone.
-pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-/// Makes the names in `folder` durable.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 /// What was done about a last line without its end.

@@ -1,19 +1,17 @@
 //! The key behind the hashes that stand for subscribers' numbers and for texts.
 //!
-//! There are so few numbers, and so few one-time codes in a known text, that an unkeyed hash could be undone by trying all; whoever has this key can do so. It is
-//! made once, never printed, and never replaced by itself: under another key old records no longer answer a search.
+//! There are so few numbers, and so few one-time codes in a known text, that an unkeyed hash could be undone by trying
+//! all; whoever has this key can do so. It is made once, never printed, and never replaced by itself: under another key
+//! old records no longer answer a search.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::AuditFault;
-use super::file::{make_folder, sync_folder};
+use crate::disk;
 
 const SECRET: usize = 32;
 
@@ -104,25 +102,7 @@ impl NumberKey {
     /// # Errors
     /// [`AuditFault::File`] when the file system refuses, [`AuditFault::Key`] when the file holds something else.
     pub fn load_or_create(path: &Path) -> Result<Self, AuditFault> {
-        match read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            text => return Self::from_text(path, text.map_err(AuditFault::file(path))?),
-        }
-        let mut secret = [0; SECRET];
-        getrandom::fill(&mut secret).map_err(AuditFault::Random)?;
-        let text: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
-        create(path, &text).map_err(AuditFault::file(path))?;
-        // read back: another process may have been faster
-        Self::from_text(path, read(path).map_err(AuditFault::file(path))?)
-    }
-
-    fn from_text(path: &Path, text: String) -> Result<Self, AuditFault> {
-        let digits = text.trim_end().as_bytes();
-        let octets = digits.chunks(2).map(|pair| match pair {
-            [high, low] => Some((char::from(*high).to_digit(16)? << 4 | char::from(*low).to_digit(16)?) as u8),
-            _ => None,
-        });
-        let secret = octets.collect::<Option<Vec<u8>>>().and_then(|octets| octets.try_into().ok());
+        let secret = disk::secret(path).map_err(AuditFault::file(path))?;
         secret.map(Self::new).ok_or_else(|| AuditFault::Key { path: path.to_owned() })
     }
 
@@ -152,32 +132,6 @@ impl NumberKey {
         let mut hash = [0; 8];
         hash.iter_mut().zip(code).for_each(|(slot, octet)| *slot = octet);
         TextHash(hash)
-    }
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let file = File::open(path)?;
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), "others than its owner may read the key of the number hashes: chmod 600");
-    }
-    let mut text = String::new();
-    file.take(1024).read_to_string(&mut text)?;
-    Ok(text)
-}
-
-/// Writes beside `path` first, so that a crash leaves a whole key or none, and never replaces one that is there.
-fn create(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    make_folder(folder)?;
-    let unfinished = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&unfinished, path);
-    fs::remove_file(&unfinished)?;
-    match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        linked => linked.and_then(|()| sync_folder(folder)),
     }
 }
 
@@ -214,30 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_made_once_for_its_owner_alone() {
+    fn a_key_is_made_once_and_another_file_is_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("var/msisdn-key");
         let made = NumberKey::load_or_create(&path).unwrap();
         let read = NumberKey::load_or_create(&path).unwrap();
         assert_eq!(made.hash(b"32470123456"), read.hash(b"32470123456"));
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(folder.path().join("var")).unwrap().count(), 1, "nothing is left beside it");
-
         let other = NumberKey::load_or_create(&folder.path().join("other")).unwrap();
         assert_ne!(made.hash(b"32470123456"), other.hash(b"32470123456"));
-    }
-
-    #[test]
-    fn a_key_that_is_there_is_not_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        for text in ["", "00", &"0".repeat(63), &"0".repeat(66), &"g".repeat(64), &"é".repeat(32)] {
-            fs::write(&path, text).unwrap();
-            assert!(matches!(NumberKey::load_or_create(&path), Err(AuditFault::Key { .. })), "{text}");
-            assert_eq!(fs::read_to_string(&path).unwrap(), text);
-        }
-        fs::write(&path, "0".repeat(64)).unwrap();
-        create(&path, &"1".repeat(64)).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "0".repeat(64));
+        std::fs::write(&path, "no key").unwrap();
+        assert!(matches!(NumberKey::load_or_create(&path), Err(AuditFault::Key { .. })));
     }
 }

@@ -17,9 +17,7 @@ mod record;
 mod reference;
 mod writer;
 
-use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,9 +33,11 @@ pub use key::{NumberHash, NumberKey, TextHash};
 pub use record::{Record, Verdict};
 pub use reference::{NoRef, Ref, Refs};
 
-pub(crate) use file::{DayFile, make_folder};
+pub(crate) use file::DayFile;
 
 use writer::Writer;
+
+use crate::disk;
 
 /// What [`Audit::close`] allows beyond its deadline for the thread to say how it ended.
 const LAST_WORD: Duration = Duration::from_millis(250);
@@ -151,8 +151,9 @@ impl Audit {
     /// [`AuditFault`]
     pub fn open(settings: &crate::config::Audit) -> Result<Self, AuditFault> {
         let folder = &settings.path;
-        file::make_folder(folder).map_err(AuditFault::file(folder))?;
-        let lock = lock(folder)?;
+        disk::make_folder(folder).map_err(AuditFault::file(folder))?;
+        let lock = disk::lock(folder).map_err(AuditFault::file(folder))?;
+        let lock = lock.ok_or_else(|| AuditFault::InUse { path: folder.clone() })?;
         file::repair_all(folder).map_err(AuditFault::file(folder))?;
         let (sender, records) = mpsc::channel(settings.queue.max(1));
         let (closing, asked) = watch::channel(None);
@@ -233,17 +234,6 @@ impl Audit {
             Some(records) => Err(Unwritten { records }),
             None => Err(Unwritten { records: self.health().queued }),
         }
-    }
-}
-
-fn lock(folder: &Path) -> Result<std::fs::File, AuditFault> {
-    let path = folder.join("lock");
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let file = file.map_err(AuditFault::file(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(AuditFault::InUse { path: folder.to_owned() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(AuditFault::file(&path)(error)),
     }
 }
 

@@ -7,12 +7,12 @@
 //!
 //! `ACQ1`, the seed, the words, a CRC-32 of all before; big-endian.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use super::LedgerFault;
+use crate::disk;
 use crate::policy::Acquaintance;
 
 const MAGIC: [u8; 4] = *b"ACQ1";
@@ -55,23 +55,18 @@ fn read(octets: &[u8], pairs: usize, keep: u16) -> Option<Acquaintance> {
 /// # Errors
 /// [`LedgerFault::File`]
 pub fn save(table: &Acquaintance, path: &Path) -> Result<(), LedgerFault> {
-    write(table, path).map_err(LedgerFault::file(path))
-}
-
-fn write(table: &Acquaintance, path: &Path) -> io::Result<()> {
-    let unfinished = path.with_extension("new");
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-    let (mut out, mut crc) = (BufWriter::with_capacity(1 << 16, file), crc32fast::Hasher::new());
-    let mut put = |octets: &[u8]| {
-        crc.update(octets);
-        out.write_all(octets)
-    };
-    put(&MAGIC)?;
-    put(&table.seed().to_be_bytes())?;
-    table.words().try_for_each(|word| put(&word.to_be_bytes()))?;
-    out.write_all(&crc.finalize().to_be_bytes())?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    fs::rename(unfinished, path)
+    let written = disk::replace(path, |out| {
+        let mut crc = crc32fast::Hasher::new();
+        let mut put = |octets: &[u8]| {
+            crc.update(octets);
+            out.write_all(octets)
+        };
+        put(&MAGIC)?;
+        put(&table.seed().to_be_bytes())?;
+        table.words().try_for_each(|word| put(&word.to_be_bytes()))?;
+        out.write_all(&crc.finalize().to_be_bytes())
+    });
+    written.map_err(LedgerFault::file(path))
 }
 
 #[cfg(test)]

@@ -11,8 +11,7 @@ pub mod permissions;
 pub mod upkeep;
 pub mod workflow;
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +23,7 @@ pub use journal::Journal;
 
 use crate::audit::NumberKey;
 use crate::config::{self, Purpose};
+use crate::disk;
 use crate::policy::{Acquaintance, DurableFacts, Listing, LiveState, Msisdn, Octets, Scope};
 use permissions::Permissions;
 use upkeep::Terms;
@@ -165,15 +165,8 @@ impl DurableFacts for Ledger {
     }
 }
 
-/// Keeps other processes out of the folder as long as the file is open.
+/// Makes the folder if there is none, and keeps other processes out of it as long as the file is open.
 fn lock(folder: &Path) -> Result<File, LedgerFault> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(LedgerFault::file(folder))?;
-    let path = folder.join("lock");
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let file = file.map_err(LedgerFault::file(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(LedgerFault::InUse { path: folder.to_owned() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(LedgerFault::file(&path)(error)),
-    }
+    let held = disk::make_folder(folder).and_then(|()| disk::lock(folder)).map_err(LedgerFault::file(folder))?;
+    held.ok_or_else(|| LedgerFault::InUse { path: folder.to_owned() })
 }

@@ -3,10 +3,9 @@
 //! Everything here follows from the entries. When the file of counts is missing or spoilt, all day files are read anew.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::ops::AddAssign;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -14,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::block::{Chain, Hash};
 use super::entry::Entry;
+use crate::disk;
 use crate::pdu::CommandStatus;
 
 /// What was sent in some time.
@@ -127,11 +127,7 @@ impl Counts {
         }
         let Checkpoint { day, offset, chain: Chain(chain) } = checkpoint;
         let saved = serde_json::to_vec(&Saved { day: day.to_string(), offset, chain, counts })?;
-        let unfinished = path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        file.write_all(&saved)?;
-        file.sync_all()?;
-        fs::rename(unfinished, path)
+        disk::replace(path, |out| out.write_all(&saved))
     }
 
     /// What was saved; none if there is nothing that can be read.

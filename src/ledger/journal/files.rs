@@ -1,8 +1,7 @@
 //! The folder of day files: taking it, mending and counting what is there, deleting what is too old.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use super::block::{Blocks, Broken, Chain};
 use super::counts::{Checkpoint, Counts};
 use super::entry::Entry;
 use super::{LedgerFault, day};
-use crate::audit::make_folder;
 
 /// What stands before and behind the day in a file's name.
 pub(super) const NAME: (&str, &str) = ("journal-", ".blocks");
@@ -35,8 +33,7 @@ pub(super) struct Opened {
 
 /// See [`Journal::open`](super::Journal::open).
 pub(super) fn open(folder: &Path, keep: Duration, now: i64) -> Result<Opened, LedgerFault> {
-    make_folder(folder).map_err(LedgerFault::file(folder))?;
-    let lock = lock(folder)?;
+    let lock = crate::ledger::lock(folder)?;
     let first = first_kept(keep, now);
     delete_before(folder, first)?;
     let files = all(folder)?;
@@ -140,15 +137,4 @@ pub(super) fn delete_before(folder: &Path, first: Date) -> Result<(), LedgerFaul
         tracing::info!(path = %path.display(), "deleted: older than journal.keep");
     }
     Ok(())
-}
-
-fn lock(folder: &Path) -> Result<File, LedgerFault> {
-    let path = folder.join("lock");
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let file = file.map_err(LedgerFault::file(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LedgerFault::InUse { path: folder.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(LedgerFault::file(&path)(error)),
-    }
 }

@@ -3,8 +3,7 @@
 //! The caller keeps other processes away from the folder, and hands in the time. A look-up never waits; a change is
 //! there once it is on the disk.
 
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -16,7 +15,7 @@ use super::act::{Act, NotWritten, Outcome, Pending, WriteFailure};
 use super::consents::{self, Consents};
 use super::import::{Checkpoint, Checkpoints};
 use super::index::{Entry, Index, Key, Value};
-use super::log::{self, Locator, Log, OpenSink};
+use super::log::{Locator, Log, OpenSink};
 use super::record::{Record, wipe};
 use super::registries::Registries;
 use super::scopes::{ScopeName, Scopes};
@@ -25,6 +24,7 @@ use super::suppressions::Suppressions;
 use super::texts::Texts;
 use super::writer::{Command, Snapshots, Writer};
 use super::{LedgerFault, snapshot};
+use crate::disk;
 use crate::policy::Msisdn;
 
 /// Changes that may wait for the disk; each is a batch.
@@ -153,8 +153,8 @@ impl Permissions {
     }
 
     pub(super) fn open_with(folder: &Path, open_sink: OpenSink, lock: Option<Arc<File>>) -> Result<Self, LedgerFault> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(LedgerFault::file(folder))?;
-        log::remove_unfinished(folder)?;
+        let ready = disk::make_folder(folder).and_then(|()| disk::remove_unfinished(folder));
+        ready.map_err(LedgerFault::file(folder))?;
         let key = SubjectKey::load_or_create(&folder.join("subjects.key"))?;
         let (state, octets) = snapshot::read(folder, key.check())?;
         let position = state.position;

@@ -3,9 +3,7 @@
 //! One file each, written beside the old one and renamed. Judges no age: it says when a registry is too old for what
 //! is asked of it, and its caller decides what follows.
 
-use std::fs::{self, DirBuilder};
-use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,9 +12,9 @@ use arc_swap::ArcSwap;
 use super::LedgerFault;
 use super::Scope;
 use super::index::{Entry, Key, Table, Value};
-use super::log;
 use super::octets::{Octets, Put};
 use super::subject::{Subject, SubjectKey};
+use crate::disk;
 use crate::policy::Msisdn;
 
 const MAGIC: &[u8; 8] = b"smpp-dnd";
@@ -74,8 +72,8 @@ pub struct Registries {
 
 impl Registries {
     pub(super) fn open(folder: &Path, key: SubjectKey) -> Result<Self, LedgerFault> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(LedgerFault::file(folder))?;
-        log::remove_unfinished(folder)?;
+        let ready = disk::make_folder(folder).and_then(|()| disk::remove_unfinished(folder));
+        ready.map_err(LedgerFault::file(folder))?;
         let mut all = vec![];
         for entry in fs::read_dir(folder).map_err(LedgerFault::file(folder))? {
             let path = entry.map_err(LedgerFault::file(folder))?.path();
@@ -133,7 +131,7 @@ impl Registries {
         let registry = Arc::new(Registry { name: name.to_owned(), as_of, countries: countries.to_vec(), numbers });
         let contents = spelt(&registry, self.key.check());
         let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        log::replace(&path, |file| file.write_all(&contents))?;
+        disk::replace(&path, |out| out.write_all(&contents)).map_err(LedgerFault::file(&path))?;
         let mut all = Vec::clone(&self.all.load());
         all.retain(|other| other.name != registry.name);
         all.push(registry.clone());

@@ -4,7 +4,6 @@
 //! rename, once durable. All that is in it can be made again from the log.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,10 +11,10 @@ use super::LedgerFault;
 use super::Scope;
 use super::import::Checkpoint;
 use super::index::Table;
-use super::log;
 use super::octets::{Octets, Put};
 use super::record::{read_name, write_name};
 use super::scopes::ScopeName;
+use crate::disk;
 
 const MAGIC: &[u8; 8] = b"smpp-idx";
 const VERSION: u32 = 1;
@@ -48,7 +47,7 @@ fn path(folder: &Path, position: u64) -> PathBuf {
 pub(super) fn write(folder: &Path, check: u64, state: &State) -> Result<u64, LedgerFault> {
     let path = path(folder, state.position);
     let mut octets = 0;
-    log::replace(&path, |file| {
+    let written = disk::replace(&path, |file| {
         let mut header = Vec::with_capacity(HEADER);
         header.put(MAGIC);
         header.put(&VERSION.to_le_bytes());
@@ -73,7 +72,8 @@ pub(super) fn write(folder: &Path, check: u64, state: &State) -> Result<u64, Led
             flush(&mut section)?;
         }
         Ok(())
-    })?;
+    });
+    written.map_err(LedgerFault::file(&path))?;
     for (position, older) in list(folder)? {
         if position < state.position {
             fs::remove_file(&older).map_err(LedgerFault::file(&older))?;

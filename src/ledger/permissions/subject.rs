@@ -5,14 +5,13 @@
 //! ledger, and keep the copy apart. An erased subscriber's opt-outs stay under this pseudonym.
 
 use std::fmt;
-use std::fs;
 use std::hash::Hasher;
-use std::io::{self, Write};
 use std::path::Path;
 
 use siphasher::sip::SipHasher13;
 
 use super::LedgerFault;
+use crate::disk;
 use crate::policy::Msisdn;
 
 /// A subscriber's number under the ledger's key: 50 bits, evenly spread.
@@ -53,7 +52,6 @@ impl fmt::Debug for SubjectKey {
 const HALF: u64 = (1 << (Subject::BITS / 2)) - 1;
 /// As many as NIST SP 800-38G has for FF1.
 const ROUNDS: u64 = 10;
-const SECRET: usize = 16;
 
 impl SubjectKey {
     /// Reads the key from `path` (32 hex digits), or makes one there, for its owner alone, if there is no file.
@@ -61,21 +59,11 @@ impl SubjectKey {
     /// # Errors
     /// [`LedgerFault::File`] when the file system refuses, [`LedgerFault::Damaged`] when the file holds something else.
     pub(super) fn load_or_create(path: &Path) -> Result<Self, LedgerFault> {
-        let text = match fs::read_to_string(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                create(path).and_then(|()| fs::read_to_string(path))
-            }
-            text => text,
-        };
-        let text = text.map_err(LedgerFault::file(path))?;
-        let digits = text.trim_end();
-        let secret = u128::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 2 * SECRET);
-        secret.map(|secret| Self(SipHasher13::new_with_key(&secret.to_be_bytes()))).ok_or_else(|| {
-            LedgerFault::Damaged {
-                path: path.to_owned(),
-                offset: 0,
-                what: "expected the key of the subscribers' pseudonyms, 32 hexadecimal digits".to_owned(),
-            }
+        let secret = disk::secret(path).map_err(LedgerFault::file(path))?;
+        secret.map(|secret| Self(SipHasher13::new_with_key(&secret))).ok_or_else(|| LedgerFault::Damaged {
+            path: path.to_owned(),
+            offset: 0,
+            what: "expected the key of the subscribers' pseudonyms, 32 hexadecimal digits".to_owned(),
         })
     }
 
@@ -113,35 +101,19 @@ impl SubjectKey {
     }
 }
 
-/// Writes beside `path` first, so that a crash leaves a whole key or none, and never replaces one that is there.
-fn create(path: &Path) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut secret = [0; SECRET];
-    getrandom::fill(&mut secret).map_err(io::Error::other)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?; // mode 0600
-    writeln!(file, "{:032x}", u128::from_be_bytes(secret))?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error.error),
-        Ok(_) => fs::File::open(folder)?.sync_all(),
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
     /// A key that is the same in every test.
     pub(in super::super) fn key() -> SubjectKey {
-        SubjectKey(SipHasher13::new_with_key(&[7; SECRET]))
+        SubjectKey(SipHasher13::new_with_key(&[7; 16]))
     }
 
     #[test]
     fn each_number_has_one_subject_and_gets_its_number_back() {
-        let other = SubjectKey(SipHasher13::new_with_key(&[8; SECRET]));
+        let other = SubjectKey(SipHasher13::new_with_key(&[8; 16]));
         let mut seen = std::collections::HashSet::new();
         let numbers = (0..20_000).map(|step| 32_470_000_000 + step).chain([1_000_000, 999_999_999_999_999]);
         for value in numbers {
@@ -166,20 +138,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_key_is_made_once_for_its_owner_and_never_replaced() {
+    fn a_key_is_made_once_and_another_file_is_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("subjects.key");
         let made = SubjectKey::load_or_create(&path).unwrap();
         assert_eq!(SubjectKey::load_or_create(&path).unwrap().check(), made.check());
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-        let held = fs::read_to_string(&path).unwrap();
-        create(&path).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), held);
-        for text in ["", "00", &"0".repeat(31), &"g".repeat(32)] {
-            fs::write(&path, text).unwrap();
-            assert!(matches!(SubjectKey::load_or_create(&path), Err(LedgerFault::Damaged { .. })), "{text}");
-        }
+        std::fs::write(&path, "0".repeat(31)).unwrap();
+        assert!(matches!(SubjectKey::load_or_create(&path), Err(LedgerFault::Damaged { .. })));
         assert_eq!(format!("{:?} {:?}", key(), Subject(5)), "SubjectKey Subject");
     }
 }

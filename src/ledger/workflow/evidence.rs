@@ -4,9 +4,8 @@
 //! into one.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -15,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::store::Workflow;
 use super::{LedgerFault, Refusal, WorkflowFault};
+use crate::disk;
 
 /// The largest piece of evidence, in octets.
 pub const MAX_EVIDENCE: u64 = 32 * 1024 * 1024;
@@ -64,7 +64,7 @@ pub(super) struct EvidenceFolder(PathBuf);
 
 impl EvidenceFolder {
     pub(super) fn open(path: &Path) -> Result<Self, LedgerFault> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(LedgerFault::file(path))?;
+        disk::make_folder(path).map_err(LedgerFault::file(path))?;
         Ok(Self(path.to_owned()))
     }
 
@@ -99,7 +99,7 @@ impl EvidenceFolder {
         let id = EvidenceId(digest.finalize().into());
         file.as_file().sync_all()?;
         file.persist(self.file(id))?;
-        File::open(&self.0)?.sync_all()?;
+        disk::sync_folder(&self.0)?;
         Ok(Some(id))
     }
 

@@ -10,7 +10,7 @@
 mod frame;
 mod segment;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -193,38 +193,6 @@ impl Appender {
     fn base(&self) -> u64 {
         self.log.segments.load().last().map_or(0, |segment| segment.base)
     }
-}
-
-/// Writes `contents` beside `path` first and renames, so that a crash leaves the old file or the new one, whole.
-pub(super) fn replace(path: &Path, contents: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), LedgerFault> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let written = || {
-        let mut file = tempfile::Builder::new().prefix("unfinished-").tempfile_in(folder)?; // mode 0600
-        contents(file.as_file_mut())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        sync_folder(folder)
-    };
-    written().map_err(LedgerFault::file(path))
-}
-
-/// Makes the names in `folder` durable.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Removes what a crash left of files that were never finished.
-pub(super) fn remove_unfinished(folder: &Path) -> Result<(), LedgerFault> {
-    let remove = || {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(b"unfinished-") {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
-    };
-    remove().map_err(LedgerFault::file(folder))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! One file of the log: its header, reading its frames at the start and single records later.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::{Locator, frame};
+use crate::disk;
 use crate::ledger::LedgerFault;
 use crate::ledger::permissions::octets::{Octets, Put};
 
@@ -54,7 +55,8 @@ impl Segment {
         header.put(&base.to_le_bytes());
         header.put(&check.to_le_bytes());
         header.put(&crc32fast::hash(&header).to_le_bytes());
-        super::replace(&path(folder, base), |file| file.write_all(&header))?;
+        let path = path(folder, base);
+        disk::replace(&path, |out| out.write_all(&header)).map_err(LedgerFault::file(&path))?;
         Self::open(folder, base, check)
     }
 
@@ -185,7 +187,7 @@ impl Segment {
                 frame::seal(header, payload, length as u16);
             }
         }
-        super::replace(&self.path, |file| file.write_all(&octets))?;
+        disk::replace(&self.path, |out| out.write_all(&octets)).map_err(LedgerFault::file(&self.path))?;
         let file = File::open(&self.path).map_err(LedgerFault::file(&self.path))?;
         Ok(Self { base: self.base, path: self.path.clone(), file })
     }
