@@ -29,8 +29,9 @@ use crate::pdu::Destination;
 const SHARDS: usize = 256;
 /// What a reference takes beside its parts, in octets: the entry, its key, and what the map keeps free.
 const OCTETS_PER_REFERENCE: usize = 160;
-/// In how many ways the parts under one reference may be joined. Honest senders reuse a reference once its message is
-/// whole, which is one way.
+/// In how many ways the parts under one reference may be joined; what would make more has to wait until they lapse.
+/// Honest senders reuse a reference once its message is whole, which is one way; one that always has the same reference
+/// and loses a part has one way more with each message to that recipient.
 const MOST_WAYS: usize = 8;
 
 /// The memory. Shared by all binds; only multipart messages ask it.
@@ -58,6 +59,8 @@ struct Known {
     /// By number - 1: what has come under it.
     pieces: Box<[Vec<Piece>]>,
     condemned: Option<Box<Rejection>>,
+    /// Parts that may still come and have been paid for.
+    paid: u32,
     /// Whether a part named the account's brand.
     named: bool,
 }
@@ -282,13 +285,13 @@ impl<'m> Assembly<'m> {
         others + 1 == usize::from(self.part.total)
     }
 
-    /// Asks `pay` for as many parts as are due: all at the first one seen of a message, none for the others, one for a
-    /// retry.
+    /// Asks `pay` for as many parts as are due: all at the first one seen of a message, none for the others as long as
+    /// there are any that were paid for, one for a retry.
     pub(super) fn pay(&self, pay: impl FnOnce(u8) -> Result<(), Refusal>) -> Result<(), Refusal> {
         match self.relation {
             Relation::First | Relation::Other => pay(self.part.total),
-            Relation::Further => Ok(()),
-            Relation::Again => pay(1),
+            Relation::Further if self.known().is_some_and(|known| known.paid > 0) => Ok(()),
+            Relation::Further | Relation::Again => pay(1),
         }
     }
 
@@ -316,13 +319,21 @@ impl<'m> Assembly<'m> {
 
     /// The part goes up; `plain` octets of it are seen, and it has `named` the account's brand or not.
     pub(super) fn accept(self, message: &Submission<'_>, plain: usize, named: bool) {
-        let (number, hash, is_new) = (self.part.number, self.hash, self.relation != Relation::Again);
+        let (Part { number, total, .. }, hash, relation) = (self.part, self.hash, self.relation);
         let (field, octets) = message.texts().next().unwrap_or((Field::ShortMessage, &[]));
         let piece = Piece { hash, number, coding: message.coding(), field, octets: octets.into(), plain };
         self.note(|known| {
             known.named |= named;
-            if let Some(pieces) = known.pieces.get_mut(usize::from(number) - 1).filter(|_| is_new) {
+            known.paid = match relation {
+                Relation::First | Relation::Other => known.paid + u32::from(total) - 1,
+                Relation::Further => known.paid.saturating_sub(1),
+                Relation::Again => known.paid,
+            };
+            if let Some(pieces) = known.pieces.get_mut(usize::from(number) - 1).filter(|_| relation != Relation::Again)
+            {
                 known.octets += size_of::<Piece>() + piece.octets.len();
+                // One at a time: what is counted is what is taken.
+                pieces.reserve_exact(1);
                 pieces.push(piece);
             }
         });
@@ -386,7 +397,15 @@ impl Known {
 
     fn new(account: Arc<Held>, total: u8) -> Self {
         let pieces = std::iter::repeat_with(Vec::new).take(usize::from(total)).collect();
-        Self { expires_nanos: 0, account, octets: Self::octets_of(total), pieces, condemned: None, named: false }
+        Self {
+            expires_nanos: 0,
+            account,
+            octets: Self::octets_of(total),
+            pieces,
+            condemned: None,
+            paid: 0,
+            named: false,
+        }
     }
 
     fn pieces(&self, number: u8) -> &[Piece] {
@@ -406,7 +425,8 @@ impl Known {
             return false;
         }
         for pieces in self.pieces.iter_mut().filter(|pieces| pieces.len() == 1) {
-            self.octets -= pieces.drain(..).map(|piece| size_of::<Piece>() + piece.octets.len()).sum::<usize>();
+            let gone = std::mem::take(pieces);
+            self.octets -= gone.iter().map(|piece| size_of::<Piece>() + piece.octets.len()).sum::<usize>();
         }
         self.named = false;
         self.pieces.iter().all(Vec::is_empty)
@@ -438,6 +458,17 @@ mod tests {
         assert_eq!([scene.status(&plain()), scene.status(&plain())], [OK, THROTTLED]);
         // The refused one changed nothing: the second part still rides.
         assert_eq!(scene.status(&part(1, 2, 2, 0)), OK);
+    }
+
+    #[test]
+    fn each_part_that_goes_up_is_paid_for_once() {
+        let mut scene = scene(4, "");
+        // Two first parts pay for four; two last ones ride on that, and no more.
+        let sent = [part(1, 2, 1, 0), part(1, 2, 1, 9), part(1, 2, 2, 0), part(1, 2, 2, 1), part(1, 2, 2, 2)];
+        assert_eq!(sent.map(|part| scene.status(&part)), [OK, OK, OK, OK, THROTTLED]);
+        scene.later(1000);
+        assert_eq!(scene.status(&part(1, 2, 2, 2)), OK, "paid for by itself");
+        assert_eq!(scene.status(&plain()), THROTTLED);
     }
 
     #[test]

@@ -36,8 +36,6 @@ pub(super) struct Expressions {
     literals: Option<AhoCorasick>,
     /// By literal: whose it is.
     owners: Vec<usize>,
-    /// By literal: itself.
-    spellings: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -47,17 +45,33 @@ struct Expression {
     longest: usize,
 }
 
-/// An expression and a text that gives it as much to do as any of its size: its own literals, over and over.
+/// One expression alone, and a text that has it run as often as one of its size can: its own literals, over and over.
 #[derive(Debug)]
-pub struct Trial<'e> {
-    expression: &'e Expression,
+pub struct Trial {
+    alone: Expressions,
     text: String,
 }
 
-impl Trial<'_> {
-    /// Looks for all matches, around every literal, and says how many there are.
+impl Trial {
+    /// The trial of an expression.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn new(own: &OwnExpression) -> Result<Self, Vec<Faults>> {
+        let alone = Expressions::new(std::slice::from_ref(own))?;
+        let literals = compile(own).map(|(_, literals)| literals).unwrap_or_default();
+        let spaced =
+            literals.iter().flat_map(|literal| [String::from_utf8_lossy(literal).into_owned(), " ".to_owned()]);
+        let text = spaced.collect::<String>().chars().cycle().take(TRIAL).collect();
+        Ok(Self { alone, text })
+    }
+
+    /// Looks for it as in a message, within the same bounds, and says how many matches there are.
     pub fn run(&self) -> usize {
-        self.expression.regex.find_iter(self.text.as_str()).count()
+        let mut matches = 0;
+        // A text that is read no further than that costs no more either.
+        let _read = self.alone.scan(&self.text, &mut Scratch::default(), |_, _| matches += 1);
+        matches
     }
 }
 
@@ -95,23 +109,8 @@ impl Expressions {
             return Err(faults);
         }
         // Only sizes far beyond those of a configuration file make it fail.
-        let spellings =
-            literals.iter().map(|literal: &Vec<u8>| String::from_utf8_lossy(literal).into_owned()).collect();
         let literals = if all.is_empty() { None } else { AhoCorasick::new(&literals).ok() };
-        Ok(Self { all, literals, owners, spellings })
-    }
-
-    /// A trial of each expression, by its id.
-    pub(super) fn trials(&self) -> impl Iterator<Item = (&str, Trial<'_>)> {
-        let literals = |index| {
-            let own = self.owners.iter().enumerate().filter(move |(_, owner)| **owner == index);
-            own.filter_map(|(literal, _)| self.spellings.get(literal)).cloned().collect::<Vec<_>>()
-        };
-        self.all.iter().enumerate().map(move |(index, expression)| {
-            let text = literals(index).join(" ");
-            let text = text.chars().chain([' ']).cycle().take(if text.is_empty() { 0 } else { TRIAL }).collect();
-            (expression.entry.id.as_str(), Trial { expression, text })
-        })
+        Ok(Self { all, literals, owners })
     }
 
     /// Shows `found` each match in `view`: the entry and the range.

@@ -229,11 +229,6 @@ impl Policy {
         Ok(Self { entries, inspector })
     }
 
-    /// A trial of each of the operator's expressions, by its id, for whoever has a clock.
-    pub fn trials(&self) -> impl Iterator<Item = (&str, expressions::Trial<'_>)> {
-        self.inspector.trials()
-    }
-
     /// How many entries the lists in force have.
     pub fn entries_in_lists(&self) -> usize {
         self.inspector.entries_in_lists()

@@ -180,11 +180,6 @@ impl Inspector {
         self.model.as_ref().map(Model::threshold)
     }
 
-    /// A trial of each of the operator's expressions, by its id.
-    pub(super) fn trials(&self) -> impl Iterator<Item = (&str, expressions::Trial<'_>)> {
-        self.expressions.trials()
-    }
-
     /// How many entries the lists have.
     pub(super) fn entries_in_lists(&self) -> usize {
         self.lists.len()
