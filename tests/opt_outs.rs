@@ -8,16 +8,20 @@ use bytes::BytesMut;
 use smppolicy::pdu::{CommandId, CommandStatus, DataCoding, DeliverSm, EsmClass, SequenceNumber, SubmitSm};
 use support::*;
 
-const ACCOUNT: &str = "[[account]]\nsystem_id = 'shop'\nbrands = ['Shop']\ndefault_purpose = 'transactional'\n\
+const ACCOUNT: &str = "[[account]]\nsystem_id = 'shop'\ncountry = 'BE'\nbrands = ['Shop']\ndefault_purpose = 'transactional'\n\
                        sender = [{ id = 'SHOP' }, { id = '8850' }, { id = '8860' }, { id = 'Other' }]\n\
                        [[account.campaign]]\nname = 'codes'\npurpose = 'otp'\nservice_type = 'OTP'\n";
 const OUT: CommandStatus = CommandStatus::ESME_RINVDSTADR;
 const OK: CommandStatus = CommandStatus::ESME_ROK;
 
 fn mo(sequence: u32, to: &str, esm_class: u8, data_coding: u8, text: &[u8]) -> Vec<u8> {
+    mo_from("32470123456", sequence, to, esm_class, data_coding, text)
+}
+
+fn mo_from(from: &str, sequence: u32, to: &str, esm_class: u8, data_coding: u8, text: &[u8]) -> Vec<u8> {
     let mut pdu = BytesMut::new();
     let message = DeliverSm {
-        source: number("32470123456"),
+        source: number(from),
         destination: number(to),
         esm_class: EsmClass(esm_class),
         data_coding: DataCoding(data_coding),
@@ -79,7 +83,7 @@ async fn an_opt_out_counts_from_the_next_message_on_and_outlives_a_restart() {
     passes(&mut esme, &mut smsc, &written(2, "8850", "START")).await;
     assert_eq!(status(&mut esme, &mut smsc, 2, "8850", b"").await, OK);
     assert_eq!(status(&mut esme, &mut smsc, 3, "SHOP", b"").await, OK);
-    // By name, and from everything.
+    // By name, and from everything; what a message has ended a message may revive.
     passes(&mut esme, &mut smsc, &written(3, "8860", "stop other")).await;
     assert_eq!(status(&mut esme, &mut smsc, 4, "Other", b"").await, OUT);
     assert_eq!(status(&mut esme, &mut smsc, 5, "8860", b"").await, OK);
@@ -87,6 +91,30 @@ async fn an_opt_out_counts_from_the_next_message_on_and_outlives_a_restart() {
     for (sequence, from) in [(6, "8860"), (7, "8850"), (8, "SHOP")] {
         assert_eq!(status(&mut esme, &mut smsc, sequence, from, b"").await, OUT, "{from}");
     }
+    passes(&mut esme, &mut smsc, &written(5, "8860", "start")).await;
+    assert_eq!(status(&mut esme, &mut smsc, 9, "8860", b"").await, OK);
+    // Numbers in other forms, and an address that is none of the senders.
+    passes(&mut esme, &mut smsc, &mo_from("0470123456", 6, "8860", 0, 0, b"STOP")).await;
+    assert_eq!(status(&mut esme, &mut smsc, 10, "8860", b"").await, OUT);
+    passes(&mut esme, &mut smsc, &written(7, "8860", "start")).await;
+    passes(&mut esme, &mut smsc, &written(8, "7700", "STOP")).await;
+    for (sequence, from) in [(11, "8860"), (12, "8850"), (13, "SHOP"), (14, "Other")] {
+        assert_eq!(status(&mut esme, &mut smsc, sequence, from, b"").await, OUT, "{from}");
+    }
+    proxy.stop_with([esme, smsc]).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_to_be_sent_again_and_goes_no_further() {
+    let listener = Smsc::listen().await;
+    let proxy = Proxy::start(listener.address(), ACCOUNT).await;
+    let (mut esme, mut smsc) = bound(&proxy, &listener, "shop").await;
+    let ledger = proxy.relay.ledger();
+    tokio::task::spawn_blocking(move || ledger.permissions().close()).await.unwrap();
+    smsc.send(&[written(1, "8850", "STOP"), written(2, "8850", "hello")].concat()).await;
+    let refusal = smsc.receive().await;
+    assert_eq!(refusal, pdu(CommandId::DELIVER_SM.response(), CommandStatus::ESME_RX_T_APPN, 1, b""));
+    assert_eq!(esme.receive().await, written(2, "8850", "hello"), "the MO that was refused is not seen");
     proxy.stop_with([esme, smsc]).await;
 }
 
@@ -128,6 +156,9 @@ async fn a_message_to_the_complaints_code_opens_a_case() {
     let ledger = proxy.relay.ledger();
     let cases = tokio::task::spawn_blocking(move || ledger.workflow().cases(None, 10)).await.unwrap().unwrap();
     let [case] = &cases[..] else { panic!("{} cases", cases.len()) };
+    // Control characters, and no text at all, are no reason to have it sent again.
+    passes(&mut esme, &mut smsc, &written(2, "7726", "spam\r\nfrom\tthem")).await;
+    passes(&mut esme, &mut smsc, &written(3, "7726", "")).await;
     assert_eq!((case.account.as_deref(), case.text.as_deref()), (Some("shop"), Some("they sell my number")));
     proxy.stop_with([esme, smsc]).await;
 }

@@ -240,6 +240,7 @@ fn ledger(mut table: Table<'_>) -> Ledger {
     Ledger {
         path: table.or("path", base.join("var/ledger"), value::path(base)),
         registry_max_age: table.or("registry_max_age", value::days(31), value::age),
+        write_timeout: table.or("write_timeout", Duration::from_secs(5), value::duration),
     }
 }
 

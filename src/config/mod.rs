@@ -202,6 +202,8 @@ pub struct Ledger {
     pub path: PathBuf,
     /// When a do-not-disturb registry is too old to be asked, and offers wait.
     pub registry_max_age: Duration,
+    /// How long a subscriber's opt-out may wait for the disk before the SMSC is told to send it again.
+    pub write_timeout: Duration,
 }
 
 /// `[audit]`

@@ -24,10 +24,10 @@ pub use journal::Journal;
 use crate::audit::NumberKey;
 use crate::config::{self, Purpose};
 use crate::disk;
-use crate::policy::{Acquaintance, DurableFacts, Listing, LiveState, Msisdn, Octets, Scope};
-use permissions::Permissions;
+use crate::policy::{Acquaintance, DurableFacts, Listing, LiveState, Msisdn, Octets, Scope, calling_codes};
+use permissions::{Permissions, Registry};
 use upkeep::Terms;
-use workflow::{Authority, OutboxBounds, Workflow};
+use workflow::{OutboxBounds, Workflow};
 
 /// The folder of the durable facts, open for this process alone: all but the journal.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ pub struct Ledger {
     acquaintance: Acquaintance,
     acquaintance_file: PathBuf,
     registry_max_age: Duration,
+    write_timeout: Duration,
     terms: ArcSwap<Terms>,
     _lock: Arc<File>,
 }
@@ -61,6 +62,7 @@ impl Ledger {
             acquaintance: acquaintance::load(&acquaintance_file, config.journal.acquaintances, keep)?,
             acquaintance_file,
             registry_max_age: config.ledger.registry_max_age,
+            write_timeout: config.ledger.write_timeout,
             terms: ArcSwap::from_pointee(Terms::of(config)),
             _lock: lock,
         })
@@ -79,6 +81,11 @@ impl Ledger {
     /// Who has written to whom.
     pub fn acquaintance(&self) -> &Acquaintance {
         &self.acquaintance
+    }
+
+    /// How long a subscriber's wish may wait for the disk.
+    pub fn write_timeout(&self) -> Duration {
+        self.write_timeout
     }
 
     /// What the configuration in force says about deadlines, thresholds and retention.
@@ -141,19 +148,21 @@ impl DurableFacts for Ledger {
         if registries.is_empty() {
             return Listing::Free;
         }
-        let country = Authority::of_number(recipient).map_or("", |authority| authority.country.as_str());
-        let subject = self.permissions.subject(recipient);
-        let mut asked = registries.iter().filter(|registry| registry.is_for(country));
-        let max_age = self.registry_max_age.as_millis() as i64;
-        let day = |as_of: i64| as_of.div_euclid(86_400_000) as i32;
-        let listing = asked.find_map(|registry| {
-            let name = Octets::new(registry.name.as_bytes());
-            if registry.is_stale(now, max_age) {
-                return Some(Listing::Stale(name, day(registry.as_of)));
+        let (subject, territories) = (self.permissions.subject(recipient), calling_codes::territories(recipient));
+        let is_asked = |registry: &&Arc<Registry>| {
+            registry.countries.is_empty() || territories.iter().any(|territory| registry.is_for(territory))
+        };
+        let mut listing = Listing::Free;
+        for registry in registries.iter().filter(is_asked) {
+            let (name, day) = (Octets::new(registry.name.as_bytes()), registry.as_of.div_euclid(86_400_000) as i32);
+            if registry.is_stale(now, self.registry_max_age.as_millis() as i64) {
+                listing = Listing::Stale(name, day);
+            } else if registry.has(subject) {
+                // Final, whatever another one may say when it is of today.
+                return Listing::Listed(name, day);
             }
-            registry.has(subject).then(|| Listing::Listed(name, day(registry.as_of)))
-        });
-        listing.unwrap_or(Listing::Free)
+        }
+        listing
     }
 
     fn has_written(&self, recipient: Msisdn, account: &str, now: i64) -> bool {

@@ -6,6 +6,7 @@
 
 mod acquaintance;
 pub mod brands;
+pub mod calling_codes;
 pub mod clauses;
 mod cleared;
 mod concatenation;

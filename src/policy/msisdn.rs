@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::pdu::Address;
+use crate::pdu::{Address, Ton};
 
 /// An international number (ITU-T E.164): 7 to 15 digits with the country code, which never begins with 0.
 ///
@@ -25,6 +25,20 @@ impl Msisdn {
     #[inline]
     pub fn of(address: &Address<'_>) -> Option<Self> {
         Self::from_digits(address.without_prefix())
+    }
+
+    /// The numbers that an address may mean to an SMSC, which reads more than one form: its digits alone as an
+    /// international number, and as a national one of the territory with the calling code `home`, where the address says
+    /// so by its TON or a leading 0. For what must not be missed; what is granted is granted to [`of`](Self::of).
+    pub fn possible(address: &Address<'_>, home: Option<u64>) -> impl Iterator<Item = Self> + use<> {
+        let digits = address.digits.iter().filter(|octet| octet.is_ascii_digit());
+        let zeros = digits.clone().take_while(|digit| **digit == b'0').count();
+        let significant = digits.skip(zeros).take(16);
+        let number = significant.fold(0_u64, |number, digit| number * 10 + u64::from(digit - b'0'));
+        let is_national = address.ton == Ton::NATIONAL || zeros == 1;
+        let home = home.filter(|_| is_national && number > 0 && number < Self::END);
+        let with_home = home.and_then(|code| code.checked_mul(10_u64.pow(number.ilog10() + 1))?.checked_add(number));
+        [Self::from_value(number), with_home.and_then(Self::from_value)].into_iter().flatten()
     }
 
     /// The number of these octets: digits alone.
@@ -88,6 +102,30 @@ impl fmt::Debug for Msisdn {
 mod tests {
     use super::super::tests::address;
     use super::*;
+
+    #[test]
+    fn an_address_may_mean_several_numbers() {
+        for (digits, ton, home, expected) in [
+            (&b"32470123456"[..], Ton::INTERNATIONAL, Some(32), &[32_470_123_456][..]),
+            (b"+0032470123456", Ton::UNKNOWN, Some(32), &[32_470_123_456]),
+            (b"000032470123456", Ton::UNKNOWN, None, &[32_470_123_456]),
+            (b"32-470-123456 ", Ton::UNKNOWN, None, &[32_470_123_456]),
+            (b"\"32470123456\"#", Ton::UNKNOWN, None, &[32_470_123_456]),
+            (b"0470123456", Ton::UNKNOWN, Some(32), &[470_123_456, 32_470_123_456]),
+            (b"0470123456", Ton::UNKNOWN, None, &[470_123_456]),
+            (b"470123456", Ton::NATIONAL, Some(32), &[470_123_456, 32_470_123_456]),
+            (b"470123456", Ton::UNKNOWN, Some(32), &[470_123_456]),
+            (b"112", Ton::UNKNOWN, Some(32), &[]),
+            (b"0112", Ton::NATIONAL, Some(32), &[]),
+            (b"", Ton::NATIONAL, Some(32), &[]),
+            (b"SHOP", Ton::ALPHANUMERIC, Some(32), &[]),
+            (b"99999999999999999999999", Ton::NATIONAL, Some(998), &[]),
+        ] {
+            let address = Address { ton, ..address(digits) };
+            let found: Vec<u64> = Msisdn::possible(&address, home).map(Msisdn::value).collect();
+            assert_eq!(found, expected, "{}", digits.escape_ascii());
+        }
+    }
 
     #[test]
     fn one_number_has_one_form() {

@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use super::concatenation::Held;
 use super::facts::{DurableFacts, LiveState, NoFacts, Scope};
 use super::inspection;
-use super::{Concatenation, Evidence, Limiter, Policy, replies};
+use super::{Concatenation, Evidence, Limiter, Msisdn, Policy, calling_codes, replies};
 use crate::config::{self, AccountState, Config, Faults, Purpose, SenderKind, UnknownAccount};
 use crate::pdu::Address;
 
@@ -119,8 +119,10 @@ pub struct AccountFacts {
     senders: HashMap<SenderKey, SenderFacts, RandomState>,
     campaigns: Vec<CampaignFacts>,
     scopes: Scopes,
+    /// The calling code of its country.
+    home: Option<u64>,
     /// Senders and brands, by what replies call them.
-    names: HashMap<String, String, RandomState>,
+    names: HashMap<String, Vec<String>, RandomState>,
     state: LiveState,
     limiter: Option<Limiter>,
     held: Arc<Held>,
@@ -129,7 +131,9 @@ pub struct AccountFacts {
 impl AccountFacts {
     fn new(mut declared: config::Account, previous: Option<&Self>, facts: &dyn DurableFacts) -> Self {
         let names = declared.senders.iter().map(|sender| &sender.id).chain(&declared.brands);
-        let names = names.map(|name| (replies::name(name), name.clone())).collect();
+        let mut by_name: HashMap<_, Vec<String>, RandomState> = HashMap::default();
+        names.for_each(|name| by_name.entry(replies::name(name)).or_default().push(name.clone()));
+        let home = declared.country.as_deref().and_then(calling_codes::of_territory);
         let senders = std::mem::take(&mut declared.senders)
             .into_iter()
             .filter_map(|sender| {
@@ -144,7 +148,7 @@ impl AccountFacts {
         let campaigns = std::mem::take(&mut declared.campaigns).into_iter().map(CampaignFacts::new).collect();
         let scopes = Scopes::new(&declared.system_id, None, &declared.brands, facts);
         let state = facts.state(&declared.system_id);
-        Self { declared, senders, campaigns, scopes, names, state, limiter, held }
+        Self { declared, senders, campaigns, scopes, home, names: by_name, state, limiter, held }
     }
 
     /// What its binds call themselves.
@@ -164,9 +168,14 @@ impl AccountFacts {
         self.declared.state.max(self.state.get())
     }
 
-    /// The sender ID or brand that a reply calls so, in the form of [`replies::name`].
-    pub fn named(&self, name: &str) -> Option<&str> {
-        self.names.get(name).map(String::as_str)
+    /// The sender IDs and brands that a reply calls so, in the form of [`replies::name`].
+    pub fn named(&self, name: &str) -> &[String] {
+        self.names.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The calling code of the country that its national numbers are of.
+    pub fn home(&self) -> Option<u64> {
+        self.home
     }
 
     /// Whether messages have a purpose: whether it declares campaigns or a default.
@@ -214,6 +223,13 @@ impl AccountFacts {
     #[inline]
     pub fn sender(&self, source: &Address<'_>) -> Option<&SenderFacts> {
         self.senders.get(&SenderKey::presented(source)?)
+    }
+
+    /// The declared sender ID that somebody has written to.
+    pub fn addressee(&self, destination: &Address<'_>) -> Option<&SenderFacts> {
+        let by_number = |number: Msisdn| SenderKey::fold(number.digits().as_bytes());
+        let possible = || Msisdn::possible(destination, self.home).filter_map(by_number);
+        self.sender(destination).or_else(|| possible().find_map(|key| self.senders.get(&key)))
     }
 
     /// Whether it may send octets that are unread for this reason: those that are no text here, and no others.

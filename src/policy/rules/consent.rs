@@ -4,7 +4,7 @@
 //! What counts as consent is decided where it is taken down: one without time, method and wording, or from a bought or
 //! published list, is none and is not there to be found.
 
-use super::super::{Clause, Context, Evidence, Msisdn, Refusal, Rule, Verdict};
+use super::super::{Clause, Context, Evidence, Msisdn, Recipients, Refusal, Rule, Verdict};
 use crate::config::Purpose;
 use crate::pdu::{CommandStatus, Destination};
 
@@ -15,6 +15,15 @@ const OPT_IN: Clause = Clause(9);
 pub(super) struct Consent;
 
 impl Rule for Consent {
+    #[inline]
+    fn check(&self, context: &Context<'_>) -> Verdict {
+        // A replacement names no recipient, so nobody who has agreed to an offer.
+        if context.is_marketing() && matches!(context.message.recipients, Recipients::None) {
+            return none();
+        }
+        Verdict::Pass
+    }
+
     #[inline]
     fn check_recipient(&self, context: &Context<'_>, recipient: &Destination<'_>) -> Verdict {
         if !context.is_marketing() {
@@ -28,9 +37,13 @@ impl Rule for Consent {
         if number.is_some_and(|number| context.facts.has_consented(number, &context.scopes.consents, now)) {
             return Verdict::Pass;
         }
-        let evidence = Evidence::NoConsent(Purpose::Marketing.name());
-        Verdict::Refuse(Refusal { clause: Some(OPT_IN), status: CommandStatus::ESME_RINVDSTADR, evidence })
+        none()
     }
+}
+
+fn none() -> Verdict {
+    let evidence = Evidence::NoConsent(Purpose::Marketing.name());
+    Verdict::Refuse(Refusal { clause: Some(OPT_IN), status: CommandStatus::ESME_RINVDSTADR, evidence })
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ impl Rule for Suppression {
     #[inline]
     fn check(&self, context: &Context<'_>) -> Verdict {
         if context.is_marketing() && !context.facts.are_complete() {
-            return unavailable(UNWANTED, Evidence::Unavailable("opt-outs"));
+            return Verdict::Refuse(unavailable(UNWANTED, "opt-outs"));
         }
         Verdict::Pass
     }
@@ -31,30 +31,36 @@ impl Rule for Suppression {
             return Verdict::Pass;
         }
         let Destination::Sme(address) = recipient else { return Verdict::Pass };
-        // Who is no subscriber has not opted out.
-        let Some(number) = Msisdn::of(address) else { return Verdict::Pass };
-        let out = context.facts.opted_out(number, &context.scopes.opt_outs);
-        if let Some(from) = out.and_then(|place| context.scopes.from.get(place)) {
-            return refuse(UNWANTED, Evidence::OptedOut(from));
-        }
-        if !context.is_marketing() {
-            return Verdict::Pass;
-        }
-        match context.facts.registry(number, context.now.unix_millis) {
-            Listing::Free => Verdict::Pass,
-            Listing::Listed(registry, day) => refuse(REGISTRIES, Evidence::Registry { registry, day }),
-            Listing::Stale(..) => unavailable(REGISTRIES, Evidence::Unavailable("a do-not-disturb registry of today")),
-        }
+        // However it is written: an SMSC may deliver to any of these.
+        let mut numbers = Msisdn::possible(address, context.account.home());
+        numbers.find_map(|number| against(context, number)).map_or(Verdict::Pass, Verdict::Refuse)
     }
 }
 
-fn refuse(clause: Clause, evidence: Evidence) -> Verdict {
-    Verdict::Refuse(Refusal { clause: Some(clause), status: CommandStatus::ESME_RINVDSTADR, evidence })
+/// What one number has against the message.
+fn against(context: &Context<'_>, number: Msisdn) -> Option<Refusal> {
+    let out = context.facts.opted_out(number, &context.scopes.opt_outs);
+    if let Some(from) = out.and_then(|place| context.scopes.from.get(place)) {
+        return Some(refusal(UNWANTED, Evidence::OptedOut(from)));
+    }
+    if !context.is_marketing() {
+        return None;
+    }
+    match context.facts.registry(number, context.now.unix_millis) {
+        Listing::Free => None,
+        Listing::Listed(registry, day) => Some(refusal(REGISTRIES, Evidence::Registry { registry, day })),
+        Listing::Stale(..) => Some(unavailable(REGISTRIES, "a do-not-disturb registry of today")),
+    }
+}
+
+fn refusal(clause: Clause, evidence: Evidence) -> Refusal {
+    Refusal { clause: Some(clause), status: CommandStatus::ESME_RINVDSTADR, evidence }
 }
 
 /// A retry cures it, once the facts are there again.
-fn unavailable(clause: Clause, evidence: Evidence) -> Verdict {
-    Verdict::Refuse(Refusal { clause: Some(clause), status: CommandStatus::ESME_RSYSERR, evidence })
+fn unavailable(clause: Clause, what: &'static str) -> Refusal {
+    let (status, evidence) = (CommandStatus::ESME_RSYSERR, Evidence::Unavailable(what));
+    Refusal { clause: Some(clause), status, evidence }
 }
 
 #[cfg(test)]
@@ -66,7 +72,7 @@ mod tests {
     const OK: CommandStatus = CommandStatus::ESME_ROK;
     const OUT: CommandStatus = CommandStatus::ESME_RINVDSTADR;
     const LATER: CommandStatus = CommandStatus::ESME_RSYSERR;
-    const ACCOUNT: &str = "brands = ['Shop', 'Market']\nsender = [{ id = 'SHOP' }, { id = 'MarketBE' }, { id = '8850' }]\n\
+    const ACCOUNT: &str = "country = 'BE'\nbrands = ['Shop', 'Market']\nsender = [{ id = 'SHOP' }, { id = 'MarketBE' }, { id = '8850' }]\n\
                            campaign = [{ name = 'codes', purpose = 'otp', service_type = 'OTP' }, \
                            { name = 'offers', purpose = 'marketing', service_type = 'OFFER' }]\n\
                            [policy.consent]\nmode = 'off'";
@@ -99,10 +105,27 @@ mod tests {
     #[test]
     fn the_number_may_be_written_in_any_way_and_codes_go_through() {
         let facts = "[[opt_out]]\nmsisdn = '+32 470 12 34 56'";
-        for destination in [&b"32470123456"[..], b"+32470123456", b"0032470123456"] {
-            assert_eq!(status(facts, b"SHOP", destination, b""), OUT);
-            assert_eq!(status(facts, b"SHOP", destination, b"OFFER"), OUT);
-            assert_eq!(status(facts, b"SHOP", destination, b"OTP"), OK);
+        let forms = [
+            "32470123456",
+            "+32470123456",
+            "0032470123456",
+            "+0032470123456",
+            "++32470123456",
+            "000032470123456",
+            "32470123456 ",
+            "32-470-123456",
+            "32470123456#",
+            "0470123456",
+            " 0470 123456",
+        ];
+        for destination in forms.map(str::as_bytes) {
+            for (service_type, expected) in [(&b""[..], OUT), (b"OFFER", OUT), (b"OTP", OK)] {
+                let form = destination.escape_ascii();
+                assert_eq!(status(facts, b"SHOP", destination, service_type), expected, "{form}");
+            }
+        }
+        for other in [&b"470123456"[..], b"8850", b"0470123457"] {
+            assert_eq!(status(facts, b"SHOP", other, b""), OK);
         }
     }
 

@@ -108,7 +108,9 @@ impl Dialogue {
         let message = if account.has_purposes() { Submission::decode(frame).ok() } else { None };
         let campaign = message.and_then(|message| account.campaign(message.service_type, &message.source));
         let purpose = campaign.map(CampaignFacts::purpose).or(account.declared().default_purpose);
-        if let Some(message) = message.filter(|_| purpose == Some(Purpose::Marketing)) {
+        // One message, however many parts it has.
+        let is_counted = |message: &Submission<'_>| message.part.is_none_or(|part| part.number == 1);
+        if let Some(message) = message.filter(|_| purpose == Some(Purpose::Marketing)).filter(is_counted) {
             let subscribers = message.recipients.subscribers();
             let table = self.records.ledger.acquaintance();
             subscribers.for_each(|number| table.sent_marketing(account.system_id(), number, now.unix_millis));

@@ -9,14 +9,15 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
+use tokio::time::timeout;
 
 use super::Dialogue;
 use crate::ledger::Ledger;
-use crate::ledger::permissions::{Origin, Scope};
-use crate::ledger::workflow::{Actor, Complaint, MachineClock, Via};
+use crate::ledger::permissions::{Origin, Scope, ScopeName};
+use crate::ledger::workflow::{Actor, Complaint, MachineClock, Via, WorkflowFault};
 use crate::pdu::{Address, CommandId, DataSm, DeliverSm, EsmClass, Frame};
 use crate::policy::replies::{self, Replies, Reply};
-use crate::policy::{Msisdn, Now};
+use crate::policy::{AccountFacts, Msisdn, Now};
 
 thread_local! {
     static REPLIES: RefCell<Replies> = RefCell::default();
@@ -38,11 +39,18 @@ pub(super) enum Kept {
 }
 
 /// What is to be written down.
-enum Wish {
+#[derive(Debug, Default)]
+struct Wish {
     /// Out of these scopes, or in again.
-    Permission { scopes: Vec<Scope>, out: bool },
+    permission: Option<(Vec<Scope>, Change)>,
     /// What somebody complains of.
-    Complaint { text: String },
+    complaint: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Out,
+    In,
 }
 
 impl Dialogue {
@@ -57,44 +65,52 @@ impl Dialogue {
             self.pledge = None;
             return kept;
         }
-        let Some((subscriber, addressed)) = correspondents(frame) else { return Kept::Yes };
-        let account = self.standing.account.system_id();
-        self.records.ledger.acquaintance().heard(account, subscriber, now.unix_millis);
-        match self.wish(frame, &addressed) {
-            None => Kept::Yes,
-            Some(wish) => {
+        let Some((author, addressed)) = correspondents(frame) else { return Kept::Yes };
+        let account = self.standing.account.clone();
+        // The last is the likeliest: in national form, that of the account's country.
+        let Some(subscriber) = Msisdn::of(&author).or_else(|| Msisdn::possible(&author, account.home()).last()) else {
+            tracing::warn!(account = account.system_id(), "an MO is from no number: nothing that it asks for is kept");
+            return Kept::Yes;
+        };
+        self.records.ledger.acquaintance().heard(account.system_id(), subscriber, now.unix_millis);
+        match self.wish(&account, frame, &addressed) {
+            Ok(None) => Kept::Yes,
+            Ok(Some(wish)) => {
                 self.pledge = Some(self.write_down(wish, subscriber, now));
                 Kept::NotYet
+            }
+            Err(TooManyScopes) => {
+                tracing::error!("an opt-out by message has no room in the ledger; the SMSC is to send it again");
+                Kept::No
             }
         }
     }
 
-    fn wish(&self, frame: Frame<'_>, addressed: &Address<'_>) -> Option<Wish> {
-        let (account, ledger) = (&*self.standing.account, &*self.records.ledger);
-        let alphabet = account.declared().default_alphabet;
-        let code = ledger.terms().complaints.code.clone();
-        if code.is_some_and(|code| code.as_bytes() == addressed.without_prefix()) {
-            let text = REPLIES.with_borrow_mut(|replies| replies.text(frame, alphabet))?;
-            return Some(Wish::Complaint { text });
-        }
-        let is_sender = |name: &str| account.named(name).is_some();
-        let reply = REPLIES.with_borrow_mut(|replies| replies.of_frame(frame, alphabet, &is_sender));
-        let (from, out) = match reply {
-            Reply::OptOut(from) => (from, true),
-            Reply::OptIn { scope, agrees: false } => (scope, false),
-            Reply::OptIn { .. } | Reply::Help | Reply::Other => return None,
+    fn wish(
+        &self,
+        account: &AccountFacts,
+        frame: Frame<'_>,
+        addressed: &Address<'_>,
+    ) -> Result<Option<Wish>, TooManyScopes> {
+        let (ledger, alphabet) = (&*self.records.ledger, account.declared().default_alphabet);
+        let is_complaint =
+            ledger.terms().complaints.code.as_ref().is_some_and(|code| code.as_bytes() == addressed.without_prefix());
+        let (reply, text) = REPLIES.with_borrow_mut(|replies| {
+            let reply = replies.of_frame(frame, alphabet, &|name| !account.named(name).is_empty());
+            let text = is_complaint.then(|| replies.text(frame, alphabet).unwrap_or_default());
+            (reply, text)
+        });
+        let asked = match reply {
+            Reply::OptOut(from) => Some((from, Change::Out)),
+            Reply::OptIn { scope, agrees: false } => Some((scope, Change::In)),
+            Reply::OptIn { .. } | Reply::Help | Reply::Other => None,
         };
-        let names: Vec<Option<String>> = match from {
-            replies::Scope::Everything => vec![None],
-            replies::Scope::Sender(name) => vec![Some(account.named(&name)?.to_owned())],
-            replies::Scope::ThisSender => match account.sender(addressed) {
-                Some(sender) => sender.names().map(|name| Some(name.to_owned())).collect(),
-                None => vec![Some(String::from_utf8_lossy(addressed.without_prefix()).into_owned())],
-            },
+        let permission = match asked {
+            Some((from, change)) => Some((scopes(ledger, account, &from, addressed)?, change)),
+            None => None,
         };
-        let suppressions = ledger.permissions().suppressions();
-        let scope = |name: &Option<String>| suppressions.scope(Some(account.system_id()), name.as_deref());
-        Some(Wish::Permission { scopes: names.iter().filter_map(scope).collect(), out })
+        let wish = Wish { permission, complaint: text };
+        Ok((wish.permission.is_some() || wish.complaint.is_some()).then_some(wish))
     }
 
     /// Has the wish written down by another task, which wakes this bind when it is done.
@@ -103,10 +119,11 @@ impl Dialogue {
         let (ledger, bind) = (self.records.ledger.clone(), self.identity.place.handle().clone());
         let account = self.standing.account.system_id().to_owned();
         tokio::spawn(async move {
-            let kept = match wish {
-                Wish::Permission { scopes, out } => keep_permission(&ledger, subscriber, &scopes, out, now).await,
-                Wish::Complaint { text } => keep_complaint(ledger, subscriber, text, account, now).await,
-            };
+            let patience = ledger.write_timeout();
+            let kept = timeout(patience, keep(ledger, subscriber, wish, account, now)).await.unwrap_or_else(|_late| {
+                tracing::error!("a wish by message was not written down in time; the SMSC is to send it again");
+                false
+            });
             // The bind may have ended; the wish is kept all the same.
             let _heard = told.send(kept);
             bind.wake();
@@ -115,13 +132,61 @@ impl Dialogue {
     }
 }
 
-async fn keep_permission(ledger: &Ledger, subscriber: Msisdn, scopes: &[Scope], out: bool, now: Now) -> bool {
+/// There are as many scopes as the ledger can tell apart.
+#[derive(Debug)]
+struct TooManyScopes;
+
+/// What somebody is out of who asks for it in these words at this address.
+fn scopes(
+    ledger: &Ledger,
+    account: &AccountFacts,
+    from: &replies::Scope,
+    addressed: &Address<'_>,
+) -> Result<Vec<Scope>, TooManyScopes> {
+    let all: &[Option<&str>] = &[None];
+    let names: Vec<Option<&str>> = match from {
+        replies::Scope::Everything => all.to_vec(),
+        replies::Scope::Sender(name) => account.named(name).iter().map(|name| Some(name.as_str())).collect(),
+        // Whatever else the account sends from, an address that is none of its senders stands for all of them.
+        replies::Scope::ThisSender => match account.addressee(addressed) {
+            Some(sender) => sender.names().map(Some).collect(),
+            None => all.to_vec(),
+        },
+    };
     let suppressions = ledger.permissions().suppressions();
+    let scope = |name: &Option<&str>| suppressions.scope(Some(account.system_id()), *name).ok_or(TooManyScopes);
+    names.iter().map(scope).collect()
+}
+
+/// Whether all of it is on the disk.
+async fn keep(ledger: Arc<Ledger>, subscriber: Msisdn, wish: Wish, account: String, now: Now) -> bool {
+    let Wish { permission, complaint } = wish;
+    if let Some((scopes, change)) = permission
+        && !keep_permission(&ledger, subscriber, (scopes, change), &account, now).await
+    {
+        return false;
+    }
+    match complaint {
+        Some(text) => keep_complaint(ledger, subscriber, text, account, now).await,
+        None => true,
+    }
+}
+
+async fn keep_permission(
+    ledger: &Arc<Ledger>,
+    subscriber: Msisdn,
+    (mut scopes, change): (Vec<Scope>, Change),
+    account: &str,
+    now: Now,
+) -> bool {
+    if change == Change::In {
+        scopes.extend(account_wide(ledger.clone(), subscriber, account.to_owned()).await);
+    }
+    let (suppressions, at) = (ledger.permissions().suppressions(), now.unix_millis);
     for scope in scopes {
-        let (at, origin) = (now.unix_millis, Origin::Mo);
-        let written = match out {
-            true => suppressions.add(subscriber, *scope, at, origin, "").await,
-            false => suppressions.remove(subscriber, *scope, at, origin, "").await,
+        let written = match change {
+            Change::Out => suppressions.add(subscriber, scope, at, Origin::Mo, "").await,
+            Change::In => suppressions.remove(subscriber, scope, at, Origin::Mo, "").await,
         };
         if let Err(fault) = written {
             tracing::error!(%fault, "an opt-out by message could not be kept; the SMSC is to send it again");
@@ -129,6 +194,19 @@ async fn keep_permission(ledger: &Ledger, subscriber: Msisdn, scopes: &[Scope], 
         }
     }
     true
+}
+
+/// The opt-out from all of the account's, if it was by message: what a message has ended, a message may revive.
+async fn account_wide(ledger: Arc<Ledger>, subscriber: Msisdn, account: String) -> Option<Scope> {
+    let look_up = tokio::task::spawn_blocking(move || {
+        let suppressions = ledger.permissions().suppressions();
+        let is_account_wide = |scope: &ScopeName| scope.account.as_deref() == Some(&account) && scope.sender.is_none();
+        // By scope, the latest first.
+        let latest = suppressions.show(subscriber).ok()?.into_iter().find(|change| is_account_wide(&change.scope))?;
+        let by_message = latest.out && latest.origin == Some(Origin::Mo);
+        by_message.then(|| suppressions.scope(Some(&account), None))?
+    });
+    look_up.await.ok()?
 }
 
 async fn keep_complaint(ledger: Arc<Ledger>, msisdn: Msisdn, text: String, account: String, now: Now) -> bool {
@@ -140,6 +218,11 @@ async fn keep_complaint(ledger: Arc<Ledger>, msisdn: Msisdn, text: String, accou
     });
     match opened.await {
         Ok(Ok(_)) => true,
+        // To send it again would change nothing.
+        Ok(Err(WorkflowFault::Refused(refusal))) => {
+            tracing::warn!(%refusal, "a complaint by message is none");
+            true
+        }
         Ok(Err(fault)) => {
             tracing::error!(%fault, "a complaint by message could not be kept; the SMSC is to send it again");
             false
@@ -148,8 +231,8 @@ async fn keep_complaint(ledger: Arc<Ledger>, msisdn: Msisdn, text: String, accou
     }
 }
 
-/// Who wrote an MO, and to which of the account's addresses; none for a receipt, or anything that no person wrote.
-fn correspondents(frame: Frame<'_>) -> Option<(Msisdn, Address<'_>)> {
+/// Who wrote an MO, and to which address; none for a receipt, or anything that no person wrote.
+fn correspondents(frame: Frame<'_>) -> Option<(Address<'_>, Address<'_>)> {
     let (esm_class, source, destination) = match frame.command_id() {
         CommandId::DELIVER_SM => {
             DeliverSm::decode(frame).map(|pdu| (pdu.esm_class, pdu.source, pdu.destination)).ok()?
@@ -158,5 +241,5 @@ fn correspondents(frame: Frame<'_>) -> Option<(Msisdn, Address<'_>)> {
         _ => return None,
     };
     let is_written = matches!(esm_class.message_type(), EsmClass::TYPE_DEFAULT | EsmClass::TYPE_USER_ACK);
-    Some((Msisdn::of(&source).filter(|_| is_written)?, destination))
+    is_written.then_some((source, destination))
 }
