@@ -423,8 +423,14 @@ mod tests {
         let workflow = workflow(&folder);
         let by = Actor::Operator("ann".to_owned());
         let recipients = vec![Msisdn::parse("32470123456").unwrap()];
-        let request =
-            ProofRequest { account: "shop".to_owned(), campaign: None, purpose: None, sample: None, recipients };
+        let request = ProofRequest {
+            account: "shop".to_owned(),
+            campaign: None,
+            purpose: None,
+            sample: None,
+            recipients,
+            messages: vec![],
+        };
         let id = workflow.request_proof(NOW, request, &by).unwrap().id;
         let (url, mut told) = receiver(|_| 500);
         let task = start(&workflow, &url);

@@ -301,8 +301,11 @@ fn consent(row: &Row<'_>, shared: &mut Shared) -> Result<Consent, Rejection> {
     })
 }
 
-/// A time of RFC 3339, or a day, which begins at midnight UTC; none if there is none.
-fn time(text: &str) -> Result<Option<i64>, Rejection> {
+/// A time of RFC 3339 in milliseconds since 1970, or a day, which begins at midnight UTC; none of an empty text.
+///
+/// # Errors
+/// [`Rejection::Time`]
+pub fn time(text: &str) -> Result<Option<i64>, Rejection> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -314,8 +317,8 @@ fn time(text: &str) -> Result<Option<i64>, Rejection> {
     midnight.map(|midnight| Some(midnight.as_millisecond())).map_err(|_| Rejection::Time)
 }
 
-/// 64 hexadecimal digits.
-fn sha256(text: &str) -> Option<[u8; 32]> {
+/// The octets of a SHA-256 that 64 hexadecimal digits write.
+pub fn sha256(text: &str) -> Option<[u8; 32]> {
     let digits = text.as_bytes();
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
     let digit = |octet: u8| char::from(octet).to_digit(16);
