@@ -8,7 +8,6 @@ use super::asked::{Answer, Named, number, ok, shown};
 use super::problem::Problem;
 use super::{complaints, consents, suppressions};
 use crate::ledger::journal::{Query, Relayed};
-use crate::ledger::permissions::Outcome;
 use crate::policy::Msisdn;
 
 /// Relayed messages that are shown: the latest.
@@ -23,9 +22,10 @@ pub(super) async fn erase(State(admin): State<Admin>, Named(msisdn): Named<Strin
     let number = number(&msisdn)?;
     let erased = admin.blocking(move |admin| {
         let now = admin.now();
-        let consents = admin.ledger().permissions().erase(number, now.unix_millis)?;
+        let consents = consents::of(admin, number)?.len();
+        admin.ledger().permissions().erase(number, now.unix_millis)?;
         let records = admin.workflow().erase(now, number)?;
-        Ok::<_, Problem>((consents != Outcome::Unchanged, records))
+        Ok::<_, Problem>((consents, records))
     });
     let (consents, records) = erased.await?;
     ok(json!({

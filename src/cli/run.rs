@@ -31,7 +31,7 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
     };
     let relay = Relay::start(config).await?;
     let address = admin.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
-    let _running = RunningFile::write(relay.ledger().folder(), relay.address(), address)?;
+    let running = RunningFile::write(relay.ledger().folder(), relay.address(), address)?;
     announce(&relay, address)?;
     let (proxy, stop) = (Running::new(relay.control(), path), CancellationToken::new());
     let served = admin.map(|(listener, token)| {
@@ -56,6 +56,9 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
         // Its one fault, a panic, has been logged.
         let _ended = served.await;
     }
+    // While the ledger's lock is still held: afterwards it may be another process's.
+    drop(running);
+    drop(proxy);
     match drained.unwritten {
         0 => Ok(Exit::Done),
         records => Err(Failure::Environment(format!(
