@@ -16,7 +16,7 @@
 //! | [`audit`] | the record of refusals, in a thread of its own | block or drop |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
-//! | [`admin`] | the operator's HTTP interface | touch a bind |
+//! | [`admin`] | the operator's HTTP interface | judge, hold rules of the workflows |
 //! | [`demo`] | what each clause accepts and refuses, shown over real sockets | leave anything behind |
 //! | [`cli`] | one file per command | hold logic of its own |
 //!

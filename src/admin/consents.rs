@@ -17,7 +17,7 @@ use crate::ledger::LedgerFault;
 use crate::ledger::permissions::{Consent, ConsentCursor, Evidence, NotWritten, Outcome, ScopeName, Step, sha256};
 use crate::policy::Msisdn;
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct List {
     msisdn: Option<String>,

@@ -35,7 +35,7 @@ pub(super) struct Asked {
     purpose: Option<Purpose>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct About {
     msisdn: Option<String>,

@@ -16,7 +16,7 @@ use crate::ledger::LedgerFault;
 use crate::ledger::permissions::{Change, NotWritten, Origin, Registry, Scope, SuppressionCursor};
 use crate::policy::Msisdn;
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct List {
     msisdn: Option<String>,
