@@ -14,6 +14,7 @@ use smppolicy::config::Config;
 use smppolicy::ledger::Ledger;
 use smppolicy::pdu::CommandStatus;
 use support::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 const ACCOUNTS: &str = "[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'marketing'\nsender = [{ id = 'SHOP' }]\n\
@@ -299,6 +300,32 @@ async fn files_are_imported_and_bad_rows_come_back() {
         assert_eq!((said.status, &*said.content_type), (status, "application/problem+json"), "{path}: {}", said.body);
     }
     drop((registries, ledger));
+    office.close().await.stop().await;
+}
+
+#[tokio::test]
+async fn of_a_file_that_does_not_arrive_whole_nothing_is_imported() {
+    let office = Office::open(Smsc::listen().await.address()).await;
+    let file = format!(
+        "msisdn,account,sender,purpose,method,at,wording,source\n\
+         {RECIPIENT},shop,SHOP,marketing,form,2026-01-02T03:04:05Z,yes,site\n"
+    );
+    let request = format!(
+        "POST /v1/consents/import HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: text/csv\r\n\
+         transfer-encoding: chunked\r\n\r\n{:x}\r\n{file}\r\n",
+        office.token,
+        file.len()
+    );
+    // The same with an end is taken, so what is refused is the rest.
+    for (end, status, consents) in [("no chunk\r\n", "400", 0), ("0\r\n\r\n", "200", 1)] {
+        let mut connection = tokio::net::TcpStream::connect(office.address).await.unwrap();
+        connection.write_all(format!("{request}{end}").as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        soon(connection.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(std::str::from_utf8(&answer).unwrap(), format!("HTTP/1.1 {status}"));
+        let shown = office.get(&format!("/v1/consents?msisdn={RECIPIENT}")).await;
+        assert_eq!(shown["items"].as_array().unwrap().len(), consents, "{status}");
+    }
     office.close().await.stop().await;
 }
 
