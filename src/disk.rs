@@ -8,6 +8,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+use crate::hex::{self, Hex};
+
 /// Files that are not finished are called so, and a number behind it.
 pub(crate) const UNFINISHED: &str = "unfinished-";
 
@@ -66,11 +68,7 @@ pub(crate) fn secret<const N: usize>(path: &Path) -> io::Result<Option<[u8; N]>>
         }
         text => text?,
     };
-    let octets = text.trim_end().as_bytes().chunks(2).map(|pair| match pair {
-        [high, low] => Some((char::from(*high).to_digit(16)? << 4 | char::from(*low).to_digit(16)?) as u8),
-        _ => None,
-    });
-    Ok(octets.collect::<Option<Vec<u8>>>().and_then(|octets| octets.try_into().ok()))
+    Ok(hex::octets(text.trim_end()))
 }
 
 fn read_secret(path: &Path) -> io::Result<String> {
@@ -89,8 +87,7 @@ fn make_secret<const N: usize>(path: &Path) -> io::Result<()> {
     let folder = folder_of(path);
     make_folder(folder)?;
     let mut file = unfinished(folder)?;
-    let digits: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
-    writeln!(file, "{digits}")?;
+    writeln!(file, "{}", Hex(&secret))?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(()),

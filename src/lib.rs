@@ -8,6 +8,7 @@
 //!
 //! | module | what it is | what it never does |
 //! |---|---|---|
+//! | `hex` | octets as digits | know what they stand for |
 //! | `disk` | files for their owner alone, whole and durable | know a format |
 //! | [`pdu`] | SMPP on the wire: frames, borrowed views, statuses | I/O, policy |
 //! | [`config`] | TOML to a checked value, or every fault with its place | start anything |
@@ -17,7 +18,7 @@
 //! | [`audit`] | the record of refusals, in a thread of its own | block or drop |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
-//! | [`admin`] | the operator's HTTP interface | touch a bind |
+//! | [`admin`] | the operator's HTTP interface | judge, hold rules of the workflows |
 //! | [`demo`] | what each clause accepts and refuses, shown over real sockets | leave anything behind |
 //! | [`cli`] | one file per command | hold logic of its own |
 //!
@@ -58,6 +59,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 mod disk;
+mod hex;
 pub mod ledger;
 pub mod pdu;
 pub mod policy;

@@ -7,6 +7,7 @@ mod support;
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ impl Process {
         let mut child = smppolicy(&folder).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut stdout, log) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
         let ready = soon(stdout.recv()).await.unwrap();
-        let address = ready.strip_prefix("ready listen=").unwrap().parse().unwrap();
+        let address = ready.strip_prefix("ready listen=").unwrap().split(' ').next().unwrap().parse().unwrap();
         Self { child, address, upstream, folder, log }
     }
 
@@ -199,6 +200,33 @@ async fn a_list_that_does_not_load_leaves_the_old_one_in_force() {
     std::fs::write(&list, format!("{HEAD}match = ['(flummox']\n")).unwrap();
     process.reload(LISTS, "own.toml:7:10: entry[own-1].match[0]: ").await;
     assert_eq!([esme.status(&old).await, esme.status(&new).await], [CommandStatus::ESME_RSUBMITFAIL, OK]);
+}
+
+#[tokio::test]
+async fn while_it_runs_it_can_be_found_and_asked_and_afterwards_not() {
+    let smsc = Smsc::listen().await;
+    let admin = "[admin]\naddress = '127.0.0.1:0'\ntoken_file = 'admin-token'\n";
+    let mut process = Process::start(smsc.address(), admin).await;
+    let path = process.folder.path().join("ledger/running.json");
+    let running: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(running["pid"], process.child.id());
+    assert_eq!(running["listen"], process.address.to_string());
+    let token = process.folder.path().join("admin-token");
+    for file in [&path, &token] {
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let token = format!("Bearer {}", std::fs::read_to_string(&token).unwrap().trim());
+    let address = format!("http://{}/v1", running["admin"].as_str().unwrap());
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut accounts = ureq::get(format!("{address}/accounts")).header("authorization", &token).call().unwrap();
+        assert!(accounts.body_mut().read_to_string().unwrap().contains("\"shop\""));
+        let reload = ureq::post(format!("{address}/reload")).header("authorization", &token).send_empty();
+        assert_eq!(reload.unwrap().status(), 200);
+    });
+    soon(asked).await.unwrap();
+    process.signal("TERM");
+    assert!(process.ended().await.success());
+    assert!(!path.exists());
 }
 
 #[tokio::test]

@@ -1,28 +1,65 @@
-//! The operator's HTTP interface. So far: whether the process lives, and whether it is ready to judge.
+//! The operator's HTTP interface: accounts, consents, opt-outs, complaints, requests for proof, people's rights, binds.
+//!
+//! What changes something is on the disk when it is answered. Nothing here judges a message, and no rule of the
+//! workflows is here: requests become commands, and what comes of them JSON.
+
+mod accounts;
+mod asked;
+mod auth;
+mod binds;
+mod complaints;
+mod consents;
+mod import;
+mod once;
+mod openapi;
+mod problem;
+mod proofs;
+mod proxy;
+mod routes;
+mod running;
+mod subjects;
+mod suppressions;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::Audit;
-use crate::ledger::Journal;
+pub use auth::{Token, TokenFault};
+pub use proxy::{Declared, NotReloaded, Proxy, Running, Stopped};
+pub use running::RunningFile;
+
+use crate::audit::{Audit, NumberHash};
+use crate::ledger::workflow::{MachineClock, Moment, Workflow};
+use crate::ledger::{Journal, Ledger};
+use crate::policy::Msisdn;
+use once::Once;
+use problem::Problem;
 
 /// How long requests under way may take once the interface is to stop. A client that leaves its request unfinished must
 /// not keep the process from ending.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
-/// What is asked for the state of the process.
+/// What an operator's requests are answered from. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Admin {
+pub struct Admin(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    ledger: Arc<Ledger>,
     audit: Audit,
     journal: Journal,
+    proxy: Box<dyn Proxy>,
+    clock: MachineClock,
+    kept: Once,
 }
 
 /// The body of `/readyz`.
@@ -35,19 +72,29 @@ struct Ready {
     journal_queue: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     journal_failing_since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger_failing_since: Option<String>,
 }
 
 impl Admin {
-    /// An interface that tells of these records.
-    pub fn new(audit: Audit, journal: Journal) -> Self {
-        Self { audit, journal }
+    /// An interface to these records, and to the proxy beside them.
+    pub fn new(ledger: Arc<Ledger>, audit: Audit, journal: Journal, proxy: impl Proxy + 'static) -> Self {
+        let (clock, kept) = (MachineClock::new(), Once::default());
+        Self(Arc::new(Shared { ledger, audit, journal, proxy: Box::new(proxy), clock, kept }))
     }
 
-    /// Serves on this socket until told to stop.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        let routes = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
-        let served =
-            axum::serve(listener, routes.with_state(self)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    /// Its routes under `/v1`, which ask for no token: for callers in this process, which hold the ledger's files anyway.
+    /// Never to be put behind a socket; that is what [`Self::serve`] is for. Within a tokio runtime.
+    pub fn router(&self) -> Router {
+        routes::router(self)
+    }
+
+    /// Serves on this socket until told to stop: `/healthz` and `/readyz` to anybody, all else to who shows the token.
+    pub async fn serve(self, listener: TcpListener, token: Token, stop: CancellationToken) {
+        let open = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
+        let guarded = self.router().layer(from_fn_with_state(token, auth::guard));
+        let routes = open.with_state(self).merge(guarded);
+        let served = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
         let cut_off = async {
             stop.cancelled().await;
             tokio::time::sleep(LAST_WORD).await;
@@ -57,6 +104,47 @@ impl Admin {
                 tracing::error!(%error, "the admin interface has ended");
             },
             () = cut_off => tracing::debug!("requests to the admin interface were cut off"),
+        }
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.0.ledger
+    }
+
+    fn workflow(&self) -> &Workflow {
+        self.0.ledger.workflow()
+    }
+
+    fn journal(&self) -> &Journal {
+        &self.0.journal
+    }
+
+    fn proxy(&self) -> &dyn Proxy {
+        &*self.0.proxy
+    }
+
+    fn kept(&self) -> Once {
+        self.0.kept.clone()
+    }
+
+    fn now(&self) -> Moment {
+        self.0.clock.now()
+    }
+
+    /// What stands for a number in the journal and in cases.
+    fn hash(&self, number: Msisdn) -> NumberHash {
+        self.0.audit.key().hash(number.digits().as_bytes())
+    }
+
+    /// What `work` gives, which waits for the disk: not where tasks run. It is done even if the request's client leaves.
+    async fn blocking<T: Send + 'static, E: Into<Problem> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let admin = self.clone();
+        match tokio::task::spawn_blocking(move || work(&admin)).await {
+            Ok(done) => done.map_err(Into::into),
+            Err(_panic) => Err(Problem::internal()),
         }
     }
 }
@@ -70,13 +158,17 @@ pub async fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 async fn ready(State(admin): State<Admin>) -> (StatusCode, Json<Ready>) {
-    let (audit, journal) = (admin.audit.health(), admin.journal.health());
+    let (audit, journal) = (admin.0.audit.health(), admin.0.journal.health());
     let [audit_failing_since, journal_failing_since] =
         [audit.failing, journal.failing].map(|failing| failing.map(|failure| failure.since.to_string()));
-    let ready = audit_failing_since.is_none() && journal_failing_since.is_none();
+    let ledger_failing_since = admin.ledger().permissions().health().map(|failure| failure.since.to_string());
+    let ready =
+        [&audit_failing_since, &journal_failing_since, &ledger_failing_since].iter().all(|since| since.is_none());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let (audit_queue, journal_queue) = (audit.queued, journal.queued);
-    (status, Json(Ready { ready, audit_queue, audit_failing_since, journal_queue, journal_failing_since }))
+    let ready =
+        Ready { ready, audit_queue, audit_failing_since, journal_queue, journal_failing_since, ledger_failing_since };
+    (status, Json(ready))
 }
 
 #[cfg(test)]
@@ -94,10 +186,13 @@ mod tests {
         let config = crate::config::Config::parse(text, "test.toml", folder.path()).unwrap();
         let audit = Audit::open(&config.audit).unwrap();
         let journal = Journal::open(&config.journal, audit.refs(), audit.key(), 0).unwrap();
+        let ledger = Arc::new(Ledger::open(&config, audit.key()).unwrap());
+        let token = Token::load_or_create(&folder.path().join("token")).unwrap();
+        let admin = Admin::new(ledger, audit, journal, Stopped::new(&config));
         let listener = open("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let served = tokio::spawn(Admin::new(audit, journal).serve(listener, stop.clone()));
+        let served = tokio::spawn(admin.serve(listener, token, stop.clone()));
         let mut unfinished = TcpStream::connect(address).await.unwrap();
         unfinished.write_all(b"GET /readyz HTTP/1.1\r\nHost:").await.unwrap();
         // Accepted behind it: when this one is answered, that one has been read.

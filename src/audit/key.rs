@@ -12,6 +12,7 @@ use sha2::Sha256;
 
 use super::AuditFault;
 use crate::disk;
+use crate::hex::Hex;
 
 const SECRET: usize = 32;
 
@@ -38,7 +39,7 @@ impl fmt::Debug for NumberKey {
 
 impl fmt::Display for NumberHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 
@@ -68,7 +69,7 @@ impl NumberHash {
 
 impl fmt::Display for TextHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

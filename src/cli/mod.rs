@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::admin::TokenFault;
 use crate::config::Faults;
 use crate::policy::ListFaults;
 use crate::relay::StartFault;
@@ -79,6 +80,12 @@ impl From<StartFault> for Failure {
             StartFault::Lists(faults) => Self::Lists(faults),
             fault => Self::Environment(fault.to_string()),
         }
+    }
+}
+
+impl From<TokenFault> for Failure {
+    fn from(fault: TokenFault) -> Self {
+        Self::Environment(fault.to_string())
     }
 }
 

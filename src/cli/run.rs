@@ -1,6 +1,7 @@
 //! `run`: the proxy, until it is told to stop.
 
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use tokio::net::TcpListener;
@@ -8,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Failure};
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Proxy, Running, RunningFile, Token};
 use crate::config::Config;
 use crate::relay::Relay;
 
@@ -25,21 +26,31 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
     let (mut terminate, mut interrupt, mut hangup) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let admin = match &config.admin {
-        Some(settings) => Some(open_admin(settings.address).await?),
+        Some(settings) => Some((open_admin(settings.address).await?, Token::load_or_create(&settings.token_file)?)),
         None => None,
     };
     let relay = Relay::start(config).await?;
-    announce(&relay, admin.as_ref())?;
-    let stop = CancellationToken::new();
-    let served =
-        admin.map(|listener| tokio::spawn(Admin::new(relay.audit(), relay.journal()).serve(listener, stop.clone())));
+    let address = admin.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
+    let running = RunningFile::write(relay.ledger().folder(), relay.address(), address)?;
+    announce(&relay, address)?;
+    let (proxy, stop) = (Running::new(relay.control(), path), CancellationToken::new());
+    let served = admin.map(|(listener, token)| {
+        let admin = Admin::new(relay.ledger(), relay.audit(), relay.journal(), proxy.clone());
+        tokio::spawn(admin.serve(listener, token, stop.clone()))
+    });
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => reload(path, &relay),
+            _ = hangup.recv() => {
+                let proxy = proxy.clone();
+                // Reads files. What is wrong with them has been logged.
+                let _reloaded = tokio::task::spawn_blocking(move || proxy.reload()).await;
+            }
         }
     }
+    // Before the ledger is let go: afterwards its folder may be another process's.
+    drop(running);
     let drained = relay.drain().await;
     tracing::info!(cut_off = drained.cut_off, unwritten = drained.unwritten, "drained");
     stop.cancel();
@@ -55,7 +66,7 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
     }
 }
 
-async fn open_admin(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+async fn open_admin(address: SocketAddr) -> Result<TcpListener, Failure> {
     admin::open(address).await.map_err(|error| {
         let advice = "choose another admin.address or end what holds it";
         Failure::Environment(format!("cannot listen on {address}: {error}; {advice}"))
@@ -63,31 +74,14 @@ async fn open_admin(address: std::net::SocketAddr) -> Result<TcpListener, Failur
 }
 
 /// The one line on standard output, with the real ports.
-fn announce(relay: &Relay, admin: Option<&TcpListener>) -> Result<(), Failure> {
+fn announce(relay: &Relay, admin: Option<SocketAddr>) -> Result<(), Failure> {
     let mut line = format!("ready listen={}", relay.address());
     if let Some(admin) = admin {
-        line.push_str(&format!(" admin={}", admin.local_addr()?));
+        line.push_str(&format!(" admin={admin}"));
     }
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{line}")?;
     Ok(stdout.flush()?)
-}
-
-/// All or nothing: a faulty file leaves in force what is.
-fn reload(path: &Path, relay: &Relay) {
-    match Config::load(path) {
-        Ok(config) => match relay.reload(config) {
-            Ok(()) => tracing::info!(file = %path.display(), "reloaded"),
-            Err(fault) => refuse(&fault.to_string()),
-        },
-        Err(faults) => refuse(&faults.to_string()),
-    }
-}
-
-fn refuse(faults: &str) {
-    for fault in faults.lines() {
-        tracing::error!(%fault, "not reloaded; the configuration in force stays");
-    }
 }
 
 /// Every bind takes two file descriptors: as many as the system allows are asked for.

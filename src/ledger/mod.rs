@@ -29,13 +29,16 @@ use permissions::{Permissions, Registry};
 use upkeep::Terms;
 use workflow::{OutboxBounds, Workflow};
 
+/// The file of who has written to whom.
+const ACQUAINTANCES: &str = "acquaintances";
+
 /// The folder of the durable facts, open for this process alone: all but the journal.
 #[derive(Debug)]
 pub struct Ledger {
     permissions: Permissions,
     workflow: Arc<Workflow>,
     acquaintance: Acquaintance,
-    acquaintance_file: PathBuf,
+    folder: PathBuf,
     registry_max_age: Duration,
     write_timeout: Duration,
     terms: ArcSwap<Terms>,
@@ -54,18 +57,22 @@ impl Ledger {
             Some(webhook) => OutboxBounds::Most(webhook.queue),
             None => OutboxBounds::NoWebhook,
         };
-        let acquaintance_file = folder.join("acquaintances");
         let keep = (config.journal.keep.as_secs() / 86_400) as u16;
         Ok(Self {
             permissions: Permissions::open_under(&folder.join("permissions"), lock.clone())?,
             workflow: Arc::new(Workflow::open(folder, numbers, outbox)?),
-            acquaintance: acquaintance::load(&acquaintance_file, config.journal.acquaintances, keep)?,
-            acquaintance_file,
+            acquaintance: acquaintance::load(&folder.join(ACQUAINTANCES), config.journal.acquaintances, keep)?,
+            folder: folder.clone(),
             registry_max_age: config.ledger.registry_max_age,
             write_timeout: config.ledger.write_timeout,
             terms: ArcSwap::from_pointee(Terms::of(config)),
             _lock: lock,
         })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Consents, opt-outs, registries.
@@ -113,7 +120,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerFault`]
     pub fn keep_acquaintance(&self) -> Result<(), LedgerFault> {
-        acquaintance::save(&self.acquaintance, &self.acquaintance_file)
+        acquaintance::save(&self.acquaintance, &self.folder.join(ACQUAINTANCES))
     }
 }
 

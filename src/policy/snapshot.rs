@@ -101,6 +101,11 @@ impl Snapshot {
         known.or(self.unknown.as_ref())
     }
 
+    /// All accounts, in no order that means anything.
+    pub fn accounts(&self) -> impl Iterator<Item = &Arc<AccountFacts>> {
+        self.accounts.values()
+    }
+
     /// Who has consented, opted out, written.
     pub fn facts(&self) -> &dyn DurableFacts {
         &*self.facts

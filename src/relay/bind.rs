@@ -21,7 +21,7 @@ use super::bind_state::BindState;
 use super::certificate::matches_certificate;
 use super::dialogue::{Bounds, Dialogue, Records};
 use super::peer::{LINGER, Peer};
-use super::registry::{Identity, Order, PendingPlace, Slot};
+use super::registry::{Holder, Identity, Order, PendingPlace, Slot};
 use super::session::Session;
 use super::{Shared, Stream};
 use crate::config::within;
@@ -382,7 +382,10 @@ async fn conclude(
         tracing::info!(system_id = %system_id.escape_ascii(), address = %applicant.address, %status, "bind refused by the SMSC");
         return applicant.dismiss(&answer).await;
     }
-    let Some(place) = shared.registry.bind(admitted.pending, admitted.account.declared().max_binds) else {
+    let declared = admitted.account.declared();
+    let (state, since) = (applicant.request.state, shared.clock.now().unix_millis);
+    let live = Holder { account: declared.system_id.as_str().into(), state, since };
+    let Some(place) = shared.registry.bind(admitted.pending, declared.max_binds, live) else {
         abandon(smsc).await;
         return applicant.refuse(CommandStatus::ESME_RBINDFAIL).await;
     };
@@ -393,7 +396,6 @@ async fn conclude(
     let facts = shared.facts.clone();
     let limiter = admitted.account.declared().bind_rate.map(Limiter::new);
     let standing = Standing { snapshot: facts.load_full(), account: admitted.account, limiter };
-    let state = applicant.request.state;
     let system_id = String::from_utf8_lossy(&system_id).into_owned().into_boxed_str();
     tracing::info!(bind = place.handle().id(), account = %system_id, address = %applicant.address, state = state.name(), "bound");
     if stop.is_cancelled() {

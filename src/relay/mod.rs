@@ -8,6 +8,7 @@ mod bind_state;
 mod buffers;
 pub mod certificate;
 mod clock;
+mod control;
 mod cut;
 mod dialogue;
 mod lane;
@@ -25,7 +26,7 @@ mod upstream;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -47,6 +48,7 @@ use registry::{Lockout, Order, Registry};
 use tls::{Acceptor, TlsFault};
 use upstream::Upstream;
 
+pub use control::{Control, LiveBind};
 pub use stream::Stream;
 
 /// How often clocks are compared and what has lapsed is forgotten.
@@ -83,6 +85,10 @@ struct Shared {
     journal: Journal,
     ledger: Arc<Ledger>,
     clock: Clock,
+    /// Where the built-in SMSC listens.
+    simulator: Option<SocketAddr>,
+    /// Held by who puts another configuration in force.
+    reloading: Mutex<()>,
 }
 
 /// Why the proxy cannot start.
@@ -163,7 +169,8 @@ impl Relay {
         let acceptor = listen.tls.as_ref().map(Acceptor::new).transpose()?;
         let webhook = config.admin.as_ref().and_then(|admin| admin.webhook.as_ref()).map(Webhook::new).transpose()?;
         let simulator = start_simulator(&config)?;
-        let upstreams = upstreams(&config, simulator.as_ref())?;
+        let simulated = simulator.as_ref().map(Smsc::address);
+        let upstreams = upstreams(&config, simulated)?;
         let listener =
             listener::open(listen.address).map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let address = listener.local_addr().map_err(|source| StartFault::Listen { address: listen.address, source })?;
@@ -190,6 +197,8 @@ impl Relay {
             journal,
             ledger,
             clock,
+            simulator: simulated,
+            reloading: Mutex::default(),
         });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(listener::accept(listener, shared.clone(), stop.clone(), tasks.clone()));
@@ -225,27 +234,17 @@ impl Relay {
         self.shared.registry.binds()
     }
 
-    /// Puts another configuration in force: accounts, rules, limits, upstreams, certificates. Binds survive; `[listen]`
-    /// (but for its certificates), `[audit]`, `[ledger]` and `[journal]` stay as they were at the start.
+    /// What an operator may see of it and ask of it.
+    pub fn control(&self) -> Control {
+        Control::new(self.shared.clone())
+    }
+
+    /// Puts another configuration in force: see [`Control::reload`].
     ///
     /// # Errors
-    /// A certificate, key or list that cannot be used; everything stays as it was then.
+    /// [`ReloadFault`]; everything stays as it was then.
     pub fn reload(&self, config: Config) -> Result<(), ReloadFault> {
-        let upstreams = upstreams(&config, self.simulator.as_ref())?;
-        let (listen, previous) = (config.listen.clone(), self.shared.facts.load_full());
-        let terms = upkeep::Terms::of(&config);
-        let snapshot = previous.reloaded(config)?;
-        if let (Some(acceptor), Some(settings)) = (&self.shared.acceptor, &listen.tls) {
-            acceptor.reload(settings)?;
-        }
-        if listen != self.shared.listen {
-            tracing::warn!("[listen] has changed: all but its certificates take effect at the next start");
-        }
-        self.shared.upstreams.store(Arc::new(upstreams));
-        self.shared.ledger.reload(terms);
-        self.shared.facts.store(Arc::new(snapshot));
-        self.shared.registry.wake_all();
-        Ok(())
+        self.control().reload(config)
     }
 
     /// Stops accepting, lets outstanding answers through, unbinds both sides, and writes the record to the end. Takes at
@@ -301,8 +300,7 @@ fn start_simulator(config: &Config) -> Result<Option<Smsc>, StartFault> {
     Smsc::start(options).map(Some).map_err(StartFault::Simulator)
 }
 
-fn upstreams(config: &Config, simulator: Option<&Smsc>) -> Result<HashMap<String, Arc<Upstream>>, TlsFault> {
-    let simulator = simulator.map(Smsc::address);
+fn upstreams(config: &Config, simulator: Option<SocketAddr>) -> Result<HashMap<String, Arc<Upstream>>, TlsFault> {
     let upstreams = config.upstreams.iter();
     upstreams.map(|(name, settings)| Ok((name.clone(), Arc::new(Upstream::new(settings, simulator)?)))).collect()
 }

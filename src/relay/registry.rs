@@ -10,6 +10,7 @@ use dashmap::DashMap;
 use foldhash::quality::RandomState;
 
 use super::bind_state::BindState;
+use super::control::LiveBind;
 
 /// Pairs of system_id and address whose failures are remembered. Above that new failures are not counted until old ones
 /// have lapsed: forgetting one in force would be a way around it.
@@ -44,8 +45,22 @@ pub(super) struct Identity {
 #[derive(Debug)]
 pub(super) struct BindHandle {
     id: u64,
+    holder: Holder,
+    up: AtomicU64,
+    down: AtomicU64,
     order: AtomicU8,
     waker: AtomicWaker,
+}
+
+/// Whose a bind is, and since when.
+#[derive(Debug)]
+pub(super) struct Holder {
+    /// The account's system_id.
+    pub(super) account: Box<str>,
+    /// The kind of bind.
+    pub(super) state: BindState,
+    /// Milliseconds since 1970.
+    pub(super) since: i64,
 }
 
 /// What the process asks of a bind.
@@ -74,6 +89,13 @@ impl BindHandle {
             1 => Order::Leave,
             _ => Order::CutOff,
         }
+    }
+
+    /// Takes note of how many PDUs it has relayed so far, towards the SMSC and towards the ESME.
+    #[inline]
+    pub(super) fn has_relayed(&self, up: u64, down: u64) {
+        self.up.store(up, Ordering::Relaxed);
+        self.down.store(down, Ordering::Relaxed);
     }
 
     /// Asks something of it.
@@ -142,13 +164,15 @@ impl Registry {
     }
 
     /// Turns a pending place into a place, now that the SMSC has said yes; none if others were quicker.
-    pub(super) fn bind(self: &Arc<Self>, pending: PendingPlace, max_binds: usize) -> Option<Place> {
+    pub(super) fn bind(self: &Arc<Self>, pending: PendingPlace, max_binds: usize, holder: Holder) -> Option<Place> {
         let places = pending.0.clone();
         if !take(&places.bound, max_binds) {
             return None;
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let handle = Arc::new(BindHandle { id, order: AtomicU8::new(Order::Stay as u8), waker: AtomicWaker::new() });
+        let (order, waker) = (AtomicU8::new(Order::Stay as u8), AtomicWaker::new());
+        let handle = BindHandle { id, holder, up: AtomicU64::new(0), down: AtomicU64::new(0), order, waker };
+        let handle = Arc::new(handle);
         self.binds.insert(id, handle.clone());
         Some(Place { registry: self.clone(), places, handle, vacated: false })
     }
@@ -156,6 +180,26 @@ impl Registry {
     /// How many binds there are.
     pub(super) fn binds(&self) -> usize {
         self.binds.len()
+    }
+
+    /// All binds, in the order in which they were bound.
+    pub(super) fn list(&self) -> Vec<LiveBind> {
+        let live = |handle: &BindHandle| LiveBind {
+            id: handle.id,
+            account: handle.holder.account.clone(),
+            state: handle.holder.state.name(),
+            since: handle.holder.since,
+            up: handle.up.load(Ordering::Relaxed),
+            down: handle.down.load(Ordering::Relaxed),
+        };
+        let mut binds: Vec<LiveBind> = self.binds.iter().map(|handle| live(&handle)).collect();
+        binds.sort_unstable_by_key(|bind| bind.id);
+        binds
+    }
+
+    /// Asks this of the bind with this number; false if there is none.
+    pub(super) fn ask(&self, id: u64, order: Order) -> bool {
+        self.binds.get(&id).map(|bind| bind.ask(order)).is_some()
     }
 
     /// Asks this of every bind.
@@ -282,10 +326,15 @@ mod tests {
         let first = registry.pend("shop", 1, 2).unwrap();
         let second = registry.pend("shop", 1, 2).unwrap();
         assert!(registry.pend("shop", 1, 2).is_none(), "two are pending");
-        let place = registry.bind(first, 1).unwrap();
-        assert!(registry.bind(second, 1).is_none(), "one is bound");
+        let holder = || Holder { account: "shop".into(), state: BindState::Receiver, since: 7 };
+        let place = registry.bind(first, 1, holder()).unwrap();
+        assert!(registry.bind(second, 1, holder()).is_none(), "one is bound");
         assert!(registry.pend("shop", 1, 2).is_none(), "one is bound");
-        assert_eq!(registry.binds(), 1);
+        place.handle().has_relayed(3, 4);
+        let [bind] = &registry.list()[..] else { panic!("one is bound") };
+        assert_eq!((&*bind.account, bind.state, bind.since, bind.up, bind.down), ("shop", "receiver", 7, 3, 4));
+        assert!(registry.ask(bind.id, Order::Leave) && !registry.ask(bind.id + 1, Order::Leave));
+        assert_eq!(place.handle().order(), Order::Leave);
         drop(place);
         assert_eq!(registry.binds(), 0);
         assert!(registry.pend("shop", 1, 2).is_some());

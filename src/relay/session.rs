@@ -303,6 +303,8 @@ impl Future for Session {
             }
         }
         session.dialogue.end_burst();
+        let counts = session.dialogue.counts();
+        session.dialogue.identity().place.handle().has_relayed(counts.relayed_up, counts.relayed_down);
         if session.poll_parting(cx, at).is_ready() {
             return Poll::Ready(());
         }

@@ -34,6 +34,8 @@ pub struct Query<'a> {
     pub until: i64,
     /// Of this account; none: of any.
     pub account: Option<&'a str>,
+    /// Of this campaign; none: of any and of no campaign.
+    pub campaign: Option<&'a str>,
     /// To this recipient; none: to any.
     pub recipient: Option<NumberHash>,
     /// That say this; none: anything.
@@ -45,12 +47,13 @@ pub struct Query<'a> {
 impl Query<'_> {
     /// All messages of that time.
     pub const fn between(since: i64, until: i64) -> Self {
-        Self { since, until, account: None, recipient: None, text: None, reference: None }
+        Self { since, until, account: None, campaign: None, recipient: None, text: None, reference: None }
     }
 
     fn wants(&self, message: &Message<'_>) -> bool {
         (self.since..self.until).contains(&message.reference.unix_millis())
             && self.account.is_none_or(|account| account.as_bytes() == message.account)
+            && self.campaign.is_none_or(|campaign| campaign.as_bytes() == message.campaign)
             && (self.recipient.is_none() || self.recipient == message.recipient)
             && (self.text.is_none() || self.text == message.text)
             && self.reference.is_none_or(|reference| reference == message.reference)

@@ -3,6 +3,9 @@
 //! A consent without its time, method and wording is refused (clause 13), and one whose source shows that the
 //! subscriber never gave it (clauses 10 and 11). Never decides about a message.
 
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use super::LedgerFault;
@@ -47,8 +50,8 @@ pub struct Consent {
     pub address: Option<Box<str>>,
 }
 
-impl std::fmt::Debug for Consent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Consent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Consent")
     }
 }
@@ -62,8 +65,8 @@ pub struct Evidence {
     pub sha256: Option<[u8; 32]>,
 }
 
-impl std::fmt::Debug for Evidence {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Evidence")
     }
 }
@@ -227,6 +230,20 @@ pub struct Consents {
 /// Where an export goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor(Key);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.parse().map(Self)
+    }
+}
 
 impl Consents {
     pub(super) fn new(desk: Desk) -> Self {

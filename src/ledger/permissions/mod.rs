@@ -23,7 +23,7 @@ pub use crate::policy::Scope;
 pub use act::{NotWritten, Outcome, Pending, WriteFailure};
 pub use consents::{Consent, ConsentId, Consents, Cursor as ConsentCursor, Evidence, GrantFault, NoConsent, Step};
 pub use desk::{EraseFault, Figures, Permissions};
-pub use import::{Format, Import, ImportFault, Rejection, Report};
+pub use import::{Format, Import, ImportFault, Rejection, Report, time};
 pub use registries::{Registries, Registry};
 pub use scopes::ScopeName;
 pub use subject::{Subject, SubjectKey};

@@ -33,6 +33,15 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// What [`Self::may_be_called`] asks of a name.
+    pub const NAMES: &str = "a registry's name has up to 64 letters, digits, hyphens and underscores";
+
+    /// Whether a registry may have this name, which is that of its file.
+    pub fn may_be_called(name: &str) -> bool {
+        let plain = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
+        (1..=64).contains(&name.len()) && name.bytes().all(plain)
+    }
+
     /// How many numbers it has.
     pub fn len(&self) -> usize {
         self.numbers.len()
@@ -118,10 +127,8 @@ impl Registries {
         numbers: impl IntoIterator<Item = Msisdn>,
     ) -> Result<Arc<Registry>, LedgerFault> {
         let path = self.folder.join(format!("{name}.registry"));
-        let plain = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
-            let reason = "a registry's name has up to 64 letters, digits, hyphens and underscores";
-            return Err(LedgerFault::file(&path)(std::io::Error::other(reason)));
+        if !Registry::may_be_called(name) {
+            return Err(LedgerFault::file(&path)(std::io::Error::other(Registry::NAMES)));
         }
         let mut subjects: Vec<Subject> = numbers.into_iter().map(|number| self.key.subject(number)).collect();
         subjects.sort_unstable();

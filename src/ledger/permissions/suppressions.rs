@@ -3,6 +3,10 @@
 //! Under a pseudonym from the start, so that they outlive the erasure of a subscriber. An opt-in ends an opt-out and
 //! is never a consent.
 
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+
 use super::LedgerFault;
 use super::Scope;
 use super::act::{Act, NotWritten, Outcome};
@@ -85,6 +89,20 @@ pub struct Suppressions {
 /// Where an export goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor(Key);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.parse().map(Self)
+    }
+}
 
 impl Suppressions {
     pub(super) fn new(desk: Desk) -> Self {

@@ -346,6 +346,14 @@ impl Workflow {
         })
     }
 
+    /// The case with the number nearest to `id`; none if there is no case.
+    ///
+    /// # Errors
+    /// [`WorkflowFault::Ledger`]
+    pub fn nearest_case(&self, id: CaseId) -> Result<Option<CaseId>, WorkflowFault> {
+        self.view(|view| Ok(view.nearest(CASES, id.0)?.map(CaseId)))
+    }
+
     /// Up to `most` cases opened after `after` (none: from the first), in order.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::store::Workflow;
 use super::{LedgerFault, Refusal, WorkflowFault};
 use crate::disk;
+use crate::hex::{self, Hex};
 
 /// The largest piece of evidence, in octets.
 pub const MAX_EVIDENCE: u64 = 32 * 1024 * 1024;
@@ -24,24 +25,15 @@ pub const MAX_EVIDENCE: u64 = 32 * 1024 * 1024;
 pub struct EvidenceId([u8; 32]);
 
 impl EvidenceId {
-    /// The id that 64 lower-case hex digits write.
+    /// The id that 64 hexadecimal digits write.
     pub fn parse(text: &str) -> Option<Self> {
-        let digit = |octet: &u8| match octet {
-            b'0'..=b'9' => Some(octet - b'0'),
-            b'a'..=b'f' => Some(octet - b'a' + 10),
-            _ => None,
-        };
-        let octet = |pair: &[u8]| match pair {
-            [high, low] => Some(digit(high)? << 4 | digit(low)?),
-            _ => None,
-        };
-        text.as_bytes().chunks(2).map(octet).collect::<Option<Vec<u8>>>()?.try_into().ok().map(Self)
+        hex::octets(text).map(Self)
     }
 }
 
 impl fmt::Display for EvidenceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        Hex(&self.0).fmt(f)
     }
 }
 

@@ -26,7 +26,7 @@ pub use complaints::{Case, CaseId, CaseState, Complaint, Resolution, Via};
 pub use due::Due;
 pub use evidence::{EvidenceId, MAX_EVIDENCE};
 pub use outbox::{Event, EventKind, OutboxBounds, Outgoing};
-pub use proofs::{Delivery, Item, Proof, ProofId, ProofRequest, ProofState};
+pub use proofs::{Delivery, Drawn, Item, Proof, ProofId, ProofRequest, ProofState, Step};
 pub use refusal::{Refusal, WorkflowFault};
 pub use retention::{Holdings, Purged};
 pub use store::Workflow;

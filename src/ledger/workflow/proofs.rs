@@ -47,8 +47,26 @@ pub struct ProofRequest {
     pub purpose: Option<Purpose>,
     /// How many recipients were to be drawn; none if they were named.
     pub sample: Option<u32>,
-    /// Those drawn, which may be fewer or none, or named.
+    /// Those named.
     pub recipients: Vec<Msisdn>,
+    /// The messages drawn, one for each recipient: as many as there are, up to `sample`.
+    pub messages: Vec<Drawn>,
+}
+
+/// A message that was drawn: its recipient's consent is asked for. The account knows to whom it sent it; whom its answer
+/// names must have this hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// Its name in the journal.
+    pub reference: String,
+    /// When it was relayed, in milliseconds since 1970.
+    pub at: i64,
+    /// The sender ID.
+    pub sender: String,
+    /// What the SMSC called it, if it answered.
+    pub message_id: Option<String>,
+    /// The keyed hash of the recipient's number, as in the audit's records.
+    pub recipient: String,
 }
 
 /// How far a request is.
@@ -113,6 +131,8 @@ pub struct Item {
     pub message: Option<String>,
     /// A kept piece of evidence.
     pub evidence: Option<EvidenceId>,
+    /// The media type of that piece, as it was handed in.
+    pub content_type: Option<String>,
     /// What the account says about it.
     pub note: Option<String>,
 }
@@ -146,7 +166,10 @@ pub struct Proof {
     /// The recipients whose consent is asked for.
     #[serde(with = "number::list")]
     pub recipients: Vec<Msisdn>,
-    /// How many more there were, who had themselves erased.
+    /// The messages that were drawn instead.
+    #[serde(default)]
+    pub messages: Vec<Drawn>,
+    /// How many more recipients there were, who had themselves erased.
     pub erased: u32,
     /// How far it is.
     pub state: ProofState,
@@ -193,7 +216,7 @@ impl Workflow {
             return Err(Refusal::Invalid(message).into());
         }
         self.change(now, |change| {
-            let ProofRequest { account, campaign, purpose, sample, mut recipients } = request;
+            let ProofRequest { account, campaign, purpose, sample, mut recipients, messages } = request;
             recipients.sort_unstable();
             recipients.dedup();
             let (id, state) = (ProofId(change.next("proof")?), ProofState::Created);
@@ -206,6 +229,7 @@ impl Workflow {
                 purpose,
                 sample,
                 recipients,
+                messages,
                 erased: 0,
                 state,
                 delivery,
@@ -215,6 +239,7 @@ impl Workflow {
             change.put_proof(&proof)?;
             let data = json!({
                 "proof": id, "campaign": proof.campaign, "purpose": proof.purpose, "sample": sample,
+                "messages": proof.messages,
                 "asked": ["purpose", "message", "consent"],
             });
             change.emit(Some(&proof.account), EventKind::ProofRequested, data)?;
@@ -340,6 +365,14 @@ impl Workflow {
             let proof = record(&view.table(PROOFS)?, id.0)?;
             proof.ok_or_else(|| Refusal::Unknown { what: "proof request", id: id.0 }.into())
         })
+    }
+
+    /// The request with the number nearest to `id`; none if there is no request.
+    ///
+    /// # Errors
+    /// [`WorkflowFault::Ledger`]
+    pub fn nearest_proof(&self, id: ProofId) -> Result<Option<ProofId>, WorkflowFault> {
+        self.view(|view| Ok(view.nearest(PROOFS, id.0)?.map(ProofId)))
     }
 
     /// Up to `most` requests made after `after` (none: from the first), in order.

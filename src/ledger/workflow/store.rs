@@ -380,6 +380,14 @@ impl View {
         Ok(self.0.open_table(table)?)
     }
 
+    /// The number of a record in this table that is the nearest to `number`; none if it is empty.
+    pub(super) fn nearest(&self, table: Records<u64>, number: u64) -> Result<Option<u64>, Stop> {
+        let table = self.table(table)?;
+        let below = table.range(..number)?.next_back().transpose()?.map(|(key, _)| key.value());
+        let above = table.range(number..)?.next().transpose()?.map(|(key, _)| key.value());
+        Ok([below, above].into_iter().flatten().min_by_key(|other| other.abs_diff(number)))
+    }
+
     /// The ledger's time at `now`, in milliseconds.
     pub(super) fn steady(&self, now: Moment) -> Result<i64, Stop> {
         let time: Option<SteadyTime> = record(&self.table(TIME)?, "steady")?;

@@ -88,6 +88,7 @@ fn request() -> ProofRequest {
         purpose: Some(Purpose::Marketing),
         sample: Some(3),
         recipients: vec![number(2), number(1), number(2)],
+        messages: vec![],
     }
 }
 
@@ -358,6 +359,26 @@ fn what_says_nothing_is_no_proof() {
         let fault = workflow.request_proof(at(1), ProofRequest { sample, recipients, ..request() }, &operator());
         assert!(matches!(refused(fault.unwrap_err()), Refusal::Invalid(_)));
     }
+}
+
+#[test]
+fn drawn_messages_are_kept_and_the_nearest_number_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let workflow = open(folder.path());
+    assert_eq!(workflow.nearest_proof(ProofId(7)).unwrap(), None);
+    let message = Drawn {
+        reference: "01".to_owned(),
+        at: START,
+        sender: "SHOP".to_owned(),
+        message_id: None,
+        recipient: "ab".to_owned(),
+    };
+    let drawn = ProofRequest { recipients: vec![], messages: vec![message.clone()], ..request() };
+    let ids: Vec<ProofId> =
+        (0..3).map(|_| workflow.request_proof(at(0), drawn.clone(), &operator()).unwrap().id).collect();
+    assert_eq!(workflow.proof(ids[1]).unwrap().messages, [message]);
+    let nearest = |id: u64| workflow.nearest_proof(ProofId(id)).unwrap();
+    assert_eq!([nearest(0), nearest(ids[1].0), nearest(99)], [Some(ids[0]), Some(ids[1]), Some(ids[2])]);
 }
 
 #[test]

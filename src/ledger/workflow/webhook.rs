@@ -23,6 +23,7 @@ use super::outbox::{Event, Outgoing};
 use super::store::Workflow;
 use super::time::Moment;
 use crate::config;
+use crate::hex::Hex;
 
 /// Requests under way at once.
 const AT_ONCE: usize = 4;
@@ -193,8 +194,7 @@ fn signature(secret: &SecretString, seconds: i64, body: &[u8]) -> String {
     // HMAC takes a key of any length.
     let Ok(hmac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else { return String::new() };
     let code = hmac.chain_update(format!("{seconds}.")).chain_update(body).finalize().into_bytes();
-    let code: String = code.iter().map(|octet| format!("{octet:02x}")).collect();
-    format!("t={seconds},v1={code}")
+    format!("t={seconds},v1={}", Hex(&code))
 }
 
 #[cfg(test)]
@@ -322,8 +322,7 @@ mod tests {
         assert_eq!(at.as_millisecond(), NOW.unix_millis);
         let hmac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
         let code = hmac.chain_update("1795000000.").chain_update(&first.body).finalize().into_bytes();
-        let code: String = code.iter().map(|octet| format!("{octet:02x}")).collect();
-        assert_eq!(first.signature, format!("t=1795000000,v1={code}"));
+        assert_eq!(first.signature, format!("t=1795000000,v1={}", Hex(&code)));
         stopped(task).await;
         assert_eq!(workflow.waiting_events().unwrap(), 0);
         assert!(told.try_recv().is_err(), "each came once");
@@ -423,8 +422,14 @@ mod tests {
         let workflow = workflow(&folder);
         let by = Actor::Operator("ann".to_owned());
         let recipients = vec![Msisdn::parse("32470123456").unwrap()];
-        let request =
-            ProofRequest { account: "shop".to_owned(), campaign: None, purpose: None, sample: None, recipients };
+        let request = ProofRequest {
+            account: "shop".to_owned(),
+            campaign: None,
+            purpose: None,
+            sample: None,
+            recipients,
+            messages: vec![],
+        };
         let id = workflow.request_proof(NOW, request, &by).unwrap().id;
         let (url, mut told) = receiver(|_| 500);
         let task = start(&workflow, &url);

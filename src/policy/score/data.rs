@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::model::TrainedFile;
 use super::train::{Example, Label};
+use crate::hex::Hex;
 use crate::text::Normaliser;
 
 /// The longest row, in octets.
@@ -52,7 +53,7 @@ impl Data {
     pub fn parse(octets: &[u8], name: &str) -> Self {
         let count = |octets: &[u8]| octets.iter().filter(|octet| **octet == b'\n').count() as u64;
         let lines = count(octets) + u64::from(octets.last().is_some_and(|octet| *octet != b'\n'));
-        let sha256 = Sha256::digest(octets).iter().map(|octet| format!("{octet:02x}")).collect();
+        let sha256 = Hex(&Sha256::digest(octets)).to_string();
         let file = TrainedFile { name: name.to_owned(), lines, sha256 };
         let mut data = Self { file, examples: Vec::new(), bad_rows: Vec::new() };
         let mut rest = octets.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(octets);

@@ -58,7 +58,8 @@ impl Bound {
         let records = Records { audit, pen: journal.pen(), ledger };
         let facts = Arc::new(ArcSwap::from_pointee(Snapshot::new(config).unwrap()));
         let (snapshot, registry) = (facts.load_full(), Arc::<Registry>::default());
-        let place = registry.bind(registry.pend("shop", 1, 1).unwrap(), 1).unwrap();
+        let live = crate::relay::registry::Holder { account: "shop".into(), state, since: 0 };
+        let place = registry.bind(registry.pend("shop", 1, 1).unwrap(), 1, live).unwrap();
         let slot = registry.connect(1).unwrap();
         let identity = Identity { system_id: "shop".into(), state, takes_tlvs: true, place, _slot: slot };
         let account = snapshot.account(b"shop").unwrap().clone();

@@ -27,6 +27,7 @@ use super::scopes::ScopeName;
 use super::suppressions::Origin;
 use super::{LedgerFault, Registry};
 use crate::config::Purpose;
+use crate::hex;
 use crate::policy::Msisdn;
 
 /// Rows that become durable together.
@@ -284,7 +285,7 @@ fn consent(row: &Row<'_>, shared: &mut Shared) -> Result<Consent, Rejection> {
     let purpose = Purpose::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(purpose));
     let at = time(row.get(Column::At))?.ok_or(Rejection::NoConsent(super::NoConsent::Missing("time")))?;
     let optional = |column| Some(row.get(column)).filter(|text| !text.is_empty());
-    let sha256 = optional(Column::EvidenceSha256).map(|text| sha256(text).ok_or(Rejection::Sha256)).transpose()?;
+    let sha256 = optional(Column::EvidenceSha256).map(|text| hex::octets(text).ok_or(Rejection::Sha256)).transpose()?;
     let reference = optional(Column::Evidence).or(sha256.and(Some("")));
     Ok(Consent {
         number,
@@ -301,8 +302,11 @@ fn consent(row: &Row<'_>, shared: &mut Shared) -> Result<Consent, Rejection> {
     })
 }
 
-/// A time of RFC 3339, or a day, which begins at midnight UTC; none if there is none.
-fn time(text: &str) -> Result<Option<i64>, Rejection> {
+/// A time of RFC 3339 in milliseconds since 1970, or a day, which begins at midnight UTC; none of an empty text.
+///
+/// # Errors
+/// [`Rejection::Time`]
+pub fn time(text: &str) -> Result<Option<i64>, Rejection> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -312,15 +316,6 @@ fn time(text: &str) -> Result<Option<i64>, Rejection> {
     let day = text.parse::<jiff::civil::Date>().map_err(|_| Rejection::Time)?;
     let midnight = jiff::tz::TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0));
     midnight.map(|midnight| Some(midnight.as_millisecond())).map_err(|_| Rejection::Time)
-}
-
-/// 64 hexadecimal digits.
-fn sha256(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    let digit = |octet: u8| char::from(octet).to_digit(16);
-    let octets = pairs.iter().map(|[high, low]| Some((digit(*high)? << 4 | digit(*low)?) as u8));
-    octets.collect::<Option<Vec<u8>>>()?.try_into().ok()
 }
 
 /// What rows share, so that each of them need not own it.

@@ -6,6 +6,9 @@
 
 mod table;
 
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -31,6 +34,20 @@ impl Key {
 
     pub(super) const fn scope(self) -> Scope {
         Scope::from_value(self.0 as u32)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:018x}", self.0)
+    }
+}
+
+impl FromStr for Key {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        u128::from_str_radix(text, 16).map(|key| Self(key & ((1 << Self::BITS) - 1)))
     }
 }
 

@@ -1,0 +1,177 @@
+//! Complaints: taken, linked to the message that they are about, appealed, resolved.
+
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Admin;
+use super::accounts::known;
+use super::asked::{
+    Answer, Body, Named, Page, Parameters, created, cut, listed, number, ok, operator, shown, time, who,
+};
+use super::problem::Problem;
+use crate::ledger::LedgerFault;
+use crate::ledger::journal::{Query, Relayed};
+use crate::ledger::workflow::{
+    Actor, Case, CaseId, CaseState, Complaint, Refusal, Resolution, Step, Via, WorkflowFault,
+};
+use crate::policy::Msisdn;
+
+/// How long after the time that a complaint names its message may have been relayed, in milliseconds: people round.
+const ROUNDED: i64 = 60_000;
+/// Messages to a number that are looked at to find out which account a complaint is about.
+const LOOKED_AT: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    msisdn: String,
+    at: String,
+    text: String,
+    account: Option<String>,
+    via: Option<Via>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Appeal {
+    reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Resolve {
+    upheld: bool,
+    #[serde(default)]
+    release: bool,
+    reason: String,
+}
+
+pub(super) async fn list(State(admin): State<Admin>, Parameters(page): Parameters<Page>) -> Answer {
+    let (limit, after) = (page.limit()?, page.after::<u64>()?);
+    let mut cases = admin.blocking(move |admin| admin.workflow().cases(after.map(CaseId), limit + 1)).await?;
+    let next = cut(&mut cases, limit, |case| case.id.to_string());
+    listed(cases.iter().map(item).collect(), next)
+}
+
+pub(super) async fn show(State(admin): State<Admin>, Named(id): Named<u64>) -> Answer {
+    ok(admin.blocking(move |admin| case(admin, CaseId(id))).await?)
+}
+
+pub(super) async fn open(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
+    let msisdn = number(&asked.msisdn)?;
+    let at = time("at", &asked.at)?.ok_or_else(|| Problem::invalid("no at is given: when did the message come?"))?;
+    if let Some(account) = &asked.account {
+        known(&admin, account)?;
+    }
+    let (text, via) = (asked.text, asked.via.unwrap_or(Via::Api));
+    let opened = admin.blocking(move |admin| {
+        let (account, message) = match about(admin, msisdn, asked.account.as_deref(), at)? {
+            Some(message) => (Some(message.account), Some(message.reference.to_string())),
+            None => (asked.account, None),
+        };
+        let complaint = Complaint { msisdn, at, text, account, message, via };
+        let terms = admin.ledger().terms();
+        let case = admin.workflow().open_case(admin.now(), complaint, &operator(), &terms.complaints)?;
+        Ok::<_, Problem>(whole(&case))
+    });
+    created(opened.await?)
+}
+
+pub(super) async fn appeal(
+    State(admin): State<Admin>,
+    Named(id): Named<u64>,
+    Body(Appeal { reason }): Body<Appeal>,
+) -> Answer {
+    let done = admin.blocking(move |admin| {
+        let appealed = admin.workflow().appeal_case(admin.now(), CaseId(id), &Actor::Customer, &reason);
+        appealed.map_err(|fault| unknown(admin, fault))?;
+        case(admin, CaseId(id))
+    });
+    ok(done.await?)
+}
+
+pub(super) async fn resolve(
+    State(admin): State<Admin>,
+    Named(id): Named<u64>,
+    Body(Resolve { upheld, release, reason }): Body<Resolve>,
+) -> Answer {
+    let resolution = if upheld { Resolution::Upheld } else { Resolution::Dismissed };
+    let done = admin.blocking(move |admin| {
+        let resolved =
+            admin.workflow().resolve_case(admin.now(), CaseId(id), resolution, release, &operator(), &reason);
+        resolved.map_err(|fault| unknown(admin, fault))?;
+        case(admin, CaseId(id))
+    });
+    ok(done.await?)
+}
+
+/// The last message that the number got by then, from this account. Without one: if all that it got lately came from
+/// one and the same account, as nobody is to be blamed by a guess.
+fn about(admin: &Admin, number: Msisdn, account: Option<&str>, at: i64) -> Result<Option<Relayed>, LedgerFault> {
+    let until = at.saturating_add(ROUNDED);
+    let since = match account {
+        Some(_) => 0,
+        None => {
+            let window = admin.ledger().terms().complaints.window.as_millis();
+            until.saturating_sub(i64::try_from(window).unwrap_or(i64::MAX))
+        }
+    };
+    let recipient = Some(admin.hash(number));
+    let query = Query { account, recipient, ..Query::between(since, until) };
+    let mut found = admin.journal().archive().find(&query, if account.is_some() { 1 } else { LOOKED_AT })?;
+    let one_account = found.windows(2).all(|pair| matches!(pair, [one, other] if one.account == other.account));
+    Ok(if one_account && !found.is_empty() { Some(found.swap_remove(0)) } else { None })
+}
+
+fn case(admin: &Admin, id: CaseId) -> Result<Value, Problem> {
+    admin.workflow().case(id).map(|case| whole(&case)).map_err(|fault| unknown(admin, fault))
+}
+
+/// The problem that a fault is; of a case that there is not, with the nearest that there is.
+fn unknown(admin: &Admin, fault: WorkflowFault) -> Problem {
+    let id = match &fault {
+        WorkflowFault::Refused(Refusal::Unknown { id, .. }) => CaseId(*id),
+        _ => return fault.into(),
+    };
+    let nearest = admin.workflow().nearest_case(id).ok().flatten();
+    let hint = nearest.map_or("there is none yet".to_owned(), |nearest| format!("the nearest is {nearest}"));
+    Problem::from(fault).hint(hint)
+}
+
+/// A case as lists show it.
+pub(super) fn item(case: &Case) -> Value {
+    json!({
+        "id": case.id,
+        "state": case.state,
+        "resolution": case.resolution,
+        "msisdn": case.msisdn.map(Msisdn::digits),
+        "number_hash": case.number_hash,
+        "account": case.account,
+        "message": case.message,
+        "text": case.text,
+        "via": case.via,
+        "at": shown(case.at),
+        "opened": shown(case.opened),
+        "country": case.country,
+        "overdue": case.overdue,
+    })
+}
+
+/// A case with what has come of it, and the authority that the recipient may turn to.
+fn whole(case: &Case) -> Value {
+    let mut whole = item(case);
+    let step = |step: &Step<CaseState>| json!({"at": shown(step.at), "by": who(&step.by), "state": step.state, "note": step.note});
+    let timeline: Vec<Value> = case.timeline.iter().map(step).collect();
+    let authority = case.authority().map(|authority| {
+        json!({
+            "country": authority.country, "name": authority.name, "address": authority.address,
+            "about": authority.about, "source": authority.source, "confidence": authority.confidence,
+        })
+    });
+    if let Some(whole) = whole.as_object_mut() {
+        whole.insert("timeline".to_owned(), timeline.into());
+        whole.insert("authority".to_owned(), authority.into());
+    }
+    whole
+}

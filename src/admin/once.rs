@@ -1,0 +1,235 @@
+//! `idempotency-key`: a POST that is sent again with its key is not done again, and gets the answer of the first time.
+//!
+//! Answers of what was done are kept in memory, the latest [`MOST`] for [`KEEP`]; a start forgets them. What was refused
+//! has changed nothing, and is tried again. A request with a key goes on when its client leaves, so that the answer is
+//! there when it comes back.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::asked::MAX_BODY;
+use super::problem::Problem;
+
+/// The header.
+pub(super) const KEY: &str = "idempotency-key";
+
+/// Answers that are kept.
+pub(super) const MOST: usize = 1024;
+/// Octets that they may have together; an answer that is larger is not kept.
+const MOST_OCTETS: usize = 16 << 20;
+/// How long they are kept.
+pub(super) const KEEP: Duration = Duration::from_secs(24 * 3600);
+/// The longest key.
+pub(super) const LONGEST: usize = 255;
+
+/// See the module. Clones share what they keep.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Once(Arc<Mutex<HashMap<Box<str>, Kept>>>);
+
+/// What is known of a key.
+#[derive(Debug)]
+struct Kept {
+    /// SHA-256 of the request.
+    request: [u8; 32],
+    since: Instant,
+    /// None: it is being done.
+    answer: Option<KeptAnswer>,
+}
+
+#[derive(Debug, Clone)]
+struct KeptAnswer {
+    status: StatusCode,
+    content_type: Option<HeaderValue>,
+    body: Bytes,
+}
+
+/// What is to be done about a request with a key.
+enum Turn {
+    /// It is the first.
+    First(Doing),
+    /// It was done.
+    Again(KeptAnswer),
+}
+
+/// Holds a key while its request is being done; dropped without an answer it lets go of it.
+struct Doing {
+    once: Once,
+    key: Box<str>,
+}
+
+impl Once {
+    fn kept(&self) -> MutexGuard<'_, HashMap<Box<str>, Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, key: &str, request: [u8; 32], now: Instant) -> Result<Turn, Problem> {
+        let mut kept = self.kept();
+        kept.retain(|_, kept| kept.answer.is_none() || now.duration_since(kept.since) < KEEP);
+        if let Some(known) = kept.get(key) {
+            if known.request != request {
+                let detail = format!("this {KEY} was sent with another request");
+                let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+                return Err(problem.hint("make a new key for each request that is to be done"));
+            }
+            let busy =
+                || Problem::new(StatusCode::CONFLICT, "the request with this key is being done").hint("try again");
+            return known.answer.clone().map(Turn::Again).ok_or_else(busy);
+        }
+        if kept.len() >= MOST && !forget_oldest(&mut kept) {
+            let detail = format!("{MOST} requests with keys are being done: try again");
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        }
+        kept.insert(key.into(), Kept { request, since: now, answer: None });
+        Ok(Turn::First(Doing { once: self.clone(), key: key.into() }))
+    }
+}
+
+/// Forgets the oldest answer; false if there is none.
+fn forget_oldest(kept: &mut HashMap<Box<str>, Kept>) -> bool {
+    let done = kept.iter().filter(|(_, kept)| kept.answer.is_some());
+    let oldest = done.min_by_key(|(_, kept)| kept.since).map(|(key, _)| key.clone());
+    oldest.is_some_and(|key| kept.remove(&key).is_some())
+}
+
+impl Doing {
+    fn done(self, answer: KeptAnswer) {
+        let mut kept = self.once.kept();
+        let octets = |kept: &HashMap<Box<str>, Kept>| -> usize {
+            kept.values().filter_map(|kept| kept.answer.as_ref()).map(|answer| answer.body.len()).sum()
+        };
+        while octets(&kept) + answer.body.len() > MOST_OCTETS && forget_oldest(&mut kept) {}
+        if answer.body.len() <= MOST_OCTETS
+            && let Some(slot) = kept.get_mut(&self.key)
+        {
+            slot.answer = Some(answer);
+        }
+    }
+}
+
+impl Drop for Doing {
+    fn drop(&mut self) {
+        let mut kept = self.once.kept();
+        if kept.get(&self.key).is_some_and(|kept| kept.answer.is_none()) {
+            kept.remove(&self.key);
+        }
+    }
+}
+
+impl IntoResponse for KeptAnswer {
+    fn into_response(self) -> Response {
+        let content_type = self.content_type.map(|value| (header::CONTENT_TYPE, value));
+        (self.status, content_type.into_iter().collect::<HeaderMap>(), self.body).into_response()
+    }
+}
+
+/// Does a request once. What is streamed is known by its address alone, as it is read only when it is done.
+pub(super) async fn once(State(once): State<Once>, request: Request, next: Next) -> Response {
+    let asked = request.headers().get(KEY).filter(|_| request.method() == Method::POST).cloned();
+    let Some(key) = asked else { return next.run(request).await };
+    match key.to_str() {
+        Ok(key) if (1..=LONGEST).contains(&key.len()) => do_once(once, key, request, next).await,
+        _ => Problem::invalid(format!("{KEY} must have 1 to {LONGEST} ASCII characters")).into_response(),
+    }
+}
+
+async fn do_once(once: Once, key: &str, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut digest = Sha256::new().chain_update(parts.uri.to_string());
+    let body = if super::routes::is_streamed(parts.uri.path()) {
+        body
+    } else {
+        let Ok(octets) = to_bytes(body, MAX_BODY).await else {
+            let detail = format!("the body cannot be read, or has more than {MAX_BODY} octets");
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).into_response();
+        };
+        digest.update(b"\n");
+        digest.update(&octets);
+        Body::from(octets)
+    };
+    let doing = match once.begin(key, digest.finalize().into(), Instant::now()) {
+        Ok(Turn::First(doing)) => doing,
+        Ok(Turn::Again(answer)) => return answer.into_response(),
+        Err(problem) => return problem.into_response(),
+    };
+    // A task of its own: the client may leave.
+    let done = tokio::spawn(async move {
+        let (parts, body) = next.run(Request::from_parts(parts, body)).await.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
+        let answer = KeptAnswer { status: parts.status, content_type, body };
+        if answer.status.is_success() {
+            doing.done(answer.clone());
+        }
+        answer
+    });
+    done.await.map_or_else(|_panic| Problem::internal().into_response(), IntoResponse::into_response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(octets: usize) -> KeptAnswer {
+        KeptAnswer { status: StatusCode::OK, content_type: None, body: vec![b'x'; octets].into() }
+    }
+
+    fn first(once: &Once, key: &str, now: Instant) -> Option<Doing> {
+        match once.begin(key, [1; 32], now) {
+            Ok(Turn::First(doing)) => Some(doing),
+            Ok(Turn::Again(_)) | Err(_) => None,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_given_again_until_its_time_is_over() {
+        let (once, now) = (Once::default(), Instant::now());
+        let doing = first(&once, "a", now).unwrap();
+        assert!(once.begin("a", [1; 32], now).is_err_and(|problem| problem.status == StatusCode::CONFLICT));
+        doing.done(answer(3));
+        let later = now + KEEP - Duration::from_secs(1);
+        assert!(matches!(once.begin("a", [1; 32], later), Ok(Turn::Again(answer)) if answer.body.len() == 3));
+        let other = once.begin("a", [2; 32], later);
+        assert!(other.is_err_and(|problem| problem.status == StatusCode::UNPROCESSABLE_ENTITY));
+        assert!(first(&once, "a", now + KEEP).is_some());
+    }
+
+    #[test]
+    fn what_was_not_done_is_done_again() {
+        let (once, now) = (Once::default(), Instant::now());
+        drop(first(&once, "a", now).unwrap());
+        assert!(first(&once, "a", now).is_some());
+    }
+
+    #[test]
+    fn the_oldest_answers_make_room() {
+        let (once, now) = (Once::default(), Instant::now());
+        let at = |step: usize| now + Duration::from_millis(step as u64);
+        for step in 0..MOST {
+            first(&once, &step.to_string(), at(step)).unwrap().done(answer(1));
+        }
+        let doing = first(&once, "one more", at(MOST)).unwrap();
+        assert_eq!(once.kept().len(), MOST);
+        assert!(first(&once, "0", at(MOST)).is_some(), "the oldest is forgotten");
+        doing.done(answer(MOST_OCTETS));
+        assert_eq!(once.kept().values().filter(|kept| kept.answer.is_some()).count(), 1, "all others made room");
+        first(&once, "larger", at(MOST)).unwrap().done(answer(MOST_OCTETS + 1));
+        assert!(first(&once, "larger", at(MOST)).is_some());
+    }
+
+    #[test]
+    fn keys_in_use_are_bounded_too() {
+        let (once, now) = (Once::default(), Instant::now());
+        let _doing: Vec<Doing> = (0..MOST).map(|step| first(&once, &step.to_string(), now).unwrap()).collect();
+        let full = once.begin("one more", [1; 32], now);
+        assert!(full.is_err_and(|problem| problem.status == StatusCode::SERVICE_UNAVAILABLE));
+    }
+}

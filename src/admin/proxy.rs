@@ -1,0 +1,112 @@
+//! The proxy beside which the ledger is kept, as the operator's interface sees it: one that runs, or what the
+//! configuration declares while none does.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::config::{AccountState, Config};
+use crate::relay::{Control, LiveBind};
+
+/// Accounts by their system_id, each with the state that the configuration declares.
+pub type Declared = BTreeMap<String, AccountState>;
+
+/// What the interface asks of the proxy.
+pub trait Proxy: fmt::Debug + Send + Sync {
+    /// The accounts of the configuration in force.
+    fn accounts(&self) -> Declared;
+
+    /// All binds, in the order in which they were bound.
+    fn binds(&self) -> Vec<LiveBind>;
+
+    /// Ends a bind once its outstanding answers are through; false if there is none with this number.
+    fn unbind(&self, id: u64) -> bool;
+
+    /// Reads the configuration's file again and puts it in force, whole or not at all. Blocks.
+    ///
+    /// # Errors
+    /// [`NotReloaded`]: what was in force stays.
+    fn reload(&self) -> Result<(), NotReloaded>;
+}
+
+/// Why another configuration is not in force.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotReloaded {
+    /// The file has these faults, one a line.
+    #[error("{0}")]
+    Faulty(String),
+    /// There is nothing that could reload.
+    #[error("no proxy runs that could reload")]
+    NoProxy,
+}
+
+/// A proxy in this process.
+#[derive(Debug, Clone)]
+pub struct Running {
+    control: Control,
+    file: PathBuf,
+}
+
+impl Running {
+    /// The proxy behind `control`, whose configuration is in `file`.
+    pub fn new(control: Control, file: &Path) -> Self {
+        Self { control, file: file.to_owned() }
+    }
+}
+
+impl Proxy for Running {
+    fn accounts(&self) -> Declared {
+        self.control.accounts().into_iter().collect()
+    }
+
+    fn binds(&self) -> Vec<LiveBind> {
+        self.control.binds()
+    }
+
+    fn unbind(&self, id: u64) -> bool {
+        self.control.unbind(id)
+    }
+
+    fn reload(&self) -> Result<(), NotReloaded> {
+        let config = Config::load(&self.file).map_err(|faults| faults.to_string());
+        let reloaded = config.and_then(|config| self.control.reload(config).map_err(|fault| fault.to_string()));
+        match &reloaded {
+            Ok(()) => tracing::info!(file = %self.file.display(), "reloaded"),
+            Err(faults) => {
+                for fault in faults.lines() {
+                    tracing::error!(%fault, "not reloaded; the configuration in force stays");
+                }
+            }
+        }
+        reloaded.map_err(NotReloaded::Faulty)
+    }
+}
+
+/// No proxy: for a command that works on the ledger while none runs.
+#[derive(Debug, Clone)]
+pub struct Stopped(Declared);
+
+impl Stopped {
+    /// What `config` declares.
+    pub fn new(config: &Config) -> Self {
+        Self(config.accounts.iter().map(|account| (account.system_id.clone(), account.state)).collect())
+    }
+}
+
+impl Proxy for Stopped {
+    fn accounts(&self) -> Declared {
+        self.0.clone()
+    }
+
+    fn binds(&self) -> Vec<LiveBind> {
+        Vec::new()
+    }
+
+    fn unbind(&self, _id: u64) -> bool {
+        false
+    }
+
+    fn reload(&self) -> Result<(), NotReloaded> {
+        Err(NotReloaded::NoProxy)
+    }
+}

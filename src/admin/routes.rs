@@ -1,0 +1,216 @@
+//! The table of routes: what the router is built of, and what the OpenAPI document says. There is no other list.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, delete, get, post};
+
+use super::asked::MAX_BODY;
+use super::once::once;
+use super::problem::Problem;
+use super::{Admin, accounts, binds, complaints, consents, openapi, proofs, subjects, suppressions};
+
+/// One method of one path.
+pub(super) struct Route {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    pub(super) summary: &'static str,
+    /// Parameters behind the question mark: each a name and what it means.
+    pub(super) query: &'static [(&'static str, &'static str)],
+    pub(super) takes: Takes,
+    /// The status of success.
+    pub(super) answers: StatusCode,
+    handler: fn() -> MethodRouter<Admin>,
+}
+
+/// What the body of a request holds.
+pub(super) enum Takes {
+    /// Nothing.
+    Nothing,
+    /// A JSON object with these fields, of which those with a `?` at the end of their name may be left out.
+    Fields(&'static [(&'static str, Kind)]),
+    /// A file to be imported.
+    Import,
+    /// Octets of any type.
+    Octets,
+}
+
+/// What a field is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Number,
+    Time,
+    Count,
+    Yes,
+    Numbers,
+    Purpose,
+    Via,
+}
+
+const PAGE: &[(&str, &str)] = &[("cursor", "the `next` of the page before"), ("limit", "items of a page, 1 to 1000")];
+const OF_A_NUMBER: &[(&str, &str)] = &[
+    ("msisdn", "all that is known of this number, in one page"),
+    ("cursor", "the `next` of the page before"),
+    ("limit", "items of a page, 1 to 1000"),
+];
+const REASON: Takes = Takes::Fields(&[("reason", Kind::Text)]);
+const CONSENT: Takes = Takes::Fields(&[
+    ("msisdn", Kind::Number),
+    ("account", Kind::Text),
+    ("sender", Kind::Text),
+    ("purpose", Kind::Purpose),
+    ("method", Kind::Text),
+    ("at", Kind::Time),
+    ("wording", Kind::Text),
+    ("source", Kind::Text),
+    ("evidence?", Kind::Text),
+    ("evidence_sha256?", Kind::Text),
+    ("expires?", Kind::Time),
+    ("address?", Kind::Text),
+]);
+const CONSENT_SCOPE: Takes = Takes::Fields(&[
+    ("msisdn", Kind::Number),
+    ("account", Kind::Text),
+    ("sender", Kind::Text),
+    ("purpose", Kind::Purpose),
+]);
+const OPT_OUT: Takes = Takes::Fields(&[
+    ("msisdn", Kind::Number),
+    ("account?", Kind::Text),
+    ("sender?", Kind::Text),
+    ("reference?", Kind::Text),
+]);
+const COMPLAINT: Takes = Takes::Fields(&[
+    ("msisdn", Kind::Number),
+    ("at", Kind::Time),
+    ("text", Kind::Text),
+    ("account?", Kind::Text),
+    ("via?", Kind::Via),
+]);
+const RESOLUTION: Takes = Takes::Fields(&[("upheld", Kind::Yes), ("release?", Kind::Yes), ("reason", Kind::Text)]);
+const PROOF: Takes = Takes::Fields(&[
+    ("account", Kind::Text),
+    ("sample?", Kind::Count),
+    ("recipients?", Kind::Numbers),
+    ("campaign?", Kind::Text),
+    ("purpose?", Kind::Purpose),
+]);
+const REGISTRY: &[(&str, &str)] = &[
+    ("registry", "the do-not-disturb registry that the file replaces; without it the file is of opt-outs"),
+    ("as_of", "the day that the registry is of"),
+    ("countries", "the countries that it is for, as in BE,NL; without them it is for all"),
+];
+const EVIDENCE: &[(&str, &str)] = &[
+    ("msisdn", "whom it is about"),
+    ("note", "what the account says about it"),
+    ("purpose", "what the account says that its messages are for"),
+];
+
+impl Route {
+    fn get(path: &'static str, summary: &'static str, handler: fn() -> MethodRouter<Admin>) -> Self {
+        let (query, takes, answers): (&[_], _, _) = (&[], Takes::Nothing, StatusCode::OK);
+        Self { method: Method::GET, path, summary, query, takes, answers, handler }
+    }
+
+    fn post(path: &'static str, summary: &'static str, takes: Takes, handler: fn() -> MethodRouter<Admin>) -> Self {
+        Self { method: Method::POST, takes, ..Self::get(path, summary, handler) }
+    }
+
+    fn delete(path: &'static str, summary: &'static str, takes: Takes, handler: fn() -> MethodRouter<Admin>) -> Self {
+        Self { method: Method::DELETE, takes, ..Self::get(path, summary, handler) }
+    }
+
+    /// With these parameters behind the question mark.
+    fn asking(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
+        self.query = query;
+        self
+    }
+
+    /// It makes something.
+    fn making(mut self) -> Self {
+        self.answers = StatusCode::CREATED;
+        self
+    }
+}
+
+/// Every route that asks for the token.
+pub(super) fn all() -> Vec<Route> {
+    let nothing = || Takes::Fields(&[]);
+    vec![
+        Route::get("/v1/openapi.json", "This document", || get(openapi::show)),
+        Route::get("/v1/accounts", "All accounts with their states", || get(accounts::list)).asking(PAGE),
+        Route::get("/v1/accounts/{id}", "An account with its history and usage", || get(accounts::show)),
+        Route::post("/v1/accounts/{id}/{act}", "Changes the state of an account", REASON, || post(accounts::act)),
+        Route::get("/v1/consents", "Consents with their documentation", || get(consents::list)).asking(OF_A_NUMBER),
+        Route::post("/v1/consents", "Takes a consent", CONSENT, || post(consents::grant)).making(),
+        Route::delete("/v1/consents", "Revokes a consent", CONSENT_SCOPE, || delete(consents::revoke)),
+        Route::post("/v1/consents/import", "Imports consents", Takes::Import, || post(consents::import_file)),
+        Route::get("/v1/suppressions", "Opt-outs", || get(suppressions::list)).asking(OF_A_NUMBER),
+        Route::post("/v1/suppressions", "Takes an opt-out", OPT_OUT, || post(suppressions::add)).making(),
+        Route::delete("/v1/suppressions", "Ends an opt-out", OPT_OUT, || delete(suppressions::remove)),
+        Route::post("/v1/suppressions/import", "Imports opt-outs, or a do-not-disturb registry", Takes::Import, || {
+            post(suppressions::import_file)
+        })
+        .asking(REGISTRY),
+        Route::get("/v1/complaints", "All complaints", || get(complaints::list)).asking(PAGE),
+        Route::post("/v1/complaints", "Takes a complaint", COMPLAINT, || post(complaints::open)).making(),
+        Route::get("/v1/complaints/{id}", "A complaint with what has come of it", || get(complaints::show)),
+        Route::post("/v1/complaints/{id}/appeal", "The account does not agree", REASON, || post(complaints::appeal)),
+        Route::post("/v1/complaints/{id}/resolve", "Decides a complaint", RESOLUTION, || post(complaints::resolve)),
+        Route::get("/v1/proof-requests", "All requests for proof of consent", || get(proofs::list)).asking(PAGE),
+        Route::post("/v1/proof-requests", "Asks for proof", PROOF, || post(proofs::request)).making(),
+        Route::get("/v1/proof-requests/{id}", "A request for proof with what was handed in", || get(proofs::show)),
+        Route::post(
+            "/v1/proof-requests/{id}/delivered",
+            "The account has been told: its clock runs",
+            nothing(),
+            || post(proofs::delivered),
+        ),
+        Route::post("/v1/proof-requests/{id}/evidence", "Hands evidence in", Takes::Octets, || post(proofs::evidence))
+            .asking(EVIDENCE)
+            .making(),
+        Route::post("/v1/proof-requests/{id}/accept", "Accepts what was handed in", nothing(), || post(proofs::accept)),
+        Route::post("/v1/proof-requests/{id}/reject", "Rejects what was handed in", REASON, || post(proofs::reject)),
+        Route::get("/v1/subjects/{msisdn}", "What is held about a person", || get(subjects::show)),
+        Route::delete("/v1/subjects/{msisdn}", "Erases it, but for what honours opt-outs", Takes::Nothing, || {
+            delete(subjects::erase)
+        }),
+        Route::get("/v1/binds", "All binds", || get(binds::list)).asking(PAGE),
+        Route::delete("/v1/binds/{id}", "Unbinds a bind", Takes::Nothing, || delete(binds::unbind)),
+        Route::post("/v1/reload", "Puts the configuration's file in force", nothing(), || post(binds::reload)),
+    ]
+}
+
+/// Whether bodies for this path are streamed, and not read into memory.
+pub(super) fn is_streamed(path: &str) -> bool {
+    path.ends_with("/import") || path.ends_with("/evidence")
+}
+
+/// The routes of the table.
+pub(super) fn router(admin: &Admin) -> Router {
+    let routes = all().into_iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
+    let nowhere =
+        || async { Problem::unknown("there is nothing here").hint("GET /v1/openapi.json says what there is") };
+    let no_method = || async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done here") };
+    routes
+        .fallback(nowhere)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(admin.kept(), once))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(admin.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_that_are_streamed_are_told_by_their_path() {
+        for route in all() {
+            let streamed = matches!(route.takes, Takes::Import | Takes::Octets);
+            assert_eq!(is_streamed(route.path), streamed, "{}", route.path);
+        }
+    }
+}

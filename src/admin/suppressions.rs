@@ -1,0 +1,151 @@
+//! Opt-outs and do-not-disturb registries: shown, added, ended, imported.
+
+use axum::body::Body as Octets;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Admin;
+use super::accounts::known;
+use super::asked::{Answer, Body, Page, Parameters, created, listed, number, ok, shown, time};
+use super::consents::outcome;
+use super::import::{format_of, import, report};
+use super::problem::Problem;
+use crate::ledger::LedgerFault;
+use crate::ledger::permissions::{Change, NotWritten, Origin, Registry, Scope, SuppressionCursor};
+use crate::policy::Msisdn;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct List {
+    msisdn: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    msisdn: String,
+    account: Option<String>,
+    sender: Option<String>,
+    reference: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Into {
+    registry: Option<String>,
+    as_of: Option<String>,
+    countries: Option<String>,
+}
+
+pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Parameters<List>) -> Answer {
+    if let Some(msisdn) = &asked.msisdn {
+        let number = number(msisdn)?;
+        return listed(admin.blocking(move |admin| of(admin, number)).await?, None);
+    }
+    let page = Page::new(asked.cursor, asked.limit);
+    let (limit, after) = (page.limit()?, page.after::<SuppressionCursor>()?);
+    let read = admin.blocking(move |admin| {
+        let suppressions = admin.ledger().permissions().suppressions();
+        let (changes, next) = suppressions.export(after, limit)?;
+        // Whether anything follows.
+        let next = match next {
+            Some(next) => suppressions.export(Some(next), 1)?.1.and(Some(next)),
+            None => None,
+        };
+        Ok::<_, LedgerFault>((changes.iter().map(item).collect(), next))
+    });
+    let (items, next) = read.await?;
+    listed(items, next.map(|next| next.to_string()))
+}
+
+pub(super) async fn add(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
+    let (number, scope) = scope(&admin, &asked)?;
+    let reference = asked.reference.as_deref().unwrap_or_default();
+    let suppressions = admin.ledger().permissions().suppressions();
+    let added = suppressions.add(number, scope, admin.now().unix_millis, Origin::Api, reference);
+    created(json!({"outcome": outcome(added.await?)}))
+}
+
+pub(super) async fn remove(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
+    let (number, scope) = scope(&admin, &asked)?;
+    let reference = asked.reference.as_deref().unwrap_or_default();
+    let suppressions = admin.ledger().permissions().suppressions();
+    let removed = suppressions.remove(number, scope, admin.now().unix_millis, Origin::Api, reference);
+    ok(json!({"outcome": outcome(removed.await?)}))
+}
+
+pub(super) async fn import_file(
+    State(admin): State<Admin>,
+    Parameters(into): Parameters<Into>,
+    headers: HeaderMap,
+    octets: Octets,
+) -> Answer {
+    let format = format_of(&headers)?;
+    let registry = registry(&admin, into)?;
+    let done = import(&admin, octets, format, move |admin, file, import| {
+        let permissions = admin.ledger().permissions();
+        Ok(match &registry {
+            Some((name, as_of, countries)) => permissions.import_registry(name, *as_of, countries, file, import)?.1,
+            None => permissions.import_suppressions(file, import)?,
+        })
+    });
+    let (imported, rejects) = done.await?;
+    ok(report(&imported, &rejects))
+}
+
+/// All that was ever known of a number's opt-outs.
+pub(super) fn of(admin: &Admin, number: Msisdn) -> Result<Vec<Value>, LedgerFault> {
+    Ok(admin.ledger().permissions().suppressions().show(number)?.iter().map(item).collect())
+}
+
+fn scope(admin: &Admin, asked: &Asked) -> Result<(Msisdn, Scope), Problem> {
+    let number = number(&asked.msisdn)?;
+    match &asked.account {
+        Some(account) => drop(known(admin, account)?),
+        None if asked.sender.is_some() => {
+            return Err(Problem::invalid("sender is given without account: add the account whose sender it is"));
+        }
+        None => {}
+    }
+    let suppressions = admin.ledger().permissions().suppressions();
+    let scope = suppressions.scope(asked.account.as_deref(), asked.sender.as_deref());
+    Ok((number, scope.ok_or(NotWritten::Full)?))
+}
+
+/// The registry that a file is of, with its day and countries; none: it is of opt-outs.
+fn registry(admin: &Admin, into: Into) -> Result<Option<(String, i64, Vec<String>)>, Problem> {
+    let Into { registry: Some(name), as_of, countries } = into else {
+        return match (into.as_of, into.countries) {
+            (None, None) => Ok(None),
+            _ => Err(Problem::invalid("as_of and countries are of a registry: add its name as registry")),
+        };
+    };
+    if !Registry::may_be_called(&name) {
+        return Err(Problem::invalid(Registry::NAMES));
+    }
+    let as_of = time("as_of", as_of.as_deref().unwrap_or_default())?;
+    let as_of = as_of.ok_or_else(|| Problem::invalid("a registry needs as_of, the day that it is of"))?;
+    if as_of > admin.now().unix_millis {
+        return Err(Problem::invalid("as_of is in the future"));
+    }
+    let countries = countries.as_deref().unwrap_or_default();
+    let countries: Vec<String> =
+        countries.split(',').filter(|country| !country.is_empty()).map(str::to_owned).collect();
+    let is_country = |country: &String| country.len() == 2 && country.bytes().all(|octet| octet.is_ascii_uppercase());
+    if !countries.iter().all(is_country) {
+        return Err(Problem::invalid("countries must be codes of two capital letters, as in countries=BE,NL"));
+    }
+    Ok(Some((name, as_of, countries)))
+}
+
+fn item(change: &Change) -> Value {
+    let Change { number, scope, out, at, origin, reference } = change;
+    json!({
+        "msisdn": number.digits(), "account": scope.account.as_deref(), "sender": scope.sender.as_deref(), "out": out, "at": shown(*at),
+        "origin": origin.map(Origin::name), "reference": reference,
+    })
+}

@@ -1,0 +1,80 @@
+//! The running proxy as its operator reaches it: its accounts, its binds, another configuration.
+//!
+//! Outlives no drain: what is asked of binds then finds none. Never touches a message.
+
+use std::sync::{Arc, PoisonError};
+
+use super::registry::Order;
+use super::{ReloadFault, Shared, upstreams};
+use crate::config::{AccountState, Config};
+use crate::ledger::upkeep;
+
+/// See the module. Clones reach the same proxy.
+#[derive(Debug, Clone)]
+pub struct Control(Arc<Shared>);
+
+/// A bind as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveBind {
+    /// Its number in this process's life, as in the audit record.
+    pub id: u64,
+    /// The account's system_id.
+    pub account: Box<str>,
+    /// `transmitter`, `receiver` or `transceiver`.
+    pub state: &'static str,
+    /// When it was bound, in milliseconds since 1970.
+    pub since: i64,
+    /// PDUs relayed to the SMSC.
+    pub up: u64,
+    /// PDUs relayed to the ESME.
+    pub down: u64,
+}
+
+impl Control {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// The accounts of the configuration in force, each with the state that is declared there; in no order.
+    pub fn accounts(&self) -> Vec<(String, AccountState)> {
+        let facts = self.0.facts.load();
+        facts.accounts().map(|account| (account.system_id().to_owned(), account.declared().state)).collect()
+    }
+
+    /// All binds, in the order in which they were bound.
+    pub fn binds(&self) -> Vec<LiveBind> {
+        self.0.registry.list()
+    }
+
+    /// Lets the outstanding answers of a bind through and unbinds both sides, as a drain does; false if there is none
+    /// with this number.
+    pub fn unbind(&self, id: u64) -> bool {
+        self.0.registry.ask(id, Order::Leave)
+    }
+
+    /// Puts another configuration in force: accounts, rules, limits, upstreams, certificates. Binds survive; `[listen]`
+    /// (but for its certificates), `[admin]`, `[audit]`, `[ledger]` and `[journal]` stay as they were at the start. Reads
+    /// files, and compiles the operator's lists.
+    ///
+    /// # Errors
+    /// A certificate, key or list that cannot be used; everything stays as it was then.
+    pub fn reload(&self, config: Config) -> Result<(), ReloadFault> {
+        let shared = &self.0;
+        let _one_at_a_time = shared.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let upstreams = upstreams(&config, shared.simulator)?;
+        let (listen, previous) = (config.listen.clone(), shared.facts.load_full());
+        let terms = upkeep::Terms::of(&config);
+        let snapshot = previous.reloaded(config)?;
+        if let (Some(acceptor), Some(settings)) = (&shared.acceptor, &listen.tls) {
+            acceptor.reload(settings)?;
+        }
+        if listen != shared.listen {
+            tracing::warn!("[listen] has changed: all but its certificates take effect at the next start");
+        }
+        shared.upstreams.store(Arc::new(upstreams));
+        shared.ledger.reload(terms);
+        shared.facts.store(Arc::new(snapshot));
+        shared.registry.wake_all();
+        Ok(())
+    }
+}
