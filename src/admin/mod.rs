@@ -43,11 +43,15 @@ impl Admin {
         Self { audit, journal }
     }
 
+    /// All that it answers, for a socket or for a command that has no proxy to ask.
+    pub fn router(&self) -> Router {
+        let routes = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
+        routes.with_state(self.clone())
+    }
+
     /// Serves on this socket until told to stop.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        let routes = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
-        let served =
-            axum::serve(listener, routes.with_state(self)).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let served = axum::serve(listener, self.router()).with_graceful_shutdown(stop.clone().cancelled_owned());
         let cut_off = async {
             stop.cancelled().await;
             tokio::time::sleep(LAST_WORD).await;
