@@ -181,4 +181,4 @@ pub(super) fn open_file(path: &Path) -> Result<(File, u64), Failure> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

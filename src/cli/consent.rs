@@ -182,3 +182,63 @@ fn write_object(out: &mut dyn Write, fields: &[&str; COLUMNS.len()]) -> std::io:
         given.map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
     writeln!(out, "{}", Value::Object(object))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::client::Local;
+    use crate::cli::client::tests::{ok, routes};
+
+    fn exported(written: Written, pages: fn(&str) -> Value) -> Result<String, Failure> {
+        let (routes, _) = routes(move |asked| ok(&pages(asked)));
+        let client = Client::InProcess(Box::new(Local::over(routes)));
+        let mut out = vec![];
+        export(&client, written, &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    fn pages(asked: &str) -> Value {
+        let item = |number: &str, revoked: Option<&str>| {
+            json!({"msisdn": number, "account": "shop", "sender": "SHOP", "purpose": "marketing", "method": "form",
+                   "at": "2026-01-02T03:04:05Z", "wording": "Yes, \"please\"", "source": "site", "evidence": null,
+                   "evidence_sha256": null, "expires": null, "address": null, "revoked_at": revoked})
+        };
+        match asked {
+            "GET /v1/consents?limit=1000" => {
+                json!({"items": [item("32470000001", None), item("32470000002", Some("2026-02-01T00:00:00Z"))], "next": "p/2"})
+            }
+            "GET /v1/consents?limit=1000&cursor=p%2F2" => json!({"items": [item("32470000003", None)], "next": null}),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn an_export_has_every_page_and_no_revoked_consent_and_is_a_file_that_import_takes() {
+        let csv = exported(Written::Csv, pages).unwrap();
+        let rest = ",shop,SHOP,marketing,form,2026-01-02T03:04:05Z,\"Yes, \"\"please\"\"\",site,,,,";
+        let expected = format!("{}\n32470000001{rest}\n32470000003{rest}\n", COLUMNS.join(","));
+        assert_eq!(csv, expected);
+        let ndjson = exported(Written::Ndjson, pages).unwrap();
+        let rows: Vec<Value> = ndjson.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(rows.iter().map(|row| &row["msisdn"]).collect::<Vec<_>>(), ["32470000001", "32470000003"]);
+        assert!(rows.iter().all(|row| row.as_object().unwrap().len() == 8 && row["wording"] == "Yes, \"please\""));
+
+        let (folder, config) = crate::cli::client::tests::configuration();
+        let client = Client::open(config).unwrap();
+        for (name, text) in [("a.csv", csv), ("b.ndjson", ndjson)] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let line = ["consent", "import", path.to_str().unwrap()];
+            assert_eq!(crate::cli::client::tests::command(&client, &line).unwrap(), Exit::Done);
+            assert!(!folder.path().join(format!("{name}.rejects.csv")).exists());
+        }
+        let Client::InProcess(local) = &client else { panic!("a proxy runs") };
+        assert_eq!(local.ledger().unwrap().1.permissions().figures().consents, 2);
+    }
+
+    #[test]
+    fn a_list_without_an_end_is_not_followed() {
+        let failure = exported(Written::Csv, |_| json!({"items": [], "next": "again"})).unwrap_err();
+        assert!(matches!(&failure, Failure::Environment(why) if why.contains("not whole")), "{failure}");
+    }
+}

@@ -247,8 +247,8 @@ fn octet_bar(length: u64) -> ProgressBar {
     bar
 }
 
-/// The reject file: made when there is a row for it, and never emptied, as an import that goes on adds to it. Numbers
-/// are in it, so it is for its owner alone.
+/// The reject file: made when there is a row for it, and never emptied, since an import that goes on after a kill does not
+/// read the rows before it again. Numbers are in it, so it is for its owner alone.
 struct Rejects<'a> {
     path: &'a Path,
     file: Option<std::fs::File>,
@@ -282,5 +282,130 @@ impl Write for Rejects<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::client::tests::{command, configuration, ok, remote, routes};
+
+    const HEADER: &str = "msisdn,account,sender,purpose,method,at,wording,source\n";
+
+    fn row(number: &str, account: &str) -> String {
+        format!("{number},{account},SHOP,marketing,form,2026-01-02T03:04:05Z,Yes to offers,site\n")
+    }
+
+    fn local() -> (tempfile::TempDir, Client) {
+        let (folder, config) = configuration();
+        let client = Client::open(config).unwrap();
+        assert!(matches!(&client, Client::InProcess(_)));
+        (folder, client)
+    }
+
+    fn figures(client: &Client) -> (usize, usize, usize) {
+        let Client::InProcess(local) = client else { panic!("a proxy runs") };
+        let figures = local.ledger().unwrap().1.permissions().figures();
+        (figures.consents, figures.suppressions, figures.registered)
+    }
+
+    #[test]
+    fn without_a_proxy_good_rows_go_into_the_ledger_and_bad_ones_into_the_reject_file() {
+        let (folder, client) = local();
+        let path = folder.path().join("list.csv");
+        let rows = [row("32470123456", "shop"), row("0470", "shop"), row("32470123457", "nobody")].concat();
+        std::fs::write(&path, format!("{HEADER}{rows}")).unwrap();
+        let line = ["consent", "import", path.to_str().unwrap()];
+        assert_eq!(command(&client, &line).unwrap(), Exit::Done);
+        assert_eq!(figures(&client), (1, 0, 0));
+        let rejects = folder.path().join("list.csv.rejects.csv");
+        let text = std::fs::read_to_string(&rejects).unwrap();
+        let lines: Vec<&str> = text.lines().map(|line| line.split(',').next().unwrap()).collect();
+        assert_eq!(lines, ["3", "4"], "{text}");
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(rejects.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+        // The same file again changes nothing, and its bad rows are added again: none is ever lost.
+        assert_eq!(command(&client, &line).unwrap(), Exit::Done);
+        assert_eq!(figures(&client), (1, 0, 0));
+        assert_eq!(std::fs::read_to_string(&rejects).unwrap(), text.repeat(2));
+    }
+
+    #[test]
+    fn opt_outs_and_registries_go_where_they_belong() {
+        let (folder, client) = local();
+        let path = folder.path().join("numbers.csv");
+        std::fs::write(&path, "msisdn\n32470123456\n32470123457\n").unwrap();
+        let file = path.to_str().unwrap();
+        assert_eq!(command(&client, &["suppress", "import", file]).unwrap(), Exit::Done);
+        assert_eq!(figures(&client), (0, 2, 0));
+        let registry = |as_of: &'static str| {
+            let named = ["--registry", "dnd", "--as-of", as_of, "--countries", "be,NL"];
+            command(&client, &[&["suppress", "import", file][..], &named].concat())
+        };
+        assert_eq!(registry("2026-11-01").unwrap(), Exit::Done);
+        assert_eq!(figures(&client), (0, 2, 2));
+        let Client::InProcess(local) = &client else { panic!("a proxy runs") };
+        let registries = local.ledger().unwrap().1.permissions().registries().all();
+        assert_eq!((&*registries[0].name, &*registries[0].countries.join(" ")), ("dnd", "BE NL"));
+        assert_eq!(registries[0].as_of, 1_793_491_200_000);
+        assert!(matches!(registry("9000-01-01"), Err(Failure::Input(why)) if why.contains("future")));
+        assert!(!folder.path().join("numbers.csv.rejects.csv").exists(), "without a bad row there is no file");
+    }
+
+    #[test]
+    fn files_that_cannot_be_imported_are_named() {
+        let (folder, client) = local();
+        let failure = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            match command(&client, &["consent", "import", path.to_str().unwrap()]) {
+                Err(Failure::Input(why)) => why,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(failure("list.txt", HEADER).contains("--format"));
+        let why = failure("list.csv", "number,account\n1,2\n");
+        assert!(why.contains("list.csv") && why.contains("first line"), "{why}");
+        let bad = folder.path().join("bad.csv");
+        std::fs::write(&bad, format!("{HEADER}{}", row("1", "shop"))).unwrap();
+        assert_eq!(command(&client, &["consent", "import", bad.to_str().unwrap()]).unwrap(), Exit::No);
+    }
+
+    #[test]
+    fn with_a_proxy_the_file_is_streamed_to_it() {
+        let rejects = "3,is no row,\"a\nb\"\n";
+        let answer = json!({"rows": 3, "changed": 1, "unchanged": 0, "superseded": 0, "rejected": 2,
+                            "reasons": {"is no row": 2}, "signals": ["50 % are odd"], "rejects": rejects});
+        let (routes, record) = routes(move |_| ok(&answer));
+        let (folder, client) = remote(routes);
+        let path = folder.path().join("list.data");
+        // More than fits the buffers on its way, and less than axum's own bound.
+        let text = format!("{HEADER}{}", row("32470123456", "shop").repeat(20_000));
+        assert!((1_000_000..2_000_000).contains(&text.len()));
+        std::fs::write(&path, &text).unwrap();
+        let (file, kept) = (path.to_str().unwrap(), folder.path().join("kept.csv"));
+        let more = ["--format", "ndjson", "--rejects", kept.to_str().unwrap()];
+        let line = [&["suppress", "import", file, "--registry", "d n", "--as-of", "2026-11-01"][..], &more].concat();
+        assert_eq!(command(&client, &line).unwrap(), Exit::Done);
+        let seen = record.lock().unwrap().pop().unwrap();
+        assert_eq!(seen.asked, "POST /v1/suppressions/import?registry=d%20n&as_of=2026-11-01");
+        assert_eq!(seen.content_type.as_deref(), Some("application/x-ndjson"));
+        assert!(seen.octets == text.as_bytes());
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), rejects);
+        assert_eq!(command(&client, &[&["consent", "import", file][..], &more].concat()).unwrap(), Exit::Done);
+        assert_eq!(record.lock().unwrap().pop().unwrap().asked, "POST /v1/consents/import");
+        // Added, not put in its place.
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), rejects.repeat(2));
+    }
+
+    #[test]
+    fn a_report_says_what_came_of_the_rows_and_what_is_odd() {
+        let report = json!({"rows": 9, "changed": 1, "unchanged": 2, "superseded": 3, "rejected": 3, "reject_file": "a.csv",
+                            "rejects_kept": 1, "reasons": {"msisdn is no number": 3}, "signals": ["30 % are odd"]});
+        let expected = "9 rows: 1 changed something, 2 were known, 3 are older than what is known, 3 are rejected\n  \
+                        3  msisdn is no number\nrejected rows (the first 1) are in a.csv\n\
+                        look into this list: 30 % are odd\n";
+        assert_eq!(for_people(&report), expected);
     }
 }
