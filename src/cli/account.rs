@@ -47,7 +47,7 @@ pub(super) fn account(client: &Client, asking: &Asking<Account>) -> Result<Exit,
         client.post(&format!("/v1/accounts/{}/{verb}", encoded(&act.id)), json!({"reason": act.reason}))
     };
     let answer = match &asking.what {
-        Account::List(page) => page.get(client, "/v1/accounts"),
+        Account::List(page) => page.get(client, "/v1/accounts", &[]),
         Account::Show { id } => client.get(&format!("/v1/accounts/{}", encoded(id))),
         Account::Block(of) => act("block", of),
         Account::Unblock(of) => act("unblock", of),

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use super::client::Client;
+use super::client::{Client, with_query};
 use super::explain::visible;
 use super::{Exit, Failure};
 
@@ -75,10 +75,12 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// This page of the list at `path`.
-    pub(super) fn get(&self, client: &Client, path: &str) -> Result<Value, Failure> {
+    /// This page of the list at `path`, of what the parameters select.
+    pub(super) fn get(&self, client: &Client, path: &str, select: &[(&str, &str)]) -> Result<Value, Failure> {
         let limit = self.limit.to_string();
-        client.get(&super::client::with_query(path, &[("limit", Some(&limit)), ("cursor", self.cursor.as_deref())]))
+        let select = select.iter().map(|(name, value)| (*name, Some(*value)));
+        let page = [("limit", Some(&*limit)), ("cursor", self.cursor.as_deref())];
+        client.get(&with_query(path, &select.chain(page).collect::<Vec<_>>()))
     }
 }
 
@@ -91,33 +93,47 @@ pub(super) fn print(answer: &Value, json: bool) -> Result<Exit, Failure> {
 
 /// Prints a list to standard output, each of its items field by field: where a table would cut what matters.
 pub(super) fn print_each(answer: &Value, json: bool) -> Result<Exit, Failure> {
-    match answer.get("items").and_then(Value::as_array).filter(|items| !json && !items.is_empty()) {
-        Some(items) => {
-            let items: Vec<String> = items.iter().map(for_people).collect();
-            std::io::stdout().write_all(items.join("\n").as_bytes())?;
-            Ok(Exit::Done)
-        }
-        None => print(answer, json),
+    if json {
+        return print(answer, json);
     }
+    std::io::stdout().write_all(each(answer).as_bytes())?;
+    Ok(Exit::Done)
 }
 
 /// An answer in lines: a list as a table, anything else field by field.
-pub(super) fn for_people(answer: &Value) -> String {
+fn for_people(answer: &Value) -> String {
     let mut out = String::new();
     match answer {
         Value::Null => out.push_str("done\n"),
         Value::Object(object) => match object.get("items").and_then(Value::as_array) {
             Some(items) if object.keys().all(|key| key == "items" || key == "next") => {
                 list(&mut out, items);
-                if let Some(next) = object.get("next").and_then(Value::as_str) {
-                    line(&mut out, format_args!("there are more: --cursor {}", shown(next)));
-                }
+                more(&mut out, answer);
             }
             _ => fields(&mut out, object),
         },
         other => line(&mut out, format_args!("{}", scalar(other))),
     }
     out
+}
+
+/// A list in lines, each of its items field by field.
+fn each(answer: &Value) -> String {
+    match answer.get("items").and_then(Value::as_array).filter(|items| !items.is_empty()) {
+        Some(items) => {
+            let mut out = items.iter().map(for_people).collect::<Vec<_>>().join("\n");
+            more(&mut out, answer);
+            out
+        }
+        None => for_people(answer),
+    }
+}
+
+/// Says how to go on, if a list does.
+fn more(out: &mut String, answer: &Value) {
+    if let Some(next) = answer.get("next").and_then(Value::as_str) {
+        line(out, format_args!("there are more: --cursor {}", shown(next)));
+    }
 }
 
 fn list(out: &mut String, items: &[Value]) {
@@ -245,6 +261,16 @@ mod tests {
                         recipients      none\nzone            a yes, b 1\n\nhistory:\nstate  at\nheld   2026-11-24T12:00:00Z\n";
         assert_eq!(for_people(&answer), expected);
         assert_eq!(for_people(&Value::Null), "done\n");
+    }
+
+    #[test]
+    fn a_list_can_be_shown_whole() {
+        let wording = "x".repeat(100);
+        let answer =
+            json!({"items": [{"msisdn": "1", "wording": wording}, {"msisdn": "2", "wording": null}], "next": "c"});
+        let expected = format!("msisdn   1\nwording  {wording}\n\nmsisdn  2\nthere are more: --cursor c\n");
+        assert_eq!(each(&answer), expected);
+        assert_eq!(each(&json!({"items": [], "next": null})), "none\n");
     }
 
     #[test]

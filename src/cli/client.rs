@@ -67,6 +67,17 @@ impl Client {
         }
     }
 
+    /// To be called when all has been asked, whatever came of it.
+    ///
+    /// # Errors
+    /// [`Failure::Environment`]: a record could not be written.
+    pub(super) fn close(self) -> Result<(), Failure> {
+        match self {
+            Self::Remote(_) => Ok(()),
+            Self::InProcess(local) => local.close(),
+        }
+    }
+
     /// Asks, and waits for the answer; an empty one is `null`.
     ///
     /// # Errors

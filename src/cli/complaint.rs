@@ -76,7 +76,7 @@ pub(super) fn complaint(client: &Client, asking: &Asking<Complaint>) -> Result<E
             let body = json!({"msisdn": msisdn, "at": at.to_string(), "text": text, "account": account, "via": "cli"});
             client.post(CASES, body)
         }
-        Complaint::List(page) => page.get(client, CASES),
+        Complaint::List(page) => page.get(client, CASES, &[]),
         Complaint::Show { id } => client.get(&format!("{CASES}/{id}")),
         Complaint::Appeal { id, reason } => client.post(&format!("{CASES}/{id}/appeal"), json!({"reason": reason})),
         Complaint::Resolve(Resolve { id, upheld, release, reason, .. }) => {

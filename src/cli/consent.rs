@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::answer::{Asking, print, print_each};
+use super::answer::{Asking, Page, print, print_each};
 use super::client::{Body, Client, with_query};
 use super::import::{self, File, What, Written};
 use super::{Exit, Failure, msisdn, purpose};
@@ -46,6 +46,8 @@ pub(super) enum Consent {
         /// The number, with its country code
         #[arg(value_parser = msisdn)]
         msisdn: Msisdn,
+        #[command(flatten)]
+        page: Page,
     },
     /// Print all consents that are not revoked, as a file that import takes
     Export {
@@ -108,9 +110,8 @@ pub(super) fn consent(client: &Client, asking: &Asking<Consent>) -> Result<Exit,
         Consent::Import(file) => import::import(client, &What::Consents, file, asking.json),
         Consent::Grant(grant) => print(&client.post(CONSENTS, granted(grant))?, asking.json),
         Consent::Revoke(scope) => print(&client.delete(CONSENTS, Body::Json(named(scope)))?, asking.json),
-        Consent::Show { msisdn } => {
-            let path = with_query(CONSENTS, &[("msisdn", Some(&msisdn.digits()))]);
-            print_each(&client.get(&path)?, asking.json)
+        Consent::Show { msisdn, page } => {
+            print_each(&page.get(client, CONSENTS, &[("msisdn", &msisdn.digits())])?, asking.json)
         }
         Consent::Export { format } => {
             let written = if asking.json { Written::Ndjson } else { *format };

@@ -178,20 +178,25 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Demo => demo::demo(),
         Command::Explain(arguments) => explain::explain(&config, &arguments),
         Command::Sim(sim) => sim::run(sim),
-        Command::Consent(asking) => consent::consent(&open(&config)?, &asking),
-        Command::Suppress(asking) => suppress::suppress(&open(&config)?, &asking),
-        Command::Account(asking) => account::account(&open(&config)?, &asking),
-        Command::Complaint(asking) => complaint::complaint(&open(&config)?, &asking),
-        Command::Proof(asking) => proof::proof(&open(&config)?, &asking),
-        Command::Subject(asking) => subject::subject(&open(&config)?, &asking),
+        Command::Consent(asking) => ask(&config, |client| consent::consent(client, &asking)),
+        Command::Suppress(asking) => ask(&config, |client| suppress::suppress(client, &asking)),
+        Command::Account(asking) => ask(&config, |client| account::account(client, &asking)),
+        Command::Complaint(asking) => ask(&config, |client| complaint::complaint(client, &asking)),
+        Command::Proof(asking) => ask(&config, |client| proof::proof(client, &asking)),
+        Command::Subject(asking) => ask(&config, |client| subject::subject(client, &asking)),
         Command::Train(arguments) => train::train(&arguments),
         Command::Completions { shell } => completions(shell),
     }
 }
 
-/// Who answers for the configuration at `path`.
-fn open(path: &Path) -> Result<Client, Failure> {
-    Client::open(Config::load(path)?)
+/// Runs a command that asks who answers for the configuration at `path`.
+fn ask(path: &Path, command: impl FnOnce(&Client) -> Result<Exit, Failure>) -> Result<Exit, Failure> {
+    let client = Client::open(Config::load(path)?)?;
+    let asked = command(&client);
+    let closed = client.close();
+    let exit = asked?;
+    closed?;
+    Ok(exit)
 }
 
 /// A number as an argument.

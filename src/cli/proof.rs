@@ -93,7 +93,7 @@ pub(super) fn proof(client: &Client, asking: &Asking<Proof>) -> Result<Exit, Fai
         Proof::Submit(evidence) => submit(client, evidence),
         Proof::Accept { id } => client.post(&format!("{REQUESTS}/{id}/accept"), json!({})),
         Proof::Reject { id, reason } => client.post(&format!("{REQUESTS}/{id}/reject"), json!({"reason": reason})),
-        Proof::List(page) => page.get(client, REQUESTS),
+        Proof::List(page) => page.get(client, REQUESTS, &[]),
         Proof::Show { id } => client.get(&format!("{REQUESTS}/{id}")),
     };
     print(&answer?, asking.json)

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::answer::{Asking, print};
-use super::client::{Body, Client, with_query};
+use super::answer::{Asking, Page, print};
+use super::client::{Body, Client};
 use super::import::{self, File, What};
 use super::{Exit, Failure, msisdn};
 use crate::policy::Msisdn;
@@ -25,6 +25,8 @@ pub(super) enum Suppress {
         /// The number, with its country code
         #[arg(value_parser = msisdn)]
         msisdn: Msisdn,
+        #[command(flatten)]
+        page: Page,
     },
 }
 
@@ -72,7 +74,7 @@ pub(super) fn suppress(client: &Client, asking: &Asking<Suppress>) -> Result<Exi
         }
         Suppress::Add(opt_out) => client.post(SUPPRESSIONS, body(opt_out)),
         Suppress::Remove(opt_out) => client.delete(SUPPRESSIONS, Body::Json(body(opt_out))),
-        Suppress::Show { msisdn } => client.get(&with_query(SUPPRESSIONS, &[("msisdn", Some(&msisdn.digits()))])),
+        Suppress::Show { msisdn, page } => page.get(client, SUPPRESSIONS, &[("msisdn", &msisdn.digits())]),
     };
     print(&answer?, asking.json)
 }

@@ -73,6 +73,16 @@ impl Local {
         self.held.as_ref().map(|held| (&held.config, &*held.ledger))
     }
 
+    /// Ends what writes the records. What the command has changed in the ledger is on the disk already.
+    pub(super) fn close(self) -> Result<(), Failure> {
+        let Some(Held { audit, journal, .. }) = self.held else { return Ok(()) };
+        let closed = self.runtime.block_on(async { tokio::join!(audit.close(LAST_WORD), journal.close(LAST_WORD)) });
+        match closed {
+            (Ok(()), Ok(())) => Ok(()),
+            _ => Err(Failure::Environment("it is done, but not all of the record of it could be written".to_owned())),
+        }
+    }
+
     pub(super) fn request(&self, method: Method, path: &str, body: Body<'_>) -> Result<Answer, Failure> {
         let environment = |fault: &dyn std::fmt::Display| Failure::Environment(fault.to_string());
         let mut request = Request::builder().method(method).uri(path);
@@ -99,17 +109,6 @@ impl Local {
             let octets = axum::body::to_bytes(body, MAX_ANSWER).await.map_err(|error| environment(&error))?;
             Ok(Answer::new(parts.status, &parts.headers, octets.into()))
         })
-    }
-}
-
-impl Drop for Local {
-    /// What the command has changed is on the disk already; this ends the threads that write the other records.
-    fn drop(&mut self) {
-        let Some(Held { audit, journal, .. }) = self.held.take() else { return };
-        let closed = self.runtime.block_on(async { tokio::join!(audit.close(LAST_WORD), journal.close(LAST_WORD)) });
-        if closed.0.is_err() || closed.1.is_err() {
-            tracing::error!("the audit record or the journal could not be written to the end");
-        }
     }
 }
 

@@ -219,7 +219,7 @@ fn each_command_asks_what_the_interface_has() {
                    "evidence": null, "evidence_sha256": null, "expires": "2027-01-01T00:00:00Z", "address": null}),
         ),
         ("consent revoke 32470123456 --account shop --sender SHOP --purpose marketing", "DELETE /v1/consents", scope),
-        ("consent show 0032470123456", "GET /v1/consents?msisdn=32470123456", Value::Null),
+        ("consent show 0032470123456", "GET /v1/consents?msisdn=32470123456&limit=100", Value::Null),
         (
             "suppress add 32470123456",
             "POST /v1/suppressions",
@@ -230,7 +230,7 @@ fn each_command_asks_what_the_interface_has() {
             "DELETE /v1/suppressions",
             json!({"msisdn": "32470123456", "account": "shop", "sender": "SHOP", "reference": "L1"}),
         ),
-        ("suppress show 32470123456", "GET /v1/suppressions?msisdn=32470123456", Value::Null),
+        ("suppress show 32470123456", "GET /v1/suppressions?msisdn=32470123456&limit=100", Value::Null),
         (
             "complaint add --msisdn 32470123456 --at 2026-11-24T09:00:00Z --text Enough",
             "POST /v1/complaints",
