@@ -1,5 +1,7 @@
 //! The real binary's commands about facts, without a proxy and beside one: exit statuses and what goes to which stream.
 
+#![cfg(test)]
+
 mod support;
 
 use std::path::Path;

@@ -196,6 +196,19 @@ fn refusals_become_failures_with_their_hint() {
 }
 
 #[test]
+fn a_refusal_comes_before_a_large_file_goes() {
+    let refuse = || async { problem(400, "the first line lacks msisdn", None) };
+    let (_folder, client) = remote(Router::new().fallback(refuse));
+    // More than the buffers of both ends take without a reader.
+    let length = 64 << 20;
+    let mut octets = std::io::Read::take(std::io::repeat(b'x'), length);
+    let body = Body::Octets { from: &mut octets, length, content_type: "text/csv".to_owned() };
+    let failure = client.request(Method::POST, "/v1/consents/import", body).unwrap_err();
+    assert_eq!(failure.to_string(), "smppolicy: the first line lacks msisdn");
+    assert_eq!(octets.limit(), length, "none of it was sent");
+}
+
+#[test]
 fn each_command_asks_what_the_interface_has() {
     let (routes, record) = routes(|_| ok(&json!({"id": 1})));
     let client = Client::InProcess(Box::new(Local::over(routes)));
