@@ -90,6 +90,8 @@ fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let run = smppolicy(&["completions", shell], folder.path()).unwrap();
         assert_eq!(run.exit, Some(0));
-        assert!(run.stdout.contains("completions") && run.stdout.contains("check"));
+        for command in ["completions", "check", "consent", "suppress", "account", "complaint", "proof", "subject"] {
+            assert!(run.stdout.contains(command), "{shell}: {command}");
+        }
     }
 }

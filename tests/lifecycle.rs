@@ -5,94 +5,14 @@
 mod support;
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use smppolicy::pdu::{CommandId, CommandStatus};
+use support::process::{Process, configure, smppolicy};
 use support::*;
-use tempfile::TempDir;
-use tokio::sync::mpsc;
 
 const OK: CommandStatus = CommandStatus::ESME_ROK;
-
-/// The binary at work. Killed when dropped.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-    upstream: SocketAddr,
-    folder: TempDir,
-    log: mpsc::Receiver<String>,
-}
-
-impl Process {
-    /// Starts it, and waits until it says that it is ready.
-    async fn start(upstream: SocketAddr, fragment: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        configure(&folder, upstream, fragment);
-        let mut child = smppolicy(&folder).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (mut stdout, log) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
-        let ready = soon(stdout.recv()).await.unwrap();
-        let address = ready.strip_prefix("ready listen=").unwrap().split(' ').next().unwrap().parse().unwrap();
-        Self { child, address, upstream, folder, log }
-    }
-
-    /// Asks the process to do what it does on this signal.
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    /// Puts a file in place and has it loaded; waits until a log line that contains `told` says what came of it.
-    async fn reload(&mut self, fragment: &str, told: &str) {
-        configure(&self.folder, self.upstream, fragment);
-        self.signal("HUP");
-        soon(async { while !self.log.recv().await.unwrap().contains(told) {} }).await;
-    }
-
-    async fn ended(&mut self) -> ExitStatus {
-        soon(async {
-            loop {
-                match self.child.try_wait().unwrap() {
-                    Some(status) => return status,
-                    None => tokio::time::sleep(Duration::from_millis(5)).await,
-                }
-            }
-        })
-        .await
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn smppolicy(folder: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_smppolicy"));
-    command.current_dir(folder.path()).env("RUST_LOG", "info").env("NO_COLOR", "1");
-    command
-}
-
-fn configure(folder: &TempDir, upstream: SocketAddr, fragment: &str) {
-    std::fs::write(folder.path().join("config.toml"), configuration(upstream, fragment)).unwrap();
-}
-
-fn lines(stream: impl std::io::Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (sender, lines) = mpsc::channel(1000);
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            // Nobody may be interested any more; the process is read from all the same, so that it never waits.
-            let _ = sender.try_send(line);
-        }
-    });
-    lines
-}
 
 async fn bound_to(process: &Process, smsc: &Smsc) -> (Link, Link) {
     let mut esme = Link::connect(process.address).await;
@@ -189,7 +109,7 @@ async fn a_list_that_does_not_load_leaves_the_old_one_in_force() {
     const HEAD: &str = "rule = 'content'\nlanguage = 'en'\nclause = 30\ncategory = 'own'\n[[entry]]\nid = 'own-1'\n";
     let serving = Smsc::listen().await.serve();
     let mut process = Process::start(serving.address, "").await;
-    let list = process.folder.path().join("own.toml");
+    let list = process.folder().join("own.toml");
     let mut esme = Link::connect(process.address).await;
     esme.bind("shop").await;
     let (old, new) = (submit(1, "SHOP", b"a zorble for you"), submit(2, "SHOP", b"a flummox for you"));
@@ -207,11 +127,11 @@ async fn while_it_runs_it_can_be_found_and_asked_and_afterwards_not() {
     let smsc = Smsc::listen().await;
     let admin = "[admin]\naddress = '127.0.0.1:0'\ntoken_file = 'admin-token'\n";
     let mut process = Process::start(smsc.address(), admin).await;
-    let path = process.folder.path().join("ledger/running.json");
+    let path = process.folder().join("ledger/running.json");
     let running: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert_eq!(running["pid"], process.child.id());
     assert_eq!(running["listen"], process.address.to_string());
-    let token = process.folder.path().join("admin-token");
+    let token = process.folder().join("admin-token");
     for file in [&path, &token] {
         assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
     }
@@ -235,8 +155,8 @@ async fn a_taken_port_ends_it_and_is_named() {
     let holder = std::net::TcpListener::bind(&taken).unwrap();
     for key in ["listen", "admin"] {
         let folder = tempfile::tempdir().unwrap();
-        configure(&folder, holder.local_addr().unwrap(), &format!("{key}.address = '{taken}'"));
-        let output = smppolicy(&folder).output().unwrap();
+        configure(folder.path(), holder.local_addr().unwrap(), &format!("{key}.address = '{taken}'"));
+        let output = smppolicy(folder.path()).output().unwrap();
         assert_eq!(output.status.code(), Some(3));
         assert_eq!(output.stdout, b"");
         let stderr = String::from_utf8(output.stderr).unwrap();

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Admin;
-use super::asked::{Answer, Body, Named, Page, Parameters, cut, listed, ok, operator, shown, who};
+use super::asked::{Answer, Body, By, Named, Page, Parameters, cut, listed, ok, shown, who};
 use super::problem::Problem;
 use crate::config::AccountState;
 use crate::config::reader::nearest;
@@ -46,6 +46,7 @@ pub(super) async fn show(State(admin): State<Admin>, Named(id): Named<String>) -
 pub(super) async fn act(
     State(admin): State<Admin>,
     Named((id, act)): Named<(String, String)>,
+    By(by): By,
     Body(Act { reason }): Body<Act>,
 ) -> Answer {
     let declared = known(&admin, &id)?;
@@ -62,7 +63,7 @@ pub(super) async fn act(
             "hold" => Command::Hold,
             _ => Command::Release,
         };
-        admin.workflow().command(admin.now(), &id, &command, &operator(), &reason)?;
+        admin.workflow().command(admin.now(), &id, &command, &by, &reason)?;
         account(admin, &id, declared)
     });
     ok(done.await?)

@@ -25,6 +25,11 @@ pub(super) const MAX_BODY: usize = 1 << 20;
 const MAX_PAGE: usize = 1000;
 const PAGE: usize = 100;
 
+/// The header that names who asks.
+pub(crate) const OPERATOR: &str = "smppolicy-operator";
+/// The longest name.
+pub(super) const LONGEST_NAME: usize = 64;
+
 /// What a handler answers.
 pub(super) type Answer = Result<(StatusCode, Json<Value>), Problem>;
 
@@ -150,7 +155,17 @@ pub(super) fn who(actor: &Actor) -> String {
     }
 }
 
-/// The operator of this interface, who has no other name than its token.
-pub(super) fn operator() -> Actor {
-    Actor::Operator("api".to_owned())
+/// Who asks: what the header [`OPERATOR`] says, as the token is the same for all.
+#[derive(Debug)]
+pub(super) struct By(pub(super) Actor);
+
+impl<S: Send + Sync> FromRequestParts<S> for By {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(OPERATOR) else { return Ok(Self(Actor::Operator("api".to_owned()))) };
+        let name = value.to_str().ok().filter(|name| (1..=LONGEST_NAME).contains(&name.len()));
+        let bad = || Problem::invalid(format!("{OPERATOR} must have 1 to {LONGEST_NAME} ASCII characters"));
+        Ok(Self(Actor::Operator(name.ok_or_else(bad)?.to_owned())))
+    }
 }

@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 
 use super::Admin;
 use super::accounts::known;
-use super::asked::{
-    Answer, Body, Named, Page, Parameters, created, cut, listed, number, ok, operator, shown, time, who,
-};
+use super::asked::{Answer, Body, By, Named, Page, Parameters, created, cut, listed, number, ok, shown, time, who};
 use super::problem::Problem;
 use crate::ledger::LedgerFault;
 use crate::ledger::journal::{Query, Relayed};
@@ -58,7 +56,7 @@ pub(super) async fn show(State(admin): State<Admin>, Named(id): Named<u64>) -> A
     ok(admin.blocking(move |admin| case(admin, CaseId(id))).await?)
 }
 
-pub(super) async fn open(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
+pub(super) async fn open(State(admin): State<Admin>, By(by): By, Body(asked): Body<Asked>) -> Answer {
     let msisdn = number(&asked.msisdn)?;
     let at = time("at", &asked.at)?.ok_or_else(|| Problem::invalid("no at is given: when did the message come?"))?;
     if let Some(account) = &asked.account {
@@ -72,7 +70,7 @@ pub(super) async fn open(State(admin): State<Admin>, Body(asked): Body<Asked>) -
         };
         let complaint = Complaint { msisdn, at, text, account, message, via };
         let terms = admin.ledger().terms();
-        let case = admin.workflow().open_case(admin.now(), complaint, &operator(), &terms.complaints)?;
+        let case = admin.workflow().open_case(admin.now(), complaint, &by, &terms.complaints)?;
         Ok::<_, Problem>(whole(&case))
     });
     created(opened.await?)
@@ -94,12 +92,12 @@ pub(super) async fn appeal(
 pub(super) async fn resolve(
     State(admin): State<Admin>,
     Named(id): Named<u64>,
+    By(by): By,
     Body(Resolve { upheld, release, reason }): Body<Resolve>,
 ) -> Answer {
     let resolution = if upheld { Resolution::Upheld } else { Resolution::Dismissed };
     let done = admin.blocking(move |admin| {
-        let resolved =
-            admin.workflow().resolve_case(admin.now(), CaseId(id), resolution, release, &operator(), &reason);
+        let resolved = admin.workflow().resolve_case(admin.now(), CaseId(id), resolution, release, &by, &reason);
         resolved.map_err(|fault| unknown(admin, fault))?;
         case(admin, CaseId(id))
     });

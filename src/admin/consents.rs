@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Admin;
 use super::accounts::known;
 use super::asked::{Answer, Body, Page, Parameters, created, listed, number, ok, shown, time};
-use super::import::{format_of, import, report};
+use super::import::{format_of, import};
 use super::problem::Problem;
 use crate::config::Purpose;
 use crate::hex::{self, Hex};
@@ -94,8 +94,7 @@ pub(super) async fn import_file(State(admin): State<Admin>, headers: HeaderMap, 
     let done = import(&admin, octets, format, |admin, file, import| {
         Ok(admin.ledger().permissions().import_consents(file, import)?)
     });
-    let (imported, rejects) = done.await?;
-    ok(report(&imported, &rejects))
+    ok(done.await?)
 }
 
 /// All that was ever known of a number's consents.

@@ -39,13 +39,13 @@ pub(super) fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
     }
 }
 
-/// Takes the body in and has `read` import it; gives the report and the rows that were rejected.
+/// Takes the body in and has `read` import it; gives the report with the rows that were rejected.
 pub(super) async fn import(
     admin: &Admin,
     body: Body,
     format: Format,
     read: impl FnOnce(&Admin, BufReader<File>, Import<'_>) -> Result<Report, Problem> + Send + 'static,
-) -> Result<(Report, String), Problem> {
+) -> Result<Value, Problem> {
     admin
         .blocking(move |admin| {
             let (file, _) = take_in(admin, body, u64::MAX)?;
@@ -58,8 +58,11 @@ pub(super) async fn import(
                 rejects: &mut rejects,
                 progress: &mut |_, _| {},
             };
-            let report = read(admin, file, import)?;
-            Ok::<_, Problem>((report, rejects.text()))
+            let mut report = report(&read(admin, file, import)?);
+            if let Some(report) = report.as_object_mut() {
+                report.insert("rejects".to_owned(), rejects.text().into());
+            }
+            Ok::<_, Problem>(report)
         })
         .await
 }
@@ -88,7 +91,7 @@ pub(super) fn take_in(admin: &Admin, body: Body, most: u64) -> Result<(BufReader
 }
 
 /// What came of an import, as answers show it.
-pub(super) fn report(report: &Report, rejects: &str) -> Value {
+pub(crate) fn report(report: &Report) -> Value {
     let reasons: BTreeMap<String, u64> = report.reasons.iter().map(|(why, rows)| (why.to_string(), *rows)).collect();
     json!({
         "rows": report.rows,
@@ -98,7 +101,6 @@ pub(super) fn report(report: &Report, rejects: &str) -> Value {
         "rejected": report.rejected,
         "reasons": reasons,
         "signals": report.signals(),
-        "rejects": rejects,
     })
 }
 

@@ -33,7 +33,9 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use asked::OPERATOR;
 pub use auth::{Token, TokenFault};
+pub(crate) use import::report;
 pub use proxy::{Declared, NotReloaded, Proxy, Running, Stopped};
 pub use running::RunningFile;
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::accounts::ACTS;
-use super::asked::{Answer, ok};
+use super::asked::{Answer, LONGEST_NAME, OPERATOR, ok};
 use super::import::{CSV, NDJSON};
 use super::once::{KEY, LONGEST};
 use super::problem::MEDIA_TYPE;
@@ -85,6 +85,11 @@ fn parameters(route: &Route) -> Vec<Value> {
     parameters.extend(route.query.iter().map(
         |(name, meaning)| json!({"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}}),
     ));
+    if route.method != axum::http::Method::GET {
+        let schema = json!({"type": "string", "minLength": 1, "maxLength": LONGEST_NAME});
+        let meaning = "who asks, as it is kept with what is done; `api` if nobody says";
+        parameters.push(json!({"name": OPERATOR, "in": "header", "description": meaning, "schema": schema}));
+    }
     if route.method == axum::http::Method::POST {
         let schema = json!({"type": "string", "minLength": 1, "maxLength": LONGEST});
         let meaning = "a request that is sent again with its key gets its first answer, for a day, until a restart";

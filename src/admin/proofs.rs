@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Admin;
 use super::accounts::known;
-use super::asked::{Answer, Body, Named, Page, Parameters, created, cut, listed, number, ok, operator, shown, who};
+use super::asked::{Answer, Body, By, Named, Page, Parameters, created, cut, listed, number, ok, shown, who};
 use super::import::take_in;
 use super::problem::Problem;
 use crate::config::Purpose;
@@ -29,8 +29,7 @@ const MAX_CONTENT_TYPE: usize = 128;
 pub(super) struct Asked {
     account: String,
     sample: Option<u32>,
-    #[serde(default)]
-    recipients: Vec<String>,
+    recipients: Option<Vec<String>>,
     campaign: Option<String>,
     purpose: Option<Purpose>,
 }
@@ -64,9 +63,9 @@ pub(super) async fn show(State(admin): State<Admin>, Named(id): Named<u64>) -> A
     ok(admin.blocking(move |admin| proof(admin, ProofId(id))).await?)
 }
 
-pub(super) async fn request(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
+pub(super) async fn request(State(admin): State<Admin>, By(by): By, Body(asked): Body<Asked>) -> Answer {
     known(&admin, &asked.account)?;
-    let recipients = asked.recipients.iter().map(|text| number(text)).collect::<Result<Vec<Msisdn>, _>>()?;
+    let recipients = asked.recipients.iter().flatten().map(|text| number(text)).collect::<Result<Vec<Msisdn>, _>>()?;
     if asked.sample.is_some() && !recipients.is_empty() {
         return Err(Problem::invalid("recipients are named and drawn: send either recipients or sample"));
     }
@@ -78,15 +77,20 @@ pub(super) async fn request(State(admin): State<Admin>, Body(asked): Body<Asked>
             None => Vec::new(),
         };
         let request = ProofRequest { account, campaign, purpose, sample, recipients, messages };
-        Ok::<_, Problem>(item(&admin.workflow().request_proof(now, request, &operator())?))
+        Ok::<_, Problem>(item(&admin.workflow().request_proof(now, request, &by)?))
     });
     created(made.await?)
 }
 
-pub(super) async fn delivered(State(admin): State<Admin>, Named(id): Named<u64>, _: Body<Nothing>) -> Answer {
+pub(super) async fn delivered(
+    State(admin): State<Admin>,
+    Named(id): Named<u64>,
+    By(by): By,
+    _: Body<Nothing>,
+) -> Answer {
     let done = admin.blocking(move |admin| {
         let terms = admin.ledger().terms();
-        let told = admin.workflow().proof_delivered(admin.now(), ProofId(id), &operator(), &terms.proof);
+        let told = admin.workflow().proof_delivered(admin.now(), ProofId(id), &by, &terms.proof);
         told.map_err(|fault| unknown(admin, fault))?;
         proof(admin, ProofId(id))
     });
@@ -121,9 +125,9 @@ pub(super) async fn evidence(
     created(done.await?)
 }
 
-pub(super) async fn accept(State(admin): State<Admin>, Named(id): Named<u64>, _: Body<Nothing>) -> Answer {
+pub(super) async fn accept(State(admin): State<Admin>, Named(id): Named<u64>, By(by): By, _: Body<Nothing>) -> Answer {
     let done = admin.blocking(move |admin| {
-        let accepted = admin.workflow().accept_proof(admin.now(), ProofId(id), &operator());
+        let accepted = admin.workflow().accept_proof(admin.now(), ProofId(id), &by);
         accepted.map_err(|fault| unknown(admin, fault))?;
         proof(admin, ProofId(id))
     });
@@ -133,10 +137,11 @@ pub(super) async fn accept(State(admin): State<Admin>, Named(id): Named<u64>, _:
 pub(super) async fn reject(
     State(admin): State<Admin>,
     Named(id): Named<u64>,
+    By(by): By,
     Body(Reject { reason }): Body<Reject>,
 ) -> Answer {
     let done = admin.blocking(move |admin| {
-        let rejected = admin.workflow().reject_proof(admin.now(), ProofId(id), &operator(), &reason);
+        let rejected = admin.workflow().reject_proof(admin.now(), ProofId(id), &by, &reason);
         rejected.map_err(|fault| unknown(admin, fault))?;
         proof(admin, ProofId(id))
     });

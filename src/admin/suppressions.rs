@@ -10,7 +10,7 @@ use super::Admin;
 use super::accounts::known;
 use super::asked::{Answer, Body, Page, Parameters, created, listed, number, ok, shown, time};
 use super::consents::outcome;
-use super::import::{format_of, import, report};
+use super::import::{format_of, import};
 use super::problem::Problem;
 use crate::ledger::LedgerFault;
 use crate::ledger::permissions::{Change, NotWritten, Origin, Registry, Scope, SuppressionCursor};
@@ -93,8 +93,7 @@ pub(super) async fn import_file(
             None => permissions.import_suppressions(file, import)?,
         })
     });
-    let (imported, rejects) = done.await?;
-    ok(report(&imported, &rejects))
+    ok(done.await?)
 }
 
 /// All that was ever known of a number's opt-outs.

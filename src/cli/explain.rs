@@ -16,6 +16,7 @@ use super::{Exit, Failure};
 use crate::config::{self, Config, Facts, UnknownAccount};
 use crate::pdu::{CommandStatus, Frame, Malformed};
 use crate::policy::{AccountFacts, DeclaredFacts, Explanation, Foretold, Limiter, Now, Rejection, Snapshot, Standing};
+pub(super) use shown::visible;
 
 /// Only differences of this clock mean something, and nothing has been sent before this message.
 const MONOTONIC_NANOS: u64 = 1_000_000_000;

@@ -2,23 +2,34 @@
 //!
 //! Commands return what went wrong as a [`Failure`]; only this file prints failures and chooses exit statuses.
 
+mod account;
+mod answer;
 mod check;
+mod client;
+mod complaint;
+mod consent;
 mod demo;
 mod explain;
+mod import;
+mod proof;
 mod run;
 mod sim;
+mod subject;
+mod suppress;
 mod train;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::admin::TokenFault;
-use crate::config::Faults;
-use crate::policy::ListFaults;
+use crate::config::{Config, Faults, Purpose};
+use crate::policy::{ListFaults, Msisdn};
 use crate::relay::StartFault;
+use answer::Asking;
+use client::Client;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +59,9 @@ pub enum Failure {
     /// A list that the configuration names is faulty.
     #[error("{0}")]
     Lists(#[from] ListFaults),
+    /// It may not be done, or there is no such thing.
+    #[error("smppolicy: {0}")]
+    Refused(String),
     /// The arguments, or a file that they name, are bad.
     #[error("smppolicy: {0}")]
     Input(String),
@@ -59,6 +73,7 @@ pub enum Failure {
 impl Failure {
     fn exit(&self) -> Exit {
         match self {
+            Self::Refused(_) => Exit::No,
             Self::Config(_) | Self::Lists(_) | Self::Input(_) => Exit::BadInput,
             Self::Environment(_) => Exit::Environment,
         }
@@ -119,6 +134,18 @@ enum Command {
     /// Simulate a message centre or its clients, for load tests
     #[command(subcommand)]
     Sim(sim::Sim),
+    /// Who has consented to what: import, grant, revoke, show, export
+    Consent(Asking<consent::Consent>),
+    /// Who must not be written to: opt-outs and do-not-disturb registries
+    Suppress(Asking<suppress::Suppress>),
+    /// The states of accounts: list, show, hold, block, deactivate and back
+    Account(Asking<account::Account>),
+    /// Complaints of recipients: add, list, show, appeal, resolve
+    Complaint(Asking<complaint::Complaint>),
+    /// Requests for proof of consent: request, delivered, submit, accept, reject, list, show
+    Proof(Asking<proof::Proof>),
+    /// What is held about a person: show, erase
+    Subject(Asking<subject::Subject>),
     /// Make a score model of labelled texts, and say how it does on texts that it has not seen
     Train(train::TrainArguments),
     /// Print a completion script for a shell
@@ -158,9 +185,36 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Demo => demo::demo(),
         Command::Explain(arguments) => explain::explain(&config, &arguments),
         Command::Sim(sim) => sim::run(sim),
+        Command::Consent(asking) => ask(&config, |client| consent::consent(client, &asking)),
+        Command::Suppress(asking) => ask(&config, |client| suppress::suppress(client, &asking)),
+        Command::Account(asking) => ask(&config, |client| account::account(client, &asking)),
+        Command::Complaint(asking) => ask(&config, |client| complaint::complaint(client, &asking)),
+        Command::Proof(asking) => ask(&config, |client| proof::proof(client, &asking)),
+        Command::Subject(asking) => ask(&config, |client| subject::subject(client, &asking)),
         Command::Train(arguments) => train::train(&arguments),
         Command::Completions { shell } => completions(shell),
     }
+}
+
+/// Runs a command that asks who answers for the configuration at `path`.
+fn ask(path: &Path, command: impl FnOnce(&Client) -> Result<Exit, Failure>) -> Result<Exit, Failure> {
+    let client = Client::open(Config::load(path)?)?;
+    let asked = command(&client);
+    let closed = client.close();
+    let exit = asked?;
+    closed?;
+    Ok(exit)
+}
+
+/// A number as an argument.
+fn msisdn(text: &str) -> Result<Msisdn, String> {
+    Msisdn::parse(text).map_err(|error| error.to_string())
+}
+
+/// A purpose as an argument.
+fn purpose(text: &str) -> Result<Purpose, String> {
+    let known = Purpose::ALL.into_iter().find(|purpose| purpose.name() == text);
+    known.ok_or_else(|| "write otp, transactional, alert, marketing or p2p".to_owned())
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {

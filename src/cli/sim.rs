@@ -287,7 +287,7 @@ pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
 }
 
 /// A progress bar on standard error, if somebody is there to see it.
-fn progress_bar() -> ProgressBar {
+pub(super) fn progress_bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -84,7 +84,7 @@ fn readings(message: &Submission<'_>, octets: &[u8], alphabet: DefaultAlphabet) 
 }
 
 /// The text with every character that takes no place, or would move the cursor, made visible; line breaks stay.
-pub(super) fn visible(character: char) -> char {
+pub(in crate::cli) fn visible(character: char) -> char {
     match character {
         '\n' => '\n',
         '\0'..='\u{1F}' => char::from_u32(0x2400 + u32::from(character)).unwrap_or(character),

@@ -1,0 +1,106 @@
+//! The real binary as a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+use super::{configuration, soon};
+
+/// The binary at work. Killed when dropped.
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) upstream: SocketAddr,
+    folder: Option<TempDir>,
+    pub(crate) log: mpsc::Receiver<String>,
+}
+
+impl Process {
+    /// Starts it in a folder of its own, and waits until it says that it is ready.
+    pub(crate) async fn start(upstream: SocketAddr, fragment: &str) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), upstream, fragment).await
+    }
+
+    /// Starts it in `folder`, with what another has left there.
+    pub(crate) async fn start_in(folder: TempDir, upstream: SocketAddr, fragment: &str) -> Self {
+        configure(folder.path(), upstream, fragment);
+        let mut child = smppolicy(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut stdout, log) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
+        let ready = soon(stdout.recv()).await.unwrap();
+        let address = ready.strip_prefix("ready listen=").unwrap().split(' ').next().unwrap().parse().unwrap();
+        Self { child, address, upstream, folder: Some(folder), log }
+    }
+
+    /// Where it works.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
+    }
+
+    /// Kills it (SIGKILL), and gives what it leaves behind.
+    pub(crate) fn kill(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.folder.take().unwrap()
+    }
+
+    /// Asks the process to do what it does on this signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Puts a file in place and has it loaded; waits until a log line that contains `told` says what came of it.
+    pub(crate) async fn reload(&mut self, fragment: &str, told: &str) {
+        configure(self.folder(), self.upstream, fragment);
+        self.signal("HUP");
+        soon(async { while !self.log.recv().await.unwrap().contains(told) {} }).await;
+    }
+
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        soon(async {
+            loop {
+                match self.child.try_wait().unwrap() {
+                    Some(status) => return status,
+                    None => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary, to be run in this folder.
+pub(crate) fn smppolicy(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_smppolicy"));
+    command.current_dir(folder).env("RUST_LOG", "info").env("NO_COLOR", "1");
+    command
+}
+
+/// Writes its configuration.
+pub(crate) fn configure(folder: &Path, upstream: SocketAddr, fragment: &str) {
+    std::fs::write(folder.join("config.toml"), configuration(upstream, fragment)).unwrap();
+}
+
+fn lines(stream: impl std::io::Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel(1000);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            // Nobody may be interested any more; the process is read from all the same, so that it never waits.
+            let _ = sender.try_send(line);
+        }
+    });
+    lines
+}
