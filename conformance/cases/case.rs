@@ -273,7 +273,16 @@ fn known(case: &Written) -> Result<Known, String> {
     if !case.import.is_empty() && facts != Facts::default() {
         return Err("import: is given beside facts; give one of the two".to_owned());
     }
-    let rows = case.import.iter().map(|row| serde_json::to_string(row).map_err(|error| format!("import: {error}")));
+    // Most rows are about offers by all senders of `shop`.
+    let mut usual = Table::new();
+    for (key, value) in [("account", "shop"), ("sender", "*"), ("purpose", "marketing")] {
+        usual.insert(key.to_owned(), value.into());
+    }
+    let rows = case.import.iter().map(|row| {
+        let mut whole = usual.clone();
+        merge(&mut whole, row.clone());
+        serde_json::to_string(&whole).map_err(|error| format!("import: {error}"))
+    });
     let rows: Vec<String> = rows.collect::<Result<_, _>>()?;
     let import = (!rows.is_empty()).then(|| rows.join("\n"));
     let once_bound = case.once_bound.as_deref().map(ending_state).transpose()?;
