@@ -247,21 +247,8 @@ fn check(all: &All, case: Written, place: String) -> Result<Case, String> {
     let Written { name, rows, through, recorded, known_gap, pipelined, .. } = case;
     // What does not hold as it stands is not sent in other ways.
     let through = if known_gap.is_some() { Vec::new() } else { through };
-    let case = Case {
-        place,
-        name,
-        rows,
-        config,
-        known,
-        shows,
-        send,
-        through,
-        expect,
-        ground,
-        recorded,
-        known_gap,
-        pipelined,
-    };
+    let case =
+        Case { place, name, rows, config, known, shows, send, through, expect, ground, recorded, known_gap, pipelined };
     if case.refuses() && case.ground.rule.is_none() {
         return Err("rule: is missing; name the rule that refuses".to_owned());
     }

@@ -7,7 +7,9 @@ use smppolicy::audit::NumberKey;
 use smppolicy::config::AccountState;
 use smppolicy::ledger::Ledger;
 use smppolicy::pdu::Frame;
-use smppolicy::policy::{DurableFacts, Evidence, Explanation, Foretold, Now, Outcome, Rejection, Says, Snapshot, Standing};
+use smppolicy::policy::{
+    DurableFacts, Evidence, Explanation, Foretold, Now, Outcome, Rejection, Says, Snapshot, Standing,
+};
 use tempfile::TempDir;
 
 use crate::case::{Case, Expected, Ground};
@@ -29,7 +31,8 @@ impl Table {
         let facts: Arc<dyn DurableFacts> = match &case.known.import {
             None => case.known.declared(case.known.once_bound.unwrap_or(AccountState::Active)),
             Some(_) => {
-                let key = NumberKey::load_or_create(&config.audit.msisdn_key_file).map_err(|fault| fault.to_string())?;
+                let key =
+                    NumberKey::load_or_create(&config.audit.msisdn_key_file).map_err(|fault| fault.to_string())?;
                 let ledger = Arc::new(Ledger::open(&config, key).map_err(|fault| fault.to_string())?);
                 case.known.import_into(&ledger).await?;
                 ledger

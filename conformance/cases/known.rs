@@ -50,7 +50,8 @@ impl Known {
 
 /// The clauses that a reject file's reasons name; none where a reason names none.
 fn clauses(rejects: &[u8]) -> Result<Vec<Option<u16>>, String> {
-    let rows = csv::Reader::from_reader(rejects).into_records().collect::<Result<Vec<_>, _>>();
+    let rows =
+        csv::ReaderBuilder::new().has_headers(false).from_reader(rejects).into_records().collect::<Result<Vec<_>, _>>();
     let clause = |row: &csv::StringRecord| {
         let (_, behind) = row.get(1)?.split_once("(clause ")?;
         behind.split_once(')')?.0.parse().ok()
