@@ -102,6 +102,14 @@ async fn bind_status(proxy: &Proxy, system_id: &str) -> CommandStatus {
     Link::connect(proxy.address()).await.status(&bind(CommandId::BIND_TRANSCEIVER, system_id)).await
 }
 
+/// The proxy ends this side with an unbind, to which it agrees.
+async fn is_unbound(side: &mut Link) {
+    let unbind = side.receive().await;
+    assert_eq!(frame(&unbind).command_id(), CommandId::UNBIND);
+    side.send(&accepted(&unbind)).await;
+    side.ends().await;
+}
+
 /// The rules and clauses of the refusals on record, in their order.
 fn grounds(records: &[serde_json::Value]) -> Vec<(String, u64)> {
     let refusals = records.iter().filter(|record| record["verdict"] == "rejected");
@@ -224,12 +232,7 @@ async fn a_blocked_account_is_refused_and_unbound_until_it_is_unblocked() {
     assert_eq!(shop.status(&code(3)).await, FAILED);
     smsc.send(&accepted(&waiting)).await;
     assert_eq!(shop.receive().await, accepted(&waiting));
-    for side in [&mut shop, &mut smsc] {
-        let unbind = side.receive().await;
-        assert_eq!(frame(&unbind).command_id(), CommandId::UNBIND);
-        side.send(&accepted(&unbind)).await;
-        side.ends().await;
-    }
+    tokio::join!(is_unbound(&mut shop), is_unbound(&mut smsc));
     assert_eq!(bind_status(&proxy, "shop").await, CommandStatus::ESME_RBINDFAIL);
     // Of another account nothing has changed.
     let other = submit(1, "SHOP", b"hello");
@@ -255,15 +258,12 @@ async fn a_blocked_account_is_refused_and_unbound_until_it_is_unblocked() {
 #[tokio::test]
 async fn an_idle_bind_of_an_account_that_is_blocked_is_unbound_without_a_message() {
     let listener = Smsc::listen().await;
-    let proxy = Proxy::start(listener.address(), ACCOUNTS).await;
+    // It has half of this to see a refusal, which it would if it sent.
+    let proxy = Proxy::start(listener.address(), &format!("[listen]\ndrain_timeout = '2s'\n{ACCOUNTS}")).await;
     let (mut shop, mut smsc) = bound(&proxy, &listener, "shop").await;
     command(&proxy, Command::Block).await;
-    for side in [&mut shop, &mut smsc] {
-        let unbind = side.receive().await;
-        assert_eq!(frame(&unbind).command_id(), CommandId::UNBIND);
-        side.send(&accepted(&unbind)).await;
-        side.ends().await;
-    }
+    tokio::join!(is_unbound(&mut shop), is_unbound(&mut smsc));
+    drop((shop, smsc));
     assert!(grounds(&proxy.stop().await).is_empty());
 }
 
