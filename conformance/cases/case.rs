@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
-use smppolicy::config::{Facts, RuleName};
+use smppolicy::config::{AccountState, Facts, RuleName};
 use smppolicy::pdu::CommandStatus;
+use toml::value::Datetime;
 use toml::{Spanned, Table};
 
 use crate::message::Message;
@@ -26,6 +27,8 @@ struct File {
 #[serde(default, deny_unknown_fields)]
 struct All {
     clause: Option<u16>,
+    /// The clause that the cases show, if another one is on record.
+    shows: Option<u16>,
     rule: Option<String>,
     /// Under each case's own.
     config: Table,
@@ -46,6 +49,16 @@ struct Written {
     /// What `explain --facts` takes, about the account `shop`.
     #[serde(default)]
     facts: Table,
+    /// Rows of a file of consents that the ledger is to import, in place of `facts`.
+    #[serde(default)]
+    import: Vec<Table>,
+    /// Of those that it does not take, in their order, the clause that its reason names.
+    #[serde(default)]
+    not_taken: Vec<u16>,
+    /// What the account `shop` comes to be once it has bound.
+    once_bound: Option<String>,
+    /// When everything is sent; default: now.
+    at: Option<Datetime>,
     send: OneOrMany<Message>,
     /// Also sent in each of these ways, each time in place of `send` as it stands.
     #[serde(default)]
@@ -80,7 +93,9 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) rows: Vec<String>,
     pub(crate) config: Table,
-    pub(crate) facts: Facts,
+    pub(crate) known: Known,
+    /// The clause that it is counted under.
+    pub(crate) shows: Option<u16>,
     pub(crate) send: Vec<Message>,
     pub(crate) through: Vec<Way>,
     pub(crate) expect: Vec<Expected>,
@@ -88,6 +103,19 @@ pub(crate) struct Case {
     pub(crate) recorded: bool,
     pub(crate) known_gap: Option<String>,
     pub(crate) pipelined: bool,
+}
+
+/// What is known when the messages come, and when that is: plays of cases in which it is the same share a proxy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) facts: Facts,
+    /// Lines of NDJSON for the ledger, whose own facts are in force then.
+    pub(crate) import: Option<String>,
+    pub(crate) not_taken: Vec<u16>,
+    /// The state of `shop` once it has bound, with which it is unbound.
+    pub(crate) once_bound: Option<AccountState>,
+    /// In milliseconds since 1970.
+    pub(crate) at: Option<i64>,
 }
 
 /// What a refusal or a record names.
@@ -203,7 +231,7 @@ fn check(all: &All, case: Written, place: String) -> Result<Case, String> {
     let rule = case.rule.as_ref().or(all.rule.as_ref()).map(|name| rule(name)).transpose()?;
     let mut config = all.config.clone();
     merge(&mut config, case.config.clone());
-    let facts = Facts::parse(&case.facts.to_string(), "facts").map_err(|faults| faults.to_string())?;
+    let known = known(&case)?;
     let expect = case.expect.0.iter().map(|name| expected(name)).collect::<Result<Vec<_>, _>>()?;
     if case.recorded && rule.is_none() {
         return Err("recorded: needs rule, the rule that records".to_owned());
@@ -215,14 +243,46 @@ fn check(all: &All, case: Written, place: String) -> Result<Case, String> {
         many => many.iter().copied().cycle().take(repeated(many.len())).collect(),
     };
     let ground = Ground { clause: case.clause.or(all.clause), rule, entry: case.entry.clone() };
+    let shows = all.shows.or(ground.clause);
     let Written { name, rows, through, recorded, known_gap, pipelined, .. } = case;
     // What does not hold as it stands is not sent in other ways.
     let through = if known_gap.is_some() { Vec::new() } else { through };
-    let case = Case { place, name, rows, config, facts, send, through, expect, ground, recorded, known_gap, pipelined };
+    let case =
+        Case { place, name, rows, config, known, shows, send, through, expect, ground, recorded, known_gap, pipelined };
     if case.refuses() && case.ground.rule.is_none() {
         return Err("rule: is missing; name the rule that refuses".to_owned());
     }
     Ok(case)
+}
+
+fn known(case: &Written) -> Result<Known, String> {
+    let facts = Facts::parse(&case.facts.to_string(), "facts").map_err(|faults| faults.to_string())?;
+    if !case.import.is_empty() && facts != Facts::default() {
+        return Err("import: is given beside facts; give one of the two".to_owned());
+    }
+    // Most rows are about offers by all senders of `shop`.
+    let mut usual = Table::new();
+    for (key, value) in [("account", "shop"), ("sender", "*"), ("purpose", "marketing")] {
+        usual.insert(key.to_owned(), value.into());
+    }
+    let rows = case.import.iter().map(|row| {
+        let mut whole = usual.clone();
+        merge(&mut whole, row.clone());
+        serde_json::to_string(&whole).map_err(|error| format!("import: {error}"))
+    });
+    let rows: Vec<String> = rows.collect::<Result<_, _>>()?;
+    let import = (!rows.is_empty()).then(|| rows.join("\n"));
+    let once_bound = case.once_bound.as_deref().map(ending_state).transpose()?;
+    let at = |at: Datetime| at.to_string().parse::<jiff::Timestamp>().map_err(|error| format!("at: {error}"));
+    let at = case.at.map(at).transpose()?.map(jiff::Timestamp::as_millisecond);
+    Ok(Known { facts, import, not_taken: case.not_taken.clone(), once_bound, at })
+}
+
+/// A state in which an account has no binds.
+fn ending_state(name: &str) -> Result<AccountState, String> {
+    let ending = [AccountState::Blocked, AccountState::Deactivated];
+    let known = ending.into_iter().find(|state| state.name() == name);
+    known.ok_or_else(|| format!(r#"once_bound: is {name:?}; expected "blocked" or "deactivated""#))
 }
 
 fn rule(name: &str) -> Result<RuleName, String> {

@@ -1,11 +1,16 @@
 //! The same plays through [`Policy::explain`](smppolicy::policy::Policy::explain): it must foretell what was expected,
 //! and [`Policy::clear`](smppolicy::policy::Policy::clear) must then do what was foretold.
 
-use std::path::Path;
 use std::sync::Arc;
 
+use smppolicy::audit::NumberKey;
+use smppolicy::config::AccountState;
+use smppolicy::ledger::Ledger;
 use smppolicy::pdu::Frame;
-use smppolicy::policy::{Evidence, Explanation, Foretold, Now, Outcome, Rejection, Says, Snapshot, Standing};
+use smppolicy::policy::{
+    DurableFacts, Evidence, Explanation, Foretold, Now, Outcome, Rejection, Says, Snapshot, Standing,
+};
+use tempfile::TempDir;
 
 use crate::case::{Case, Expected, Ground};
 use crate::play::{Judge, Play};
@@ -15,15 +20,27 @@ use crate::stage;
 pub(crate) struct Table {
     snapshot: Arc<Snapshot>,
     now: Now,
+    /// The ledger's, if there is one.
+    _folder: TempDir,
 }
 
 impl Table {
-    pub(crate) fn lay(case: &Case) -> Result<Self, String> {
-        let config = stage::configure(case, "simulator", Path::new("/nowhere"))?;
-        let snapshot = Snapshot::knowing(config, stage::known(&case.facts)).map_err(|faults| faults.to_string())?;
-        let snapshot = Arc::new(snapshot);
-        let unix_millis = jiff::Timestamp::now().as_millisecond();
-        Ok(Self { snapshot, now: Now { monotonic_nanos: 1_000_000_000, unix_millis } })
+    pub(crate) async fn lay(case: &Case) -> Result<Self, String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let config = stage::configure(case, "simulator", folder.path())?;
+        let facts: Arc<dyn DurableFacts> = match &case.known.import {
+            None => case.known.declared(case.known.once_bound.unwrap_or(AccountState::Active)),
+            Some(_) => {
+                let key =
+                    NumberKey::load_or_create(&config.audit.msisdn_key_file).map_err(|fault| fault.to_string())?;
+                let ledger = Arc::new(Ledger::open(&config, key).map_err(|fault| fault.to_string())?);
+                case.known.import_into(&ledger).await?;
+                ledger
+            }
+        };
+        let snapshot = Arc::new(Snapshot::knowing(config, facts).map_err(|faults| faults.to_string())?);
+        let now = Now { monotonic_nanos: 1_000_000_000, unix_millis: case.known.now() };
+        Ok(Self { snapshot, now, _folder: folder })
     }
 
     /// Asks about everything that a play sends.

@@ -4,6 +4,7 @@
 mod case;
 mod encoding;
 mod foretold;
+mod known;
 mod message;
 mod play;
 mod report;
@@ -76,12 +77,12 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     Ok(report::print(&lines))
 }
 
-/// Plays of one configuration and the same facts, in batches that share a proxy.
+/// Plays of one configuration in which the same is known, in batches that share a proxy.
 fn batches(plays: Vec<Play>) -> Vec<Vec<Play>> {
     let mut groups: BTreeMap<String, Vec<Vec<Play>>> = BTreeMap::new();
     for play in plays {
         let groups = groups.entry(play.case.config.to_string()).or_default();
-        match groups.iter_mut().find(|group| group.iter().any(|other| other.case.facts == play.case.facts)) {
+        match groups.iter_mut().find(|group| group.iter().any(|other| other.case.known == play.case.known)) {
             Some(group) => group.push(play),
             None => groups.push(vec![play]),
         }
@@ -114,7 +115,7 @@ async fn play_all(plays: Vec<Play>) -> Result<Vec<Line>, String> {
 async fn play_batch(batch: Vec<Play>) -> Result<Vec<Line>, String> {
     let Some(first) = batch.first().map(|play| play.case.clone()) else { return Ok(Vec::new()) };
     let mut stage = Stage::set(&first).await?;
-    let mut table = foretold::Table::lay(&first)?;
+    let mut table = foretold::Table::lay(&first).await?;
     let mut lines = Vec::new();
     for (number, play) in batch.iter().enumerate() {
         let reference = number as u16;

@@ -70,7 +70,7 @@ type Counts = BTreeMap<Option<u16>, [usize; 4]>;
 fn count<'c>(plays: impl Iterator<Item = (&'c Case, bool)>) -> Counts {
     let mut counts = Counts::new();
     for (case, plain) in plays {
-        let [accepts, refuses, all_accepts, all_refuses] = counts.entry(case.ground.clause).or_default();
+        let [accepts, refuses, all_accepts, all_refuses] = counts.entry(case.shows).or_default();
         let (cases, all) = if case.refuses() { (refuses, all_refuses) } else { (accepts, all_accepts) };
         *cases += usize::from(plain);
         *all += 1;
@@ -91,7 +91,7 @@ fn show(counts: &Counts) {
 /// Prints what there is.
 pub(crate) fn list(cases: &[Arc<Case>], plays: &[Play], rows: &Rows) {
     for case in cases {
-        let clause = case.ground.clause.map_or(String::new(), |clause| format!("clause {clause}, "));
+        let clause = case.shows.map_or(String::new(), |clause| format!("clause {clause}, "));
         let outcome = if case.refuses() { "refused" } else { "relayed" };
         println!("{:<20} {clause}{outcome}: {}", case.place, case.name);
     }

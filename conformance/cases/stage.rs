@@ -7,17 +7,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use smppolicy::config::{Config, Facts};
+use smppolicy::config::{AccountState, Config};
 use smppolicy::pdu::{CommandId, CommandStatus, Destination, Frame, SubmitMulti, SubmitMultiResp};
-use smppolicy::policy::DeclaredFacts;
-use smppolicy::relay::Relay;
+use smppolicy::policy::{DurableFacts, LiveState};
+use smppolicy::relay::{Given, Relay};
 use tempfile::TempDir;
 use toml::Table;
 
 use crate::case::{Case, Expected, Ground, merge};
 use crate::message::Sent;
 use crate::play::{Judge, Play};
-use crate::support::{Link, Serving, Smsc, accepted, bare, frame, records, refused};
+use crate::support::{Link, Serving, Smsc, accepted, bare, bind, frame, records, refused};
 
 /// The configuration of a case, with its files in `folder`.
 pub(crate) fn configure(case: &Case, upstream: &str, folder: &Path) -> Result<Config, String> {
@@ -37,16 +37,13 @@ pub(crate) fn configure(case: &Case, upstream: &str, folder: &Path) -> Result<Co
     config.map_err(|faults| format!("{}: config: {faults}", case.place))
 }
 
-/// What a case takes as known of its account.
-pub(crate) fn known(facts: &Facts) -> Arc<DeclaredFacts> {
-    Arc::new(DeclaredFacts::new("shop", facts.clone()))
-}
-
 /// See the module.
 pub(crate) struct Stage {
     relay: Relay,
     serving: Serving,
     folder: TempDir,
+    /// The state of the account `shop`.
+    shop: LiveState,
     links: HashMap<(String, u8), Link>,
     sequence: u32,
     arrived: usize,
@@ -69,8 +66,14 @@ impl Stage {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let serving = Smsc::listen().await.serve();
         let config = configure(case, &serving.address.to_string(), folder.path())?;
-        let relay = Relay::start_knowing(config, Some(known(&case.facts))).await.map_err(|fault| fault.to_string())?;
-        Ok(Self { relay, serving, folder, links: HashMap::new(), sequence: 1, arrived: 0, remembered: Vec::new() })
+        let declared = case.known.declared(AccountState::Active);
+        let shop = declared.state("shop");
+        let facts = case.known.import.is_none().then_some(declared as Arc<dyn DurableFacts>);
+        let given = Given { facts, unix_millis: case.known.at };
+        let relay = Relay::start_given(config, given).await.map_err(|fault| fault.to_string())?;
+        case.known.import_into(&relay.ledger()).await.map_err(|fault| format!("{}: import: {fault}", case.place))?;
+        let (links, remembered) = (HashMap::new(), Vec::new());
+        Ok(Self { relay, serving, folder, shop, links, sequence: 1, arrived: 0, remembered })
     }
 
     async fn link(&mut self, account: &str, bind: u8) -> &mut Link {
@@ -93,13 +96,38 @@ impl Stage {
         } else {
             for sent in &pdus {
                 let octets = self.numbered(sent);
-                let answer = self.link(&sent.account, sent.bind).await.ask(&octets).await;
+                let answer = match play.case.known.once_bound {
+                    Some(state) if sent.account == "shop" => self.ask_once_bound(state, &octets).await?,
+                    _ => self.link(&sent.account, sent.bind).await.ask(&octets).await.to_vec(),
+                };
                 let outcome = self.outcome(sent, &octets, &answer)?;
                 self.remember(number, play, sent, (&octets, outcome));
                 judge.outcome(outcome)?;
             }
         }
         judge.finish()
+    }
+
+    /// The answer to what `shop` sends over a bind of its own that has come into this state: then it is unbound, and
+    /// cannot bind again until that is over.
+    async fn ask_once_bound(&mut self, state: AccountState, octets: &[u8]) -> Result<Vec<u8>, String> {
+        let mut link = Link::connect(self.relay.address()).await;
+        link.bind("shop").await;
+        self.shop.set(state);
+        let answer = link.ask(octets).await;
+        let unbind = link.receive().await;
+        if frame(&unbind).command_id() != CommandId::UNBIND {
+            return Err(format!("the account is {}, and its bind is not ended: {unbind:02x?}", state.name()));
+        }
+        link.send(&accepted(&unbind)).await;
+        link.ends().await;
+        let next = bind(CommandId::BIND_TRANSCEIVER, "shop");
+        let status = Link::connect(self.relay.address()).await.status(&next).await;
+        self.shop.set(AccountState::Active);
+        match status {
+            CommandStatus::ESME_RBINDFAIL => Ok(answer.to_vec()),
+            other => Err(format!("the account is {}, and its bind is answered with {other}", state.name())),
+        }
     }
 
     /// Sends all in one write; answers may come in any order, what goes up stays in its own.

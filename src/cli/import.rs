@@ -273,6 +273,8 @@ impl Write for Rejects<'_> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::cli::client::tests::{command, configuration, ok, remote, routes};
 

@@ -13,20 +13,23 @@ pub(super) struct Clock {
     origin: Instant,
     /// Wall time at the origin, in milliseconds since 1970. Set anew now and then, since the wall's clock is set too.
     wall_at_origin: AtomicI64,
+    /// How far this clock is ahead of the wall's, in milliseconds: 0 but where another time is to be shown.
+    ahead: i64,
 }
 
 impl Clock {
-    /// Starts now.
-    pub(super) fn new() -> Self {
-        let clock = Self { origin: Instant::now(), wall_at_origin: AtomicI64::new(0) };
+    /// Starts now, at the wall's time or at this one, in milliseconds since 1970.
+    pub(super) fn new(unix_millis: Option<i64>) -> Self {
+        let ahead = unix_millis.map_or(0, |start| start - wall());
+        let clock = Self { origin: Instant::now(), wall_at_origin: AtomicI64::new(0), ahead };
         clock.follow_wall();
         clock
     }
 
     /// Looks at the wall's clock again.
     pub(super) fn follow_wall(&self) {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-        self.wall_at_origin.store(wall - self.origin.elapsed().as_millis() as i64, Ordering::Relaxed);
+        let since = self.origin.elapsed().as_millis() as i64;
+        self.wall_at_origin.store(wall() + self.ahead - since, Ordering::Relaxed);
     }
 
     /// The time as rules see it.
@@ -44,4 +47,9 @@ impl Clock {
     pub(super) fn now(&self) -> Now {
         self.at(Instant::now())
     }
+}
+
+/// In milliseconds since 1970.
+fn wall() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -70,6 +70,15 @@ pub struct Relay {
     upkeep: JoinHandle<()>,
 }
 
+/// What a proxy is given in place of what it would find: to show what it does at another time, or knowing other things.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// In place of the ledger's.
+    pub facts: Option<Arc<dyn DurableFacts>>,
+    /// The time at which its rules begin to see time pass, in milliseconds since 1970, in place of the wall's.
+    pub unix_millis: Option<i64>,
+}
+
 /// What all binds have in common.
 #[derive(Debug)]
 struct Shared {
@@ -157,14 +166,14 @@ impl Relay {
     /// # Errors
     /// [`StartFault`]; nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, StartFault> {
-        Self::start_knowing(config, None).await
+        Self::start_given(config, Given::default()).await
     }
 
-    /// Starts listening, with these facts in place of the ledger's, if they are given. Within a tokio runtime.
+    /// The same with what is given in place of what it would find.
     ///
     /// # Errors
     /// [`StartFault`]; nothing is left running then.
-    pub async fn start_knowing(config: Config, facts: Option<Arc<dyn DurableFacts>>) -> Result<Self, StartFault> {
+    pub async fn start_given(config: Config, given: Given) -> Result<Self, StartFault> {
         let listen = config.listen.clone();
         let acceptor = listen.tls.as_ref().map(Acceptor::new).transpose()?;
         let webhook = config.admin.as_ref().and_then(|admin| admin.webhook.as_ref()).map(Webhook::new).transpose()?;
@@ -174,7 +183,7 @@ impl Relay {
         let listener =
             listener::open(listen.address).map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let address = listener.local_addr().map_err(|source| StartFault::Listen { address: listen.address, source })?;
-        let (audit, clock) = (Audit::open(&config.audit)?, Clock::new());
+        let (audit, clock) = (Audit::open(&config.audit)?, Clock::new(given.unix_millis));
         let (refs, key, now) = (audit.refs(), audit.key(), clock.now().unix_millis);
         // There may be millions of consents to read and a day's entries to count.
         let opened = tokio::task::spawn_blocking(move || {
@@ -184,7 +193,7 @@ impl Relay {
         });
         let (config, ledger, journal) =
             opened.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-        let snapshot = Snapshot::knowing(config, facts.unwrap_or_else(|| ledger.clone()))?;
+        let snapshot = Snapshot::knowing(config, given.facts.unwrap_or_else(|| ledger.clone()))?;
         let shared = Arc::new(Shared {
             buffers: Buffers::new(listen.read_buffers_total),
             listen,

@@ -88,6 +88,9 @@ impl Proxy {
     pub(crate) async fn drain(self) -> TempDir {
         let drained = soon(self.relay.drain()).await;
         assert_eq!((drained.cut_off, drained.unwritten), (0, 0));
+        // The ledger's thread lets go of the folder a little later; until then no other proxy starts in it.
+        let lock = std::fs::File::open(self.folder.path().join("ledger/lock")).unwrap();
+        soon(tokio::task::spawn_blocking(move || lock.lock())).await.unwrap().unwrap();
         self.folder
     }
 }
