@@ -126,6 +126,11 @@ impl NumberKey {
         self.hash_content(text.as_bytes().get(..end).unwrap_or_default())
     }
 
+    /// The code of a block of records: of more octets than any number has, and shared with no text.
+    pub(crate) fn seal(&self, block: &[u8]) -> [u8; 32] {
+        self.0.clone().chain_update(b"\x01").chain_update(block).finalize().into_bytes().into()
+    }
+
     /// The hash of octets that stand for what a message says.
     pub(super) fn hash_content(&self, octets: &[u8]) -> TextHash {
         let code = self.0.clone().chain_update(b"\0").chain_update(octets).finalize().into_bytes();
