@@ -122,7 +122,9 @@ impl NumberKey {
 
     /// The hash of a text as it is read: its first characters, as many as a record takes. Numbers and texts share no hash.
     pub fn hash_text(&self, text: &str) -> TextHash {
-        let end = text.char_indices().nth(TEXT).map_or(text.len(), |(end, _)| end);
+        // Most have fewer octets than that, which are then not read as characters.
+        let past = if text.len() > TEXT { text.char_indices().nth(TEXT) } else { None };
+        let end = past.map_or(text.len(), |(end, _)| end);
         self.hash_content(text.as_bytes().get(..end).unwrap_or_default())
     }
 
