@@ -123,8 +123,15 @@ impl NumberKey {
 
     /// The hash of a text as it is read: its first characters, as many as a record takes. Numbers and texts share no hash.
     pub fn hash_text(&self, text: &str) -> TextHash {
-        let end = text.char_indices().nth(TEXT).map_or(text.len(), |(end, _)| end);
+        // Most have fewer octets than that, which are then not read as characters.
+        let past = if text.len() > TEXT { text.char_indices().nth(TEXT) } else { None };
+        let end = past.map_or(text.len(), |(end, _)| end);
         self.hash_content(text.as_bytes().get(..end).unwrap_or_default())
+    }
+
+    /// The code of a block of records: of more octets than any number has, and shared with no text.
+    pub(crate) fn seal(&self, block: &[u8]) -> [u8; 32] {
+        self.0.clone().chain_update(b"\x01").chain_update(block).finalize().into_bytes().into()
     }
 
     /// The hash of octets that stand for what a message says.

@@ -11,10 +11,10 @@
 //! - a loss of power: besides, what was written since the last fsync, at most `sync_interval` ago while the disk works.
 
 mod content;
-mod file;
 mod key;
 mod record;
 mod reference;
+mod repair;
 mod writer;
 
 use std::io;
@@ -25,22 +25,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+pub use crate::disk::{Failure, Health, Unwritten};
 pub use crate::policy::Octets;
 pub use content::{Digest, Digester};
 pub use key::{NumberHash, NumberKey, TextHash};
 pub use record::{Record, Verdict};
 pub use reference::{NoRef, Ref, Refs};
 
-pub(crate) use file::DayFile;
-
 use writer::Writer;
 
-use crate::disk;
-
-/// What [`Audit::close`] allows beyond its deadline for the thread to say how it ended.
-const LAST_WORD: Duration = Duration::from_millis(250);
+use crate::disk::{self, Appended, State, Told};
 
 /// Where refusals are handed over. Clones share one queue and one writer; when the last one is dropped, what is in the
 /// queue is still written.
@@ -56,14 +52,6 @@ struct Shared {
     key: NumberKey,
     closing: watch::Sender<Option<Instant>>,
     state: watch::Receiver<State>,
-}
-
-/// What the writer tells.
-#[derive(Debug, Default)]
-struct State {
-    failing: Option<Failure>,
-    /// Set when the thread is done: how many records it could not make durable.
-    ended: Option<usize>,
 }
 
 /// Why the record cannot be kept at all.
@@ -117,32 +105,6 @@ pub enum NotTaken {
     Closed,
 }
 
-/// How the writer is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Health {
-    /// Set while records cannot be written.
-    pub failing: Option<Failure>,
-    /// Records in the queue.
-    pub queued: usize,
-}
-
-/// Since when records cannot be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// When the first attempt failed.
-    pub since: Timestamp,
-    /// What the file system said then.
-    pub reason: String,
-}
-
-/// Records that could not be made durable before the deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{records} audit records could not be written in time: look at the disk of audit.path")]
-pub struct Unwritten {
-    /// How many; some may be in the file all the same.
-    pub records: usize,
-}
-
 impl Audit {
     /// Takes the folder for this process, repairs what a crash left, loads or makes the key, starts the thread.
     /// Blocks while it does so.
@@ -154,16 +116,19 @@ impl Audit {
         disk::make_folder(folder).map_err(AuditFault::file(folder))?;
         let lock = disk::lock(folder).map_err(AuditFault::file(folder))?;
         let lock = lock.ok_or_else(|| AuditFault::InUse { path: folder.clone() })?;
-        file::repair_all(folder).map_err(AuditFault::file(folder))?;
+        repair::repair_all(folder).map_err(AuditFault::file(folder))?;
         let (sender, records) = mpsc::channel(settings.queue.max(1));
         let (closing, asked) = watch::channel(None);
-        let (told, state) = watch::channel(State::default());
+        let (told, state) = Told::new("the audit record");
         let key = NumberKey::load_or_create(&settings.msisdn_key_file)?;
+        let today = writer::day(Timestamp::now());
         let writer = Writer {
             records,
             closing: asked,
-            state: told,
-            file: DayFile::new(folder.clone(), ("audit-", ".ndjson"), writer::day(Timestamp::now())),
+            told,
+            file: Appended::new(repair::path(folder, today)),
+            day: today,
+            folder: folder.clone(),
             key: key.clone(),
             sync_interval: settings.sync_interval,
             deadline: None,
@@ -227,13 +192,7 @@ impl Audit {
     pub async fn close(self, within: Duration) -> Result<(), Unwritten> {
         let deadline = Instant::now() + within;
         self.shared.closing.send_replace(Some(deadline));
-        let mut state = self.shared.state.clone();
-        let ended = timeout_at(deadline + LAST_WORD, state.wait_for(|state| state.ended.is_some())).await;
-        match ended.ok().and_then(Result::ok).and_then(|state| state.ended) {
-            Some(0) => Ok(()),
-            Some(records) => Err(Unwritten { records }),
-            None => Err(Unwritten { records: self.health().queued }),
-        }
+        State::end(self.shared.state.clone(), within, || self.health().queued).await
     }
 }
 

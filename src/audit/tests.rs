@@ -215,48 +215,35 @@ async fn each_day_has_its_file_for_its_owner_alone() {
 
 /// The day's file cannot be opened, written or synced; then it can. Nothing is lost, nothing is there twice, and a full
 /// queue says so.
-async fn outlives(spoil: fn(PathBuf), mend: fn(PathBuf)) {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = crate::config::Audit { sync_interval: Duration::ZERO, ..settings(&folder) };
-    let audit = Audit::open(&settings).unwrap();
-    let path = settings.path.join(DAY);
-    let record = |sequence| record(&audit, "2026-11-24T03:22:16Z", sequence);
-    spoil(path.clone());
+#[tokio::test]
+async fn a_failing_disk_is_tried_again() {
+    for (spoil, mend) in crate::disk::faults::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = crate::config::Audit { sync_interval: Duration::ZERO, ..settings(&folder) };
+        let audit = Audit::open(&settings).unwrap();
+        let path = settings.path.join(DAY);
+        let record = |sequence| record(&audit, "2026-11-24T03:22:16Z", sequence);
+        spoil(&path).unwrap();
 
-    audit.try_enqueue(&record(0)).unwrap();
-    failing(&audit, true).await;
-    let since = audit.health().failing.unwrap();
-    for sequence in 1..=4 {
-        audit.try_enqueue(&record(sequence)).unwrap();
+        audit.try_enqueue(&record(0)).unwrap();
+        failing(&audit, true).await;
+        let since = audit.health().failing.unwrap();
+        for sequence in 1..=4 {
+            audit.try_enqueue(&record(sequence)).unwrap();
+        }
+        let waiting = record(5);
+        assert_eq!(audit.try_enqueue(&waiting), Err(NotTaken::Full));
+        assert_eq!(audit.health(), Health { failing: Some(since), queued: 4 });
+
+        mend(&path).unwrap();
+        failing(&audit, false).await;
+        enqueue(&audit, [waiting, record(6)]).await;
+        audit.clone().close(SOON).await.unwrap();
+        assert_eq!(audit.health(), Health { failing: None, queued: 0 });
+        assert_eq!(audit.try_enqueue(&record(7)), Err(NotTaken::Closed));
+        audit.room().await;
+        assert_eq!(sequences(&folder, DAY), [0, 1, 2, 3, 4, 5, 6]);
     }
-    let waiting = record(5);
-    assert_eq!(audit.try_enqueue(&waiting), Err(NotTaken::Full));
-    assert_eq!(audit.health(), Health { failing: Some(since), queued: 4 });
-
-    mend(path);
-    failing(&audit, false).await;
-    enqueue(&audit, [waiting, record(6)]).await;
-    audit.clone().close(SOON).await.unwrap();
-    assert_eq!(audit.health(), Health { failing: None, queued: 0 });
-    assert_eq!(audit.try_enqueue(&record(7)), Err(NotTaken::Closed));
-    audit.room().await;
-    assert_eq!(sequences(&folder, DAY), [0, 1, 2, 3, 4, 5, 6]);
-}
-
-#[tokio::test]
-async fn a_file_that_cannot_be_opened_is_tried_again() {
-    outlives(|path| fs::create_dir(path).unwrap(), |path| fs::remove_dir(path).unwrap()).await;
-}
-
-#[tokio::test]
-async fn a_full_disk_is_tried_again() {
-    outlives(|path| symlink("/dev/full", path).unwrap(), |path| fs::remove_file(path).unwrap()).await;
-}
-
-#[tokio::test]
-async fn what_a_failed_fsync_may_have_lost_is_written_again() {
-    // takes every write, and has no fsync
-    outlives(|path| symlink("/dev/null", path).unwrap(), |path| fs::remove_file(path).unwrap()).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,15 +14,13 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::file::DayFile;
-use super::{Failure, NumberKey, Record, State};
+use super::{NumberKey, Record, repair};
+use crate::disk::{Appended, Told};
 
 /// Records taken from the queue at once.
 const BATCH: usize = 256;
 /// Octets that may wait for their fsync, less one batch; more are synced before their time.
 const MAX_UNSYNCED: usize = 1 << 20;
-/// Between two attempts to write, at first and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 /// How long the last records may take when every handle was dropped without a `close`.
 const DROPPED: Duration = Duration::from_secs(5);
 
@@ -31,8 +30,11 @@ struct OutOfTime;
 pub(super) struct Writer {
     pub(super) records: mpsc::Receiver<Record>,
     pub(super) closing: watch::Receiver<Option<Instant>>,
-    pub(super) state: watch::Sender<State>,
-    pub(super) file: DayFile,
+    pub(super) told: Told,
+    pub(super) folder: PathBuf,
+    /// The file of `day`.
+    pub(super) file: Appended,
+    pub(super) day: Date,
     pub(super) key: NumberKey,
     pub(super) sync_interval: Duration,
     /// When to give up, once the end has been asked for.
@@ -49,16 +51,16 @@ impl Writer {
         let mut batch = Vec::with_capacity(BATCH);
         let mut lost = 0;
         if self.relay_to_file(&mut batch).await.is_err() {
-            lost = self.file.lines() + batch.len() + self.records.len();
+            lost = self.file.pieces() + batch.len() + self.records.len();
         }
         self.records.close();
         drop(self.lock);
-        self.state.send_modify(|state| state.ended = Some(lost));
+        self.told.ended(lost);
     }
 
     async fn relay_to_file(&mut self, batch: &mut Vec<Record>) -> Result<(), OutOfTime> {
         loop {
-            let due = self.file.since().map(|since| since + self.sync_interval);
+            let due = self.file.since().map(|since| Instant::from_std(since + self.sync_interval));
             tokio::select! {
                 biased;
                 deadline = end_asked_for(&mut self.closing), if self.deadline.is_none() => {
@@ -66,11 +68,11 @@ impl Writer {
                     self.records.close();
                 }
                 taken = self.records.recv_many(batch, BATCH) => match taken {
-                    0 => return self.until_done(DayFile::sync).await,
+                    0 => return self.until_done(Appended::sync).await,
                     _ => self.store(batch).await?,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    self.until_done(DayFile::sync).await?;
+                    self.until_done(Appended::sync).await?;
                 }
             }
         }
@@ -81,9 +83,10 @@ impl Writer {
         batch.sort_by_key(|record| day(record.at)); // stable; around midnight records may come a little out of order
         while let Some(first) = batch.first() {
             let today = day(first.at);
-            if today != self.file.day() {
-                self.until_done(DayFile::sync).await?;
-                self.file.turn_to(today);
+            if today != self.day {
+                self.until_done(Appended::sync).await?;
+                self.file.turn_to(repair::path(&self.folder, today));
+                self.day = today;
             }
             let count = batch.iter().take_while(|record| day(record.at) == today).count();
             for record in batch.drain(..count) {
@@ -92,28 +95,28 @@ impl Writer {
                     debug_assert!(line.is_ok(), "writing to memory, with keys that are text: {line:?}");
                 });
             }
-            self.until_done(DayFile::write).await?;
+            self.until_done(Appended::write).await?;
         }
         let overdue = self.file.since().is_some_and(|since| since.elapsed() >= self.sync_interval);
         if overdue || self.file.octets() > MAX_UNSYNCED {
-            self.until_done(DayFile::sync).await?;
+            self.until_done(Appended::sync).await?;
         }
         Ok(())
     }
 
     /// Does `step`; if that fails, tries to make everything durable until that succeeds or time is up.
-    async fn until_done(&mut self, step: fn(&mut DayFile) -> io::Result<()>) -> Result<(), OutOfTime> {
-        let Err(error) = step(&mut self.file) else { return Ok(()) };
-        let mut failure = Some(error);
-        let mut pause = RETRY.0;
-        while let Some(error) = failure {
-            self.report(error);
+    async fn until_done(&mut self, step: fn(&mut Appended) -> io::Result<()>) -> Result<(), OutOfTime> {
+        let mut done = step(&mut self.file);
+        if done.is_ok() {
+            return Ok(());
+        }
+        while let Err(error) = done {
+            let pause = self.told.failed(&error);
             let now = Instant::now();
             if self.deadline.is_some_and(|deadline| deadline <= now) {
                 return Err(OutOfTime);
             }
             let next = self.deadline.map_or(now + pause, |deadline| deadline.min(now + pause));
-            pause = (pause * 2).min(RETRY.1);
             tokio::select! {
                 deadline = end_asked_for(&mut self.closing), if self.deadline.is_none() => {
                     self.deadline = Some(deadline);
@@ -121,21 +124,10 @@ impl Writer {
                 }
                 () = sleep_until(next) => {}
             }
-            failure = self.file.sync().err();
+            done = self.file.sync();
         }
-        tracing::info!("audit records can be written again");
-        self.state.send_modify(|state| state.failing = None);
+        self.told.works_again();
         Ok(())
-    }
-
-    /// Says so once, however often it is tried.
-    fn report(&self, error: io::Error) {
-        if self.state.borrow().failing.is_some() {
-            return;
-        }
-        tracing::error!(%error, "audit records cannot be written; they are kept and tried again");
-        let failure = Failure { since: Timestamp::now(), reason: error.to_string() };
-        self.state.send_modify(|state| state.failing = Some(failure));
     }
 }
 

@@ -70,6 +70,9 @@ async fn keep_time(ledger: &Arc<Ledger>, journal: &Journal, clock: &Arc<MachineC
                 if let Err(fault) = purged {
                     tracing::error!(%fault, "the ledger's old records could not be removed");
                 }
+                if let Err(fault) = journal.forget_old(now) {
+                    tracing::error!(%fault, "old files of the journal are still there");
+                }
                 if let Err(fault) = ledger.keep_acquaintance() {
                     tracing::warn!(%fault, "who has written to whom could not be kept");
                 }

@@ -11,9 +11,11 @@
 //! | 9 | marketing messages since the recipient last wrote, at most [`Acquaintance::MOST`] |
 //!
 //! What it may get wrong: another pair is taken for this one with a probability of 8 in 2^27, about 1 in 17 million. A
-//! pair that finds its set full takes the place of the one that was written longest ago, and that one is forgotten: its
-//! recipient then counts as one that never wrote, and that got nothing. A table with twice as many slots as there are
-//! pairs in use forgets hardly any. Who sees the words learns no number: the hash has a secret seed.
+//! pair that finds its set full takes the place of one whose recipient never wrote, or wrote too long ago to count; if
+//! there is none, of any; of several, of the one that was written longest ago. That one is forgotten: its recipient then
+//! counts as one that never wrote, and that got nothing. So one account's campaign costs a full set one recipient who
+//! wrote, and no more. A table with twice as many slots as there are pairs in use forgets hardly any. Who sees the words
+//! learns no number: the hash has a secret seed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -93,8 +95,11 @@ impl Acquaintance {
 
     /// Whether the recipient has written to the account, not too long ago.
     pub fn prior(&self, account: &str, msisdn: Msisdn, now: i64) -> bool {
-        self.find(account, msisdn)
-            .is_some_and(|slot| slot.heard > 0 && day(now).saturating_sub(slot.heard) <= self.keep)
+        self.find(account, msisdn).is_some_and(|slot| self.is_prior(slot, now))
+    }
+
+    fn is_prior(&self, slot: Slot, now: i64) -> bool {
+        slot.heard > 0 && day(now).saturating_sub(slot.heard) <= self.keep
     }
 
     /// Marketing messages to the recipient since they last wrote to the account.
@@ -143,8 +148,11 @@ impl Acquaintance {
         for _ in 0..SET {
             let slots = || set.iter().map(|word| (word, word.load(Ordering::Relaxed)));
             let own = slots().find(|(_, word)| Slot::of(*word).tag == tag);
-            let oldest = || slots().min_by_key(|(_, word)| Slot::of(*word).written);
-            let Some((slot, word)) = own.or_else(oldest) else { return };
+            let least = || {
+                let worth = |slot: Slot| (self.is_prior(slot, now), slot.written);
+                slots().min_by_key(|(_, word)| worth(Slot::of(*word)))
+            };
+            let Some((slot, word)) = own.or_else(least) else { return };
             let before = if own.is_some() { Slot::of(word) } else { Slot::default() };
             let after = change(Slot { tag, written: day(now), ..before });
             if slot.compare_exchange(word, after.word(), Ordering::Relaxed, Ordering::Relaxed).is_ok() {
@@ -220,6 +228,27 @@ mod tests {
             (0..SET as u64).map(|count| table.prior("shop", number(count), NOON + 9 * DAY)).collect();
         assert_eq!(known, [true, false, true, true, true, true, true, true]);
         assert!(table.prior("shop", number(99), NOON + 9 * DAY));
+    }
+
+    #[test]
+    fn a_campaign_takes_the_places_of_recipients_who_never_wrote() {
+        let table = Acquaintance::new(SET, 7, 400);
+        for count in 0..4 {
+            table.heard("bank", number(count), NOON);
+        }
+        table.heard("bank", number(4), NOON - 401 * DAY);
+        (0..1000).for_each(|count| table.sent_marketing("shop", number(count), NOON + DAY));
+        assert!((0..4).all(|count| table.prior("bank", number(count), NOON + DAY)));
+        assert_eq!(table.unanswered("shop", number(999)), 1, "the latest are counted");
+        let kept = |table: &Acquaintance| table.words().filter(|word| Slot::of(*word).heard > 0).count();
+        assert_eq!(kept(&table), 4, "who wrote too long ago to count has gone");
+
+        // Where all have written one place goes, and then the same one again.
+        let full = Acquaintance::new(SET, 7, 400);
+        (0..SET as u64).for_each(|count| full.heard("bank", number(count), NOON + count as i64 * DAY));
+        (0..1000).for_each(|count| full.sent_marketing("shop", number(count), NOON + 9 * DAY));
+        assert_eq!(kept(&full), SET - 1);
+        assert!(!full.prior("bank", number(0), NOON + 9 * DAY), "the longest ago");
     }
 
     #[test]

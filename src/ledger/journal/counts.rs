@@ -11,10 +11,14 @@ use std::path::Path;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::block::{Chain, Hash};
+use super::block::Code;
 use super::entry::Entry;
+use super::{day, files};
 use crate::disk;
 use crate::pdu::CommandStatus;
+
+/// In milliseconds.
+const DAY: i64 = 86_400_000;
 
 /// What was sent in some time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,37 +54,75 @@ pub(super) struct Counts {
 /// Up to where entries are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Checkpoint {
-    pub(super) day: Date,
-    /// Octets of that day's file.
+    /// Of the file.
+    pub(super) number: u64,
+    /// Octets of that file.
     pub(super) offset: u64,
-    pub(super) chain: Chain,
+    /// Of the last block.
+    pub(super) chain: Code,
+}
+
+/// Usage by entries of one day, account and campaign.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run<'a> {
+    /// Since 1970.
+    day: i64,
+    account: &'a [u8],
+    campaign: &'a [u8],
+    usage: Usage,
+}
+
+impl<'a> Run<'a> {
+    /// By one entry.
+    fn of(entry: &Entry<'a>) -> Self {
+        let (reference, account, campaign, usage) = match entry {
+            Entry::Message(message) => {
+                let usage = Usage { messages: 1, segments: message.segments.into(), ..Usage::default() };
+                (message.reference, message.account, message.campaign, usage)
+            }
+            Entry::Answer { reference, account, status, .. } => {
+                let accepted = u64::from(*status == CommandStatus::ESME_ROK);
+                (*reference, *account, &b""[..], Usage { accepted, refused: 1 - accepted, ..Usage::default() })
+            }
+        };
+        Self { day: reference.unix_millis().div_euclid(DAY), account, campaign, usage }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
 struct Saved {
-    day: String,
+    number: u64,
     offset: u64,
-    chain: Hash,
+    chain: Code,
     /// Account, day, campaign.
     counts: Vec<(String, String, String, Usage)>,
 }
 
 impl Counts {
-    /// Counts an entry in the file of `day`.
-    pub(super) fn add(&mut self, day: Date, entry: &Entry<'_>) {
-        let (account, campaign, usage) = match entry {
-            Entry::Message(message) => {
-                let usage = Usage { messages: 1, segments: message.segments.into(), ..Usage::default() };
-                (message.account, message.campaign, usage)
+    /// Counts the entries of a block, each under its own day: an answer under that of its message. False if one is none.
+    pub(super) fn add(&mut self, block: &[u8]) -> bool {
+        // Most are of the same day, account and campaign as the one before, and are added up first.
+        let mut run = Run::default();
+        let is_read = files::each(block, |entry| {
+            let next = Run::of(&entry);
+            if (next.day, next.account, next.campaign) == (run.day, run.account, run.campaign) {
+                run.usage += next.usage;
+            } else {
+                self.add_run(std::mem::replace(&mut run, next));
             }
-            Entry::Answer { account, status, .. } => {
-                let accepted = u64::from(*status == CommandStatus::ESME_ROK);
-                (*account, &b""[..], Usage { accepted, refused: 1 - accepted, ..Usage::default() })
-            }
-        };
+        });
+        self.add_run(run);
+        is_read
+    }
+
+    fn add_run(&mut self, Run { day: number, account, campaign, usage }: Run<'_>) {
+        if usage == Usage::default() {
+            return;
+        }
         let (account, campaign) = (String::from_utf8_lossy(account), String::from_utf8_lossy(campaign));
         change(&mut self.accounts, &account, |days| {
-            change(days.entry(day).or_default(), &campaign, |counted| *counted += usage);
+            let campaigns = days.entry(day(number.saturating_mul(DAY))).or_default();
+            change(campaigns, &campaign, |counted| *counted += usage);
         });
     }
 
@@ -125,8 +167,8 @@ impl Counts {
                 }
             }
         }
-        let Checkpoint { day, offset, chain: Chain(chain) } = checkpoint;
-        let saved = serde_json::to_vec(&Saved { day: day.to_string(), offset, chain, counts })?;
+        let Checkpoint { number, offset, chain } = checkpoint;
+        let saved = serde_json::to_vec(&Saved { number, offset, chain, counts })?;
         disk::replace(path, |out| out.write_all(&saved))
     }
 
@@ -149,7 +191,7 @@ impl Counts {
             let days = counts.accounts.entry(account.into()).or_default();
             days.entry(day.parse().ok()?).or_default().insert(campaign.into(), usage);
         }
-        Some((counts, Checkpoint { day: saved.day.parse().ok()?, offset: saved.offset, chain: Chain(saved.chain) }))
+        Some((counts, Checkpoint { number: saved.number, offset: saved.offset, chain: saved.chain }))
     }
 }
 

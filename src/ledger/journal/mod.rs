@@ -2,8 +2,9 @@
 //!
 //! A bind hands over the PDUs that it relays as they are, one buffer for each burst that it reads, and never waits: when
 //! no buffer is free it stops reading. A thread of its own makes entries of them, in which numbers and texts are keyed
-//! hashes, and writes blocks of entries into one file per UTC day, `journal-YYYY-MM-DD.blocks`. Each block has the
-//! SHA-256 of the one before, across files, so that none can be edited, dropped, inserted or moved unseen but the last.
+//! hashes, and writes blocks of entries into one file per UTC day, `journal-YYYY-MM-DD-NNNNNN.blocks`. Each block has a
+//! code of the one before, across files, under the audit's key: who does not have the key can change or remove the
+//! newest blocks unseen, and no others. Who has it can write a journal of their own.
 //!
 //! What an end without [`Journal::close`] loses:
 //! - a killed process: the messages of the burst at hand, those in the queue, and the block that was being written. The
@@ -44,13 +45,13 @@ pub use pen::{Pen, Sent};
 pub use search::{Archive, Query, Verified};
 
 use super::LedgerFault;
+use super::workflow::Moment;
 use crate::audit::{Health, NumberKey, Refs, Unwritten};
+use crate::disk::{State, Told};
 use counts::Counts;
+use files::Steadiness;
 use pen::Queue;
-use writer::{State, Writer};
-
-/// What [`Journal::close`] allows beyond its deadline for the thread to say how it ended.
-const LAST_WORD: Duration = Duration::from_millis(250);
+use writer::Writer;
 
 /// How long the last messages may take when every handle was dropped without a `close`.
 const DROPPED: Duration = Duration::from_secs(5);
@@ -65,6 +66,9 @@ pub struct Journal {
 #[derive(Debug)]
 struct Shared {
     folder: PathBuf,
+    keep: Duration,
+    key: NumberKey,
+    steadiness: Mutex<Steadiness>,
     refs: Refs,
     queue: Arc<Queue>,
     counts: Arc<Mutex<Counts>>,
@@ -72,23 +76,25 @@ struct Shared {
 }
 
 impl Journal {
-    /// Takes the folder for this process, deletes files older than `keep`, repairs what a crash left, counts what is not
-    /// counted yet, starts the thread. Blocks while it does so. `now` is in milliseconds since 1970.
+    /// Takes the folder for this process, repairs what a crash left, counts what is not counted yet, starts the thread.
+    /// Blocks while it does so. `now` is in milliseconds since 1970.
     ///
     /// # Errors
     /// [`LedgerFault`]
     pub fn open(settings: &crate::config::Journal, refs: Refs, key: NumberKey, now: i64) -> Result<Self, LedgerFault> {
         let folder = settings.path.clone();
-        let opened = files::open(&folder, settings.keep, now)?;
+        let opened = files::open(&folder, &key, now)?;
         let queue = Arc::new(Queue::new(settings.queue));
         let counts = Arc::new(Mutex::new(opened.counts));
-        let (told, state) = watch::channel(State::default());
-        let writer = Writer::new(settings, queue.clone(), counts.clone(), told, key, (opened.day, opened.chain));
+        let (told, state) = Told::new("the journal");
+        let writer =
+            Writer::new(settings, queue.clone(), counts.clone(), told, key.clone(), (opened.file, opened.chain));
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let lock = opened.lock;
         let started = thread.spawn(move || writer.run(lock)).map_err(LedgerFault::file(&folder))?;
         queue.is_read_by(started.thread().clone());
-        Ok(Self { shared: Arc::new(Shared { folder, refs, queue, counts, state }) })
+        let (keep, steadiness) = (settings.keep, Mutex::default());
+        Ok(Self { shared: Arc::new(Shared { folder, keep, key, steadiness, refs, queue, counts, state }) })
     }
 
     /// What one bind writes with.
@@ -110,7 +116,21 @@ impl Journal {
 
     /// The entries that are written so far.
     pub fn archive(&self) -> Archive {
-        Archive::new(self.shared.folder.clone())
+        Archive::new(self.shared.folder.clone(), self.shared.key.clone())
+    }
+
+    /// Deletes files that are older than `keep` by the wall's clock, and forgets their counts, once that clock has been
+    /// steady for an hour: a step of it deletes nothing. The last file stays until there is another. Blocks.
+    ///
+    /// # Errors
+    /// [`LedgerFault::File`]: some files are still there.
+    pub fn forget_old(&self, now: Moment) -> Result<(), LedgerFault> {
+        if !self.shared.steadiness.lock().unwrap_or_else(PoisonError::into_inner).is_steady(now) {
+            return Ok(());
+        }
+        let first = files::first_kept(self.shared.keep, now.unix_millis);
+        self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).forget_before(first);
+        files::delete_before(&self.shared.folder, first, day(now.unix_millis))
     }
 
     /// How the writer is doing; what is queued is bursts of messages.
@@ -124,13 +144,7 @@ impl Journal {
     /// [`Unwritten`] when that takes longer than `within`.
     pub async fn close(self, within: Duration) -> Result<(), Unwritten> {
         self.shared.queue.end(Instant::now() + within);
-        let mut state = self.shared.state.clone();
-        let ended = tokio::time::timeout(within + LAST_WORD, state.wait_for(|state| state.ended.is_some())).await;
-        match ended.ok().and_then(Result::ok).and_then(|state| state.ended) {
-            Some(0) => Ok(()),
-            Some(records) => Err(Unwritten { records }),
-            None => Err(Unwritten { records: self.shared.queue.len().max(1) }),
-        }
+        State::end(self.shared.state.clone(), within, || self.shared.queue.len().max(1)).await
     }
 }
 

@@ -1,10 +1,12 @@
 //! The relay's side: what one bind writes with, and the queue between all binds and the writer.
 //!
 //! Never waits, never blocks, takes no lock, and allocates nothing for a PDU that fits a buffer. The buffers are all
-//! there from the start: one is taken for a burst, filled, put in the queue, emptied by the writer, and free again.
+//! there from the start: one is taken for a burst, filled, put in the queue, emptied by the writer, and free again. A
+//! longer PDU makes its buffer grow as long as it holds it, and counts as what it takes: all together never hold more
+//! than the queue was given.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::Thread;
 use std::time::Instant;
 
@@ -16,7 +18,7 @@ use crate::audit::{NotTaken, Ref};
 use crate::pdu::{CommandStatus, Frame};
 use crate::text::DefaultAlphabet;
 
-/// Octets of a buffer. A longer PDU makes its own grow for as long as it holds it.
+/// Octets of a buffer, at least.
 const BUFFER: usize = 16 * 1024;
 /// What stands before a PDU at most.
 const BEFORE: usize = 2 + 16 + 2 * 256;
@@ -32,7 +34,7 @@ const ALPHABETS: [DefaultAlphabet; 3] = [DefaultAlphabet::Gsm, DefaultAlphabet::
 #[derive(Debug)]
 pub struct Pen {
     journal: Journal,
-    burst: Option<Vec<u8>>,
+    burst: Option<Burst>,
     waiting: bool,
 }
 
@@ -58,13 +60,14 @@ impl Pen {
     /// [`NotTaken`]: the PDU must not be relayed now.
     #[inline]
     pub fn room(&mut self, octets: usize) -> Result<(), NotTaken> {
+        let needed = octets + BEFORE;
         if let Some(burst) = &self.burst {
-            if burst.is_empty() || burst.len() + octets + BEFORE <= BUFFER {
+            if burst.octets.len() + needed <= burst.size {
                 return Ok(());
             }
             self.hand_over();
         }
-        let taken = self.journal.shared.queue.take();
+        let taken = self.journal.shared.queue.take(needed);
         self.waiting = taken.is_err();
         self.burst = Some(taken?);
         Ok(())
@@ -80,7 +83,7 @@ impl Pen {
     pub fn relayed(&mut self, at: i64, sent: Sent<'_>, frame: Frame<'_>) -> Ref {
         let reference = self.journal.shared.refs.at(at);
         let alphabet = ALPHABETS.iter().position(|known| *known == sent.alphabet).unwrap_or(0) as u8;
-        let burst = self.burst.get_or_insert_default();
+        let burst = &mut self.burst.get_or_insert_default().octets;
         burst.extend_from_slice(&[MESSAGE, alphabet]);
         burst.extend_from_slice(&reference.to_octets());
         write_short(sent.account.as_bytes(), burst);
@@ -92,7 +95,7 @@ impl Pen {
     /// Writes the SMSC's answer, for which there is [`room`](Self::room), to the message of that name.
     #[inline]
     pub fn answered(&mut self, reference: Ref, account: &str, status: CommandStatus, message_id: &[u8]) {
-        let burst = self.burst.get_or_insert_default();
+        let burst = &mut self.burst.get_or_insert_default().octets;
         burst.push(ANSWER);
         burst.extend_from_slice(&reference.to_octets());
         burst.extend_from_slice(&status.0.to_be_bytes());
@@ -142,10 +145,21 @@ impl<'a> Written<'a> {
     }
 }
 
+/// What one bind wrote at once, in a buffer.
+#[derive(Debug, Default)]
+pub(super) struct Burst {
+    pub(super) octets: Vec<u8>,
+    /// How many there may be, which is what is counted.
+    size: usize,
+}
+
 /// The buffers, free ones and full ones.
 pub(super) struct Queue {
     free: ArrayQueue<Vec<u8>>,
-    full: ArrayQueue<Vec<u8>>,
+    full: ArrayQueue<Burst>,
+    /// Octets of all buffers together that are not free, and how many there may be.
+    taken: AtomicUsize,
+    limit: usize,
     /// The writer sleeps until it is woken.
     asleep: AtomicBool,
     writer: OnceLock<Thread>,
@@ -160,13 +174,20 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
-    /// Buffers of so many octets together.
+    /// Buffers of so many octets together, which must be more than the longest PDU has.
     pub(super) fn new(octets: usize) -> Self {
         let count = (octets / BUFFER).max(2);
         let free = ArrayQueue::new(count);
         while free.push(Vec::with_capacity(BUFFER)).is_ok() {}
-        let (full, asleep) = (ArrayQueue::new(count), AtomicBool::new(false));
-        Self { free, full, asleep, writer: OnceLock::new(), ending: OnceLock::new() }
+        Self {
+            free,
+            full: ArrayQueue::new(count),
+            taken: AtomicUsize::new(0),
+            limit: count * BUFFER,
+            asleep: AtomicBool::new(false),
+            writer: OnceLock::new(),
+            ending: OnceLock::new(),
+        }
     }
 
     /// Tells whom to wake.
@@ -180,22 +201,30 @@ impl Queue {
         self.full.len()
     }
 
-    fn take(&self) -> Result<Vec<u8>, NotTaken> {
+    fn take(&self, octets: usize) -> Result<Burst, NotTaken> {
         if self.ending.get().is_some() {
             return Err(NotTaken::Closed);
         }
-        self.free.pop().ok_or_else(|| {
+        let size = octets.max(BUFFER);
+        let with_it = |taken: usize| taken.checked_add(size).filter(|sum| *sum <= self.limit);
+        if self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, with_it).is_err() {
             self.wake();
-            NotTaken::Full
-        })
+            return Err(NotTaken::Full);
+        }
+        // There is one: each that is taken counts for at least its octets.
+        let mut octets = self.free.pop().unwrap_or_default();
+        octets.reserve_exact(size);
+        Ok(Burst { octets, size })
     }
 
-    fn put(&self, burst: Vec<u8>) {
-        let to = if burst.is_empty() { &self.free } else { &self.full };
-        // There are no more buffers than each of the two has room for.
-        let _room = to.push(burst);
+    fn put(&self, burst: Burst) {
+        if burst.octets.is_empty() {
+            return self.give_back(burst);
+        }
+        // There are no more buffers than it has room for.
+        let _room = self.full.push(burst);
         // The order matters: the writer says that it sleeps before it looks at the queue for the last time.
-        if self.asleep.load(Ordering::SeqCst) || self.full.len() * 2 > self.full.capacity() {
+        if self.asleep.load(Ordering::SeqCst) || self.taken.load(Ordering::Relaxed) * 2 > self.limit {
             self.wake();
         }
     }
@@ -218,15 +247,16 @@ impl Queue {
     }
 
     /// The next burst. For the writer alone.
-    pub(super) fn next(&self) -> Option<Vec<u8>> {
+    pub(super) fn next(&self) -> Option<Burst> {
         self.full.pop()
     }
 
     /// Gives a buffer back.
-    pub(super) fn give_back(&self, mut burst: Vec<u8>) {
-        burst.clear();
-        burst.shrink_to(BUFFER);
-        let _room = self.free.push(burst);
+    pub(super) fn give_back(&self, Burst { mut octets, size }: Burst) {
+        octets.clear();
+        octets.shrink_to(BUFFER);
+        let _room = self.free.push(octets);
+        self.taken.fetch_sub(size, Ordering::AcqRel);
     }
 
     /// Sleeps until there is a burst, or the end is asked for. For the writer alone.

@@ -5,25 +5,27 @@
 //! read the next time.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::path::PathBuf;
 
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::block::{Blocks, Broken, Chain};
+use super::block::Chain;
 use super::entry::{Answer, Entry, Message, Relayed};
-use super::files::{all, fault};
+use super::files::{DayFile, all, each, walk};
 use super::{LedgerFault, day};
-use crate::audit::{NumberHash, Ref, TextHash};
+use crate::audit::{NumberHash, NumberKey, Ref, TextHash};
 
 /// The entries that are in a folder, whoever writes them meanwhile.
 #[derive(Debug, Clone)]
 pub struct Archive {
     folder: PathBuf,
+    key: NumberKey,
 }
+
+/// A message, and the number of the file in which it is.
+type Found = (u64, Relayed);
 
 /// Which messages are wanted. Times are in milliseconds since 1970.
 #[derive(Debug, Clone, Copy)]
@@ -59,12 +61,10 @@ impl Query<'_> {
             && self.reference.is_none_or(|reference| reference == message.reference)
     }
 
-    /// Files that may hold its messages, the latest first. After midnight some are in the next day's.
-    fn files(&self, folder: &Path) -> Result<Vec<PathBuf>, LedgerFault> {
+    /// Whether a file may hold its messages: those of a day are in files of that day and the next.
+    fn may_be_in(&self, file: &DayFile) -> bool {
         let (first, last) = (day(self.since), day(self.until));
-        let last = last.tomorrow().unwrap_or(Date::MAX);
-        let files = all(folder)?.into_iter().rev();
-        Ok(files.filter(|(day, _)| (first..=last).contains(day)).map(|(_, path)| path).collect())
+        (first..=last.tomorrow().unwrap_or(Date::MAX)).contains(&file.day)
     }
 }
 
@@ -82,9 +82,9 @@ pub struct Verified {
 }
 
 impl Archive {
-    /// The entries in this folder.
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    /// The entries in this folder, which were written under this key.
+    pub fn new(folder: PathBuf, key: NumberKey) -> Self {
+        Self { folder, key }
     }
 
     /// The latest messages that the query wants, at most `limit`, the latest first.
@@ -92,28 +92,33 @@ impl Archive {
     /// # Errors
     /// [`LedgerFault`]: a file cannot be read, or is damaged.
     pub fn find(&self, query: &Query<'_>, limit: usize) -> Result<Vec<Relayed>, LedgerFault> {
-        let (mut found, files) = (Vec::new(), query.files(&self.folder)?);
-        for path in &files {
-            let mut latest = VecDeque::new();
-            each(path, |entry| {
-                if let Entry::Message(message) = entry
-                    && query.wants(&message)
-                {
-                    latest.push_back(message.to_owned());
-                    // Entries are nearly in the order of time; those of one bind are.
-                    if latest.len() > limit - found.len() {
-                        latest.pop_front();
-                    }
-                }
-            })?;
-            found.extend(latest.into_iter().rev());
-            if found.len() >= limit {
+        let files = all(&self.folder)?;
+        let mut by_day: Vec<_> = files.iter().filter(|file| query.may_be_in(file)).collect();
+        by_day.sort_by_key(|file| Reverse(file.day));
+        // By name, as names sort by time; those that share one in the order in which they were written.
+        let mut latest: BTreeMap<(Ref, u64, u64), Relayed> = BTreeMap::new();
+        for file in by_day {
+            let first = latest.first_key_value().map(|((first, ..), _)| day(first.unix_millis()));
+            if latest.len() >= limit && first.is_none_or(|first| first > file.day) {
                 break;
             }
+            let mut count = 0;
+            self.each(&files, file, |entry| {
+                let Entry::Message(message) = entry else { return };
+                if !query.wants(&message) {
+                    return;
+                }
+                count += 1;
+                latest.insert((message.reference, file.number, count), message.to_owned());
+                if latest.len() > limit {
+                    latest.pop_first();
+                }
+            })?;
         }
-        found.sort_by_key(|message| Reverse(message.reference));
-        self.answers(&mut found)?;
-        Ok(found)
+        let mut found: Vec<Found> =
+            latest.into_iter().rev().map(|((_, number, _), message)| (number, message)).collect();
+        self.answers(&files, &mut found)?;
+        Ok(found.into_iter().map(|(_, message)| message).collect())
     }
 
     /// Recipients that an account has sent to, as many as there are up to `size`, each with the latest message to it. The
@@ -125,16 +130,17 @@ impl Archive {
     pub fn sample(&self, query: &Query<'_>, size: usize, seed: u64) -> Result<Vec<Relayed>, LedgerFault> {
         // The recipients whose ranks are the lowest, the highest of those on top.
         let (mut ranks, mut drawn) = (BinaryHeap::new(), HashMap::new());
-        for path in query.files(&self.folder)? {
-            each(&path, |entry| {
+        let files = all(&self.folder)?;
+        for file in files.iter().filter(|file| query.may_be_in(file)) {
+            self.each(&files, file, |entry| {
                 let Entry::Message(message @ Message { recipient: Some(recipient), .. }) = entry else { return };
                 if !query.wants(&message) {
                     return;
                 }
                 if let Some(latest) = drawn.get_mut(&recipient) {
-                    let latest: &mut Relayed = latest;
-                    if latest.reference < message.reference {
-                        *latest = message.to_owned();
+                    let latest: &mut Found = latest;
+                    if latest.1.reference < message.reference {
+                        *latest = (file.number, message.to_owned());
                     }
                     return;
                 }
@@ -143,7 +149,7 @@ impl Archive {
                     return;
                 }
                 ranks.push((rank, recipient.to_octets()));
-                drawn.insert(recipient, message.to_owned());
+                drawn.insert(recipient, (file.number, message.to_owned()));
                 if ranks.len() > size
                     && let Some((_, out)) = ranks.pop()
                 {
@@ -154,8 +160,8 @@ impl Archive {
         let order = ranks.into_sorted_vec();
         let mut sample: Vec<_> =
             order.iter().filter_map(|(_, recipient)| drawn.remove(&NumberHash::from_octets(*recipient))).collect();
-        self.answers(&mut sample)?;
-        Ok(sample)
+        self.answers(&files, &mut sample)?;
+        Ok(sample.into_iter().map(|(_, message)| message).collect())
     }
 
     /// Reads all files, and compares what can be compared: checksums, the form of entries, the chain.
@@ -166,54 +172,28 @@ impl Archive {
         let files = all(&self.folder)?;
         let mut verified = Verified { files: files.len(), ..Verified::default() };
         // What was before the first file that is still there is not known.
-        let mut chain: Option<Chain> = None;
-        for (index, (_, path)) in files.iter().enumerate() {
-            let file = File::open(path).map_err(LedgerFault::file(path))?;
-            let mut blocks = Blocks::new(BufReader::new(file), 0);
-            loop {
-                let at = blocks.offset;
-                match blocks.next() {
-                    Ok(None) => break,
-                    Ok(Some(block)) => {
-                        if chain.is_some_and(|chain| chain.0 != block.before()) {
-                            let what = "a block that does not follow the one before: one of them was edited, or one \
-                                        between them is missing";
-                            return Err(fault(path, at, Broken::Damaged(what)));
-                        }
-                        let mut entries = block.entries();
-                        while Entry::read(&mut entries).is_some() {
-                            verified.entries += 1;
-                        }
-                        if !entries.is_empty() {
-                            return Err(fault(path, at, Broken::Damaged("an entry that is none")));
-                        }
-                        verified.blocks += 1;
-                        chain = Some(Chain(block.hash()));
-                    }
-                    Err(Broken::Torn) if index + 1 == files.len() => {
-                        verified.is_torn = true;
-                        break;
-                    }
-                    Err(broken) => return Err(fault(path, at, broken)),
-                }
-            }
+        let mut chain = Chain::new(self.key.clone(), None);
+        for file in &files {
+            let is_last = Some(file) == files.last();
+            let walked = walk(file, 0, is_last, Some(&mut chain), |block| each(block, |_| verified.entries += 1))?;
+            verified.blocks += walked.blocks;
+            verified.is_torn |= walked.torn.is_some();
         }
         Ok(verified)
     }
 
-    /// Adds the SMSC's answers, which are in the files of the messages' days or of the next ones.
-    fn answers(&self, messages: &mut [Relayed]) -> Result<(), LedgerFault> {
-        let mut wanted: HashMap<Ref, Vec<usize>> = HashMap::new();
-        for (index, message) in messages.iter().enumerate() {
+    /// Adds the SMSC's answers, which are in the files of their messages or in the next ones.
+    fn answers(&self, files: &[DayFile], found: &mut [Found]) -> Result<(), LedgerFault> {
+        let (mut wanted, mut numbers) = (HashMap::<Ref, Vec<usize>>::new(), BTreeSet::new());
+        for (index, (number, message)) in found.iter().enumerate() {
             wanted.entry(message.reference).or_default().push(index);
+            numbers.extend([*number, number.saturating_add(1)]);
         }
-        let times = || messages.iter().map(|message| message.reference.unix_millis());
-        let (Some(since), Some(until)) = (times().min(), times().max()) else { return Ok(()) };
-        for path in Query::between(since, until).files(&self.folder)? {
-            each(&path, |entry| {
+        for file in files.iter().filter(|file| numbers.contains(&file.number)) {
+            self.each(files, file, |entry| {
                 let Entry::Answer { reference, status, message_id, .. } = entry else { return };
                 for index in wanted.get(&reference).into_iter().flatten() {
-                    if let Some(message) = messages.get_mut(*index) {
+                    if let Some((_, message)) = found.get_mut(*index) {
                         message.answer = Some(Answer { status, message_id: message_id.to_vec() });
                     }
                 }
@@ -221,29 +201,15 @@ impl Archive {
         }
         Ok(())
     }
+
+    /// Shows every entry of one of the files; of the last one up to a block that is not whole.
+    fn each(&self, files: &[DayFile], file: &DayFile, mut see: impl FnMut(Entry<'_>)) -> Result<(), LedgerFault> {
+        walk(file, 0, Some(file) == files.last(), None, |block| each(block, &mut see)).map(drop)
+    }
 }
 
 /// A number that looks random, and is not: the same for the same seed and recipient.
 fn rank(seed: u64, recipient: NumberHash) -> u64 {
     let digest = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(recipient.to_octets()).finalize();
     digest.iter().take(8).fold(0, |rank, octet| rank << 8 | u64::from(*octet))
-}
-
-/// Shows every entry of a file, up to a block that is not whole.
-fn each(path: &Path, mut see: impl FnMut(Entry<'_>)) -> Result<(), LedgerFault> {
-    let file = File::open(path).map_err(LedgerFault::file(path))?;
-    let mut blocks = Blocks::new(BufReader::new(file), 0);
-    loop {
-        let at = blocks.offset;
-        match blocks.next() {
-            Ok(Some(block)) => {
-                let mut entries = block.entries();
-                while let Some(entry) = Entry::read(&mut entries) {
-                    see(entry);
-                }
-            }
-            Ok(None) | Err(Broken::Torn) => return Ok(()),
-            Err(broken) => return Err(fault(path, at, broken)),
-        }
-    }
 }

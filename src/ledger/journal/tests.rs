@@ -69,9 +69,23 @@ fn everything() -> Query<'static> {
     Query::between(NOON - 9 * DAY, NOON + 9 * DAY)
 }
 
+/// The file of a day that is there, or the first one.
 fn file(folder: &TempDir, day: &str) -> PathBuf {
-    folder.path().join(format!("journal/journal-{day}.blocks"))
+    let paths = fs::read_dir(folder.path().join("journal")).unwrap().map(|entry| entry.unwrap().path());
+    let start = format!("journal-{day}-");
+    let found = paths.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&start)).min();
+    found.unwrap_or_else(|| folder.path().join(format!("journal/{start}000001.blocks")))
 }
+
+fn archive(folder: &TempDir) -> Archive {
+    Archive::new(folder.path().join("journal"), key())
+}
+
+fn moment(unix_millis: i64, uptime_millis: i64) -> Moment {
+    Moment { unix_millis, uptime_millis, boot: 1 }
+}
+
+const HOUR: i64 = 3_600_000;
 
 async fn failing(journal: &Journal, expected: bool) {
     let mut state = journal.shared.state.clone();
@@ -204,7 +218,7 @@ async fn usage_is_counted_by_day_and_campaign_and_survives_a_start_with_and_with
 }
 
 #[tokio::test]
-async fn files_older_than_the_age_are_deleted_with_their_counts() {
+async fn files_older_than_the_age_are_deleted_with_their_counts_by_a_clock_that_is_steady() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(&folder, NOON).unwrap();
     let mut pen = journal.pen();
@@ -214,11 +228,85 @@ async fn files_older_than_the_age_are_deleted_with_their_counts() {
     drop(pen);
     close(journal).await;
     let exist = || ["24", "25", "26", "27", "28"].map(|day| file(&folder, &format!("2026-11-{day}")).exists());
-    assert_eq!(exist(), [false, true, true, true, true], "when a day begins");
-    let journal = open(&folder, NOON + 6 * DAY).unwrap();
-    assert_eq!(exist(), [false, false, false, true, true], "at a start");
-    assert_eq!(journal.usage("shop", None, day(NOON)).messages, 2);
-    assert_eq!(journal.archive().verify().unwrap().blocks, 2, "the chain begins where the files do");
+    assert_eq!(exist(), [true; 5]);
+
+    let journal = open(&folder, NOON + 4 * DAY).unwrap();
+    let look = |wall, up| journal.forget_old(moment(NOON + 4 * DAY + wall, up)).unwrap();
+    look(0, 7);
+    look(HOUR - 1, 7 + HOUR - 1);
+    assert_eq!(exist(), [true; 5], "a clock is believed after an hour");
+    assert_eq!(journal.usage("shop", None, day(NOON)).messages, 5);
+    look(HOUR, 7 + HOUR);
+    assert_eq!(exist(), [false, true, true, true, true]);
+    assert_eq!(journal.usage("shop", None, day(NOON)).messages, 4);
+
+    // A step forward deletes nothing, nor does a step back again.
+    look(366 * DAY, 7 + HOUR + 1);
+    look(366 * DAY + HOUR - 1, 7 + 2 * HOUR);
+    look(2 * HOUR, 7 + 2 * HOUR + 1);
+    assert_eq!(exist(), [false, true, true, true, true]);
+    look(4 * HOUR, 7 + 4 * HOUR + 1);
+    look(2 * DAY, 7 + 2 * DAY);
+    assert_eq!(exist(), [false, false, false, true, true]);
+    assert_eq!(archive(&folder).verify().unwrap().blocks, 2, "the chain begins where the files do");
+    // All are too old. The last one stays, and the chain goes on from it.
+    look(366 * DAY, 366 * DAY);
+    assert_eq!(exist(), [false, false, false, false, true]);
+    relay(&mut journal.pen(), NOON + 370 * DAY, shop(), "32470123456", b"hello");
+    close(journal).await;
+    assert_eq!(archive(&folder).verify().unwrap().blocks, 2);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_hides_nothing_and_counts_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder, NOON).unwrap();
+    let mut pen = journal.pen();
+    let ahead = NOON + 366 * DAY;
+    let mut refs: Vec<_> =
+        [NOON, ahead].map(|at| relay(&mut pen, at, shop(), "32470123456", b"hello")).into_iter().collect();
+    drop(pen);
+    close(journal).await;
+    let journal = open(&folder, NOON + 1).unwrap();
+    let mut pen = journal.pen();
+    refs.extend((1..4).map(|at| relay(&mut pen, NOON + at, shop(), "32470123456", b"hello")));
+    // Moments before midnight, written after it; no file of its own.
+    let midnight = NOON + DAY / 2;
+    refs.push(relay(&mut pen, midnight, shop(), "32470123456", b"hello"));
+    refs.push(relay(&mut pen, midnight - 1, shop(), "32470123456", b"hello"));
+    drop(pen);
+    let archive = journal.archive();
+    let usage_since = |journal: &Journal, at| journal.usage_since("shop", at).messages;
+    let whole = archive.clone();
+    let found = |since, until, limit| -> Vec<_> {
+        let found = archive.find(&Query::between(since, until), limit).unwrap();
+        assert!(found.iter().all(|message| message.answer.is_some()));
+        found.into_iter().map(|message| message.reference).collect()
+    };
+    journal.clone().close(SOON).await.unwrap();
+    refs.sort();
+    refs.reverse();
+    assert_eq!(found(NOON - DAY, ahead + DAY, 99), refs, "all, the latest first");
+    assert_eq!(found(NOON - DAY, ahead + DAY, 1), refs[..1]);
+    assert_eq!(found(NOON - DAY, NOON + DAY, 3), refs[1..4]);
+    assert_eq!(found(NOON, midnight, 9), refs[2..]);
+    for days in [2, 100] {
+        assert_eq!(usage_since(&journal, NOON + days * DAY), 1, "the one that was written by that clock");
+    }
+    assert_eq!((usage_since(&journal, NOON), usage_since(&journal, NOON + DAY)), (7, 2));
+    let verified = whole.verify().unwrap();
+    assert_eq!((verified.files, verified.entries), (4, 14));
+    // Counted anew it is the same.
+    drop(journal);
+    fs::remove_file(folder.path().join("journal/counts.json")).unwrap();
+    let journal = open(&folder, NOON).unwrap();
+    assert_eq!((usage_since(&journal, NOON), usage_since(&journal, NOON + 100 * DAY)), (7, 1));
+
+    // The file that was ahead goes with the one before it, whatever day it has.
+    journal.forget_old(moment(NOON + 4 * DAY, 0)).unwrap();
+    journal.forget_old(moment(NOON + 4 * DAY, HOUR)).unwrap();
+    let days: Vec<_> = files::all(&folder.path().join("journal")).unwrap().iter().map(|file| file.number).collect();
+    assert_eq!(days, [4]);
     close(journal).await;
 }
 
@@ -232,7 +320,7 @@ async fn the_first_block_that_is_not_as_written_is_named() {
         close(journal).await;
         ends.push(fs::metadata(file(&folder, &format!("2026-11-{}", 24 + day))).unwrap().len());
     }
-    let archive = Archive::new(folder.path().join("journal"));
+    let archive = archive(&folder);
     assert_eq!(archive.verify().unwrap(), Verified { files: 2, blocks: 5, entries: 10, is_torn: false });
     let (one, two) = (file(&folder, "2026-11-24"), file(&folder, "2026-11-25"));
     let (first, second) = (fs::read(&one).unwrap(), fs::read(&two).unwrap());
@@ -264,6 +352,21 @@ async fn the_first_block_that_is_not_as_written_is_named() {
     fs::write(&one, &first).unwrap();
     fs::write(&two, [&second[ends[3] as usize..], &second[..ends[3] as usize]].concat()).unwrap();
     damaged(&two, 0);
+    fs::write(&two, &second).unwrap();
+    // Written by somebody who does not have the key: the same entries, and a chain of its own.
+    let mut forged = Vec::new();
+    let mut chain = block::Chain::new(NumberKey::new([8; 32]), None);
+    let mut at = 0;
+    for end in &ends[..3] {
+        chain.seal(&first[at + 40..*end as usize - 4], &mut forged);
+        at = *end as usize;
+    }
+    assert_eq!(forged.len(), first.len());
+    fs::write(&one, &forged).unwrap();
+    damaged(&one, ends[0]);
+    // A start sees it too.
+    assert!(matches!(open(&folder, NOON + DAY), Err(LedgerFault::Damaged { offset, .. }) if offset == ends[0]));
+    fs::write(&one, &first).unwrap();
     // Of a later version.
     let mut later = second.clone();
     later[3] = 2;
@@ -283,7 +386,7 @@ async fn a_torn_end_is_cut_away_and_the_chain_goes_on() {
         let tails = [whole[..length].to_vec(), vec![0; length]];
         for tail in tails {
             fs::write(&path, [&whole[..], &tail].concat()).unwrap();
-            let archive = Archive::new(folder.path().join("journal"));
+            let archive = archive(&folder);
             assert!(archive.verify().unwrap().is_torn);
             assert_eq!(archive.find(&everything(), 9).unwrap().len(), 1);
             let journal = open(&folder, NOON).unwrap();
@@ -295,8 +398,83 @@ async fn a_torn_end_is_cut_away_and_the_chain_goes_on() {
     let journal = open(&folder, NOON).unwrap();
     relay(&mut journal.pen(), NOON, shop(), "32470123456", b"hello");
     close(journal).await;
-    let verified = Archive::new(folder.path().join("journal")).verify().unwrap();
+    let verified = archive(&folder).verify().unwrap();
     assert_eq!((verified.blocks, verified.is_torn), (2, false));
+}
+
+#[tokio::test]
+async fn damage_before_a_whole_block_is_named_and_nothing_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ends = vec![0];
+    for _ in 0..3 {
+        let journal = open(&folder, NOON).unwrap();
+        relay(&mut journal.pen(), NOON, shop(), "32470123456", b"hello");
+        close(journal).await;
+        ends.push(fs::metadata(file(&folder, "2026-11-24")).unwrap().len() as usize);
+    }
+    let counts = folder.path().join("journal/counts.json");
+    fs::remove_file(&counts).unwrap();
+    let path = file(&folder, "2026-11-24");
+    let whole = fs::read(&path).unwrap();
+    // The mark, the length, made longer than any, longer than the file, and shorter; the code, an entry, the checksum.
+    for (at, bit) in [(0, 1), (2, 0x80), (4, 0x80), (5, 4), (5, 1), (6, 1), (7, 1), (20, 1), (60, 1)] {
+        for block in [0, 1] {
+            let mut octets = whole.clone();
+            octets[ends[block] + at] ^= bit;
+            fs::write(&path, &octets).unwrap();
+            let is_named = |fault: Option<LedgerFault>| match fault {
+                Some(LedgerFault::Damaged { path: found, offset, .. }) => {
+                    assert_eq!((found, offset), (path.clone(), ends[block] as u64), "octet {at}");
+                }
+                other => panic!("octet {at} of block {block}: {other:?}"),
+            };
+            is_named(archive(&folder).verify().err());
+            is_named(archive(&folder).find(&everything(), 9).err());
+            is_named(open(&folder, NOON).err());
+            assert_eq!(fs::read(&path).unwrap(), octets);
+        }
+    }
+    // A torn end that holds what a peer sent, which looks like a block.
+    let mut torn = whole.clone();
+    torn.extend_from_slice(b"BLK\x01\0\0\x01\0");
+    torn.extend_from_slice(&[0; 40]);
+    let crc = crc32fast::hash(b"BLK\x01\0\0\0\0................................");
+    torn.extend_from_slice(b"BLK\x01\0\0\0\0................................");
+    torn.extend_from_slice(&crc.to_be_bytes());
+    fs::write(&path, &torn).unwrap();
+    close(open(&folder, NOON).unwrap()).await;
+    assert_eq!(fs::read(&path).unwrap(), whole);
+
+    // What is far behind is found too, and only the last file may be torn.
+    let far = [&whole[..ends[1] - 1], &vec![b'B'; 3 << 20], &whole[ends[1]..ends[2]]].concat();
+    fs::write(&path, &far).unwrap();
+    assert!(matches!(archive(&folder).verify(), Err(LedgerFault::Damaged { offset: 0, .. })));
+    fs::write(&path, &far[..2 << 20]).unwrap();
+    assert!(archive(&folder).verify().unwrap().is_torn);
+    fs::write(path.with_file_name("journal-2026-11-25-000002.blocks"), "").unwrap();
+    assert!(matches!(archive(&folder).verify(), Err(LedgerFault::Damaged { offset: 0, .. })));
+    assert!(matches!(archive(&folder).find(&everything(), 9), Err(LedgerFault::Damaged { offset: 0, .. })));
+    assert!(matches!(open(&folder, NOON), Err(LedgerFault::Damaged { .. })));
+}
+
+#[tokio::test]
+async fn a_file_that_lost_what_was_counted_is_not_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder, NOON).unwrap();
+    relay(&mut journal.pen(), NOON, shop(), "32470123456", b"hello");
+    close(journal).await;
+    let path = file(&folder, "2026-11-24");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    let short = whole.len() as u64 - 1;
+    assert!(matches!(open(&folder, NOON), Err(LedgerFault::Damaged { offset, .. }) if offset == short));
+    assert_eq!(fs::read(&path).unwrap().len() as u64, short);
+    // Somebody who has no key goes on behind what was counted.
+    let mut chain = block::Chain::new(NumberKey::new([8; 32]), None);
+    let mut octets = whole.clone();
+    chain.seal(&whole[40..whole.len() - 4], &mut octets);
+    fs::write(&path, &octets).unwrap();
+    assert!(matches!(open(&folder, NOON), Err(LedgerFault::Damaged { offset, .. }) if offset == whole.len() as u64));
 }
 
 #[tokio::test]
@@ -330,57 +508,110 @@ async fn a_sample_is_of_distinct_recipients_the_same_for_a_seed() {
 }
 
 /// The day's file cannot be written; then it can. Nothing is lost, nothing is there twice, and a full queue says so.
-async fn outlives(spoil: fn(PathBuf), mend: fn(PathBuf)) {
-    let folder = tempfile::tempdir().unwrap();
-    let settings =
-        crate::config::Journal { sync_interval: Duration::from_millis(1), queue: 4 * 16_384, ..settings(&folder) };
-    let journal = Journal::open(&settings, Refs::new().unwrap(), key(), NOON).unwrap();
-    let path = file(&folder, "2026-11-24");
-    spoil(path.clone());
-    let mut pen = journal.pen();
-    let mut refs = vec![relay(&mut pen, NOON, shop(), "32470123456", b"hello")];
-    pen.hand_over();
-    failing(&journal, true).await;
-    loop {
-        match pen.room(100) {
-            Ok(()) => refs.push(relay(&mut pen, NOON, shop(), "32470123456", b"hello")),
-            Err(refused) => break assert_eq!(refused, NotTaken::Full),
-        }
+#[tokio::test]
+async fn a_failing_disk_is_tried_again() {
+    for (spoil, mend) in crate::disk::faults::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let settings =
+            crate::config::Journal { sync_interval: Duration::from_millis(1), queue: 4 * 16_384, ..settings(&folder) };
+        let journal = Journal::open(&settings, Refs::new().unwrap(), key(), NOON).unwrap();
+        let path = file(&folder, "2026-11-24");
+        spoil(&path).unwrap();
+        let mut pen = journal.pen();
+        let mut refs = vec![relay(&mut pen, NOON, shop(), "32470123456", b"hello")];
         pen.hand_over();
-    }
-    assert!(pen.is_waiting() && journal.health().queued >= 3, "{:?}", journal.health());
-    mend(path);
-    failing(&journal, false).await;
-    let pen_again = tokio::time::timeout(SOON, async {
-        while pen.room(100).is_err() {
-            tokio::task::yield_now().await;
+        failing(&journal, true).await;
+        loop {
+            match pen.room(100) {
+                Ok(()) => refs.push(relay(&mut pen, NOON, shop(), "32470123456", b"hello")),
+                Err(refused) => break assert_eq!(refused, NotTaken::Full),
+            }
+            pen.hand_over();
         }
-        pen
-    });
-    let mut pen = pen_again.await.unwrap();
-    refs.push(relay(&mut pen, NOON, shop(), "32470123456", b"hello"));
+        assert!(pen.is_waiting() && journal.health().queued >= 3, "{:?}", journal.health());
+        mend(&path).unwrap();
+        failing(&journal, false).await;
+        let pen_again = tokio::time::timeout(SOON, async {
+            while pen.room(100).is_err() {
+                tokio::task::yield_now().await;
+            }
+            pen
+        });
+        let mut pen = pen_again.await.unwrap();
+        refs.push(relay(&mut pen, NOON, shop(), "32470123456", b"hello"));
+        drop(pen);
+        let archive = journal.archive();
+        journal.clone().close(SOON).await.unwrap();
+        assert_eq!(journal.pen().room(1), Err(NotTaken::Closed));
+        let found: Vec<_> =
+            archive.find(&everything(), 99).unwrap().iter().rev().map(|found| found.reference).collect();
+        assert_eq!(found, refs);
+        assert_eq!(archive.verify().unwrap().entries, 2 * refs.len() as u64);
+    }
+}
+
+#[test]
+fn what_is_written_is_made_durable_while_more_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = crate::config::Journal { sync_interval: Duration::ZERO, ..settings(&folder) };
+    fs::create_dir(&settings.path).unwrap();
+    // Takes every write, and has no fsync: the first one is the end, as time is up.
+    symlink("/dev/null", file(&folder, "2026-11-24")).unwrap();
+    let queue = Arc::new(Queue::new(settings.queue));
+    let (told, state) = Told::new("the journal");
+    let at = files::DayFile::new(&settings.path, 1, day(NOON));
+    let chain = block::Chain::new(key(), None);
+    let counts = Arc::new(Mutex::new(Counts::default()));
+    let writer = Writer::new(&settings, queue.clone(), counts.clone(), told, key(), (at, chain));
+    let shared = Shared {
+        folder: settings.path.clone(),
+        keep: settings.keep,
+        key: key(),
+        steadiness: Mutex::default(),
+        refs: Refs::new().unwrap(),
+        queue: queue.clone(),
+        counts,
+        state,
+    };
+    let journal = Journal { shared: Arc::new(shared) };
+    let (mut pen, pdu) = (journal.pen(), submit("32470123456", b"hello"));
+    while pen.room(pdu.len()).is_ok() {
+        pen.relayed(NOON, shop(), Frame::from_bytes(&pdu).unwrap());
+    }
+    let waited = queue.len();
+    queue.end(Instant::now());
+    writer.run(tempfile::tempfile().unwrap());
+    // The first block is that of the bursts that fill it.
+    assert!(queue.len() > waited / 4, "{} of {waited} wait still", queue.len());
+}
+
+#[tokio::test]
+async fn what_waits_takes_no_more_octets_than_the_queue_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder, NOON).unwrap();
+    let room = |octets: usize| {
+        let mut pens = Vec::new();
+        loop {
+            let mut pen = journal.pen();
+            match pen.room(octets) {
+                Ok(()) => pens.push(pen),
+                Err(refused) => break assert_eq!(refused, NotTaken::Full),
+            }
+        }
+        pens.len()
+    };
+    for _ in 0..2 {
+        assert_eq!(room(65_536), 15, "65,536 and what stands before");
+        assert_eq!(room(400), 64, "what was taken is given back, to the last octet");
+    }
+    // One that was asked for little first grows, if there is room.
+    let mut pen = journal.pen();
+    pen.room(10).unwrap();
+    pen.room(1 << 19).unwrap();
+    assert_eq!(room(1 << 19), 0);
     drop(pen);
-    let archive = journal.archive();
-    journal.clone().close(SOON).await.unwrap();
-    assert_eq!(journal.pen().room(1), Err(NotTaken::Closed));
-    let found: Vec<_> = archive.find(&everything(), 99).unwrap().iter().rev().map(|found| found.reference).collect();
-    assert_eq!(found, refs);
-    assert_eq!(archive.verify().unwrap().entries, 2 * refs.len() as u64);
-}
-
-#[tokio::test]
-async fn a_file_that_cannot_be_opened_is_tried_again() {
-    outlives(|path| fs::create_dir(path).unwrap(), |path| fs::remove_dir(path).unwrap()).await;
-}
-
-#[tokio::test]
-async fn a_full_disk_is_tried_again() {
-    outlives(|path| symlink("/dev/full", path).unwrap(), |path| fs::remove_file(path).unwrap()).await;
-}
-
-#[tokio::test]
-async fn what_a_failed_fsync_may_have_lost_is_written_again() {
-    outlives(|path| symlink("/dev/null", path).unwrap(), |path| fs::remove_file(path).unwrap()).await;
+    assert_eq!(room(1 << 19), 1);
+    close(journal).await;
 }
 
 #[tokio::test]

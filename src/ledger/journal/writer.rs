@@ -9,17 +9,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
-use tokio::sync::watch;
 
 use super::block::{Chain, FULL};
 use super::counts::{Checkpoint, Counts};
 use super::entry::{Entry, Message, recipient};
-use super::files::{self, NAME};
+use super::files::{self, DayFile};
 use super::pen::{Queue, Written};
 use super::{LedgerFault, day};
-use crate::audit::{DayFile, Digester, Failure, NumberKey};
+use crate::audit::{Digester, NumberKey};
+use crate::disk::{Appended, Told};
 use crate::pdu::{Address, Destination};
 use crate::policy::{Recipients, Submission};
 
@@ -27,18 +26,8 @@ use crate::policy::{Recipients, Submission};
 const GATHER: Duration = Duration::from_millis(5);
 /// Octets that may wait for their fsync; more are synced before their time.
 const MAX_UNSYNCED: usize = 4 << 20;
-/// Between two attempts to write, at first and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 /// How often the counts are saved.
 const SAVE: Duration = Duration::from_secs(15 * 60);
-
-/// What the writer tells.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) failing: Option<Failure>,
-    /// Set when the thread is done: how many bursts and blocks it could not make durable.
-    pub(super) ended: Option<usize>,
-}
 
 /// The deadline for the last messages has passed.
 struct OutOfTime;
@@ -47,15 +36,16 @@ pub(super) struct Writer {
     folder: PathBuf,
     queue: Arc<Queue>,
     counts: Arc<Mutex<Counts>>,
-    state: watch::Sender<State>,
-    file: DayFile,
+    told: Told,
+    /// Which file is written.
+    at: DayFile,
+    file: Appended,
     chain: Chain,
     /// Entries of the block at hand.
     entries: Vec<u8>,
     key: NumberKey,
     digester: Digester,
     sync_interval: Duration,
-    keep: Duration,
     saved: Instant,
 }
 
@@ -64,22 +54,22 @@ impl Writer {
         settings: &crate::config::Journal,
         queue: Arc<Queue>,
         counts: Arc<Mutex<Counts>>,
-        state: watch::Sender<State>,
+        told: Told,
         key: NumberKey,
-        (day, chain): (Date, Chain),
+        (at, chain): (DayFile, Chain),
     ) -> Self {
         Self {
             folder: settings.path.clone(),
             queue,
             counts,
-            state,
-            file: DayFile::new(settings.path.clone(), NAME, day),
+            told,
+            file: Appended::new(at.path.clone()),
+            at,
             chain,
             entries: Vec::with_capacity(2 * FULL),
             digester: Digester::new(key.clone()),
             key,
             sync_interval: settings.sync_interval,
-            keep: settings.keep,
             saved: Instant::now(),
         }
     }
@@ -88,10 +78,10 @@ impl Writer {
     pub(super) fn run(mut self, lock: File) {
         let lost = match self.serve() {
             Ok(()) => 0,
-            Err(OutOfTime) => self.queue.len() + self.file.lines() + usize::from(!self.entries.is_empty()),
+            Err(OutOfTime) => self.queue.len() + self.file.pieces() + usize::from(!self.entries.is_empty()),
         };
         drop(lock);
-        self.state.send_modify(|state| state.ended = Some(lost));
+        self.told.ended(lost);
     }
 
     fn serve(&mut self) -> Result<(), OutOfTime> {
@@ -101,15 +91,14 @@ impl Writer {
             let mut idle = true;
             while let Some(burst) = self.queue.next() {
                 idle = false;
-                self.note(&burst)?;
+                self.note(&burst.octets)?;
                 self.queue.give_back(burst);
+                self.keep_durable()?;
             }
             self.write()?;
-            if self.is_overdue() {
-                self.until_done(DayFile::sync)?;
-            }
+            self.keep_durable()?;
             if ending {
-                self.until_done(DayFile::sync)?;
+                self.until_done(Appended::sync)?;
                 self.save();
                 return Ok(());
             }
@@ -121,33 +110,33 @@ impl Writer {
         }
     }
 
-    fn is_overdue(&self) -> bool {
-        self.file.since().is_some_and(|since| since.elapsed() >= self.sync_interval)
-            || self.file.octets() > MAX_UNSYNCED
+    /// Makes durable what is overdue, and saves the counts from time to time. Asked after each burst, as the queue may
+    /// never be empty.
+    fn keep_durable(&mut self) -> Result<(), OutOfTime> {
+        let is_old = self.file.since().is_some_and(|since| since.elapsed() >= self.sync_interval);
+        if is_old || self.file.octets() > MAX_UNSYNCED {
+            self.until_done(Appended::sync)?;
+            if self.saved.elapsed() >= SAVE {
+                self.save();
+            }
+        }
+        Ok(())
     }
 
     /// Makes entries of what one burst holds.
     fn note(&mut self, mut burst: &[u8]) -> Result<(), OutOfTime> {
         while let Some(written) = Written::read(&mut burst) {
-            if let Written::Message { reference, .. } = written {
-                self.turn_to(day(reference.unix_millis()), reference.unix_millis())?;
-            }
-            let day = self.file.day();
-            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut add = |entry: Entry<'_>| {
-                entry.write(&mut self.entries);
-                counts.add(day, &entry);
-            };
             match written {
                 Written::Answer { reference, account, status, message_id } => {
-                    add(Entry::Answer { reference, account, status, message_id });
+                    Entry::Answer { reference, account, status, message_id }.write(&mut self.entries);
                 }
                 Written::Message { reference, account, campaign, alphabet, frame } => {
+                    self.turn_to(day(reference.unix_millis()))?;
                     // It was decoded before it was relayed.
                     let Ok(message) = Submission::decode(frame) else { continue };
                     let digest = self.digester.digest(&message, alphabet);
                     let mut to = |number: &[u8]| {
-                        add(Entry::Message(Message {
+                        let entry = Entry::Message(Message {
                             reference,
                             account,
                             campaign,
@@ -156,7 +145,8 @@ impl Writer {
                             recipient: recipient(&self.key, number),
                             text: digest.text,
                             segments: digest.segments,
-                        }));
+                        });
+                        entry.write(&mut self.entries);
                     };
                     match message.recipients {
                         Recipients::None => to(b""),
@@ -167,7 +157,6 @@ impl Writer {
                     }
                 }
             }
-            drop(counts);
             if self.entries.len() >= FULL {
                 self.write()?;
             }
@@ -176,33 +165,26 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the entries at hand as a block.
+    /// Writes the entries at hand as a block, and counts them.
     fn write(&mut self) -> Result<(), OutOfTime> {
         if self.entries.is_empty() {
             return Ok(());
         }
         self.file.add(|out| self.chain.seal(&self.entries, out));
+        let are_entries = self.counts.lock().unwrap_or_else(PoisonError::into_inner).add(&self.entries);
+        debug_assert!(are_entries, "what was written as entries is read as such");
         self.entries.clear();
-        self.until_done(DayFile::write)
+        self.until_done(Appended::write)
     }
 
-    /// Goes on in the file of a later day. It never goes back: around midnight, and when the clock is set back, entries
-    /// are in the file of the day after theirs.
-    fn turn_to(&mut self, day: Date, now: i64) -> Result<(), OutOfTime> {
-        if day > self.file.day() {
+    /// Goes on in another file if entries of this day do not belong in the one at hand. Around midnight it does not go
+    /// back; when the clock was set to another day it does.
+    fn turn_to(&mut self, day: Date) -> Result<(), OutOfTime> {
+        if !self.at.takes(day) {
             self.write()?;
-            self.until_done(DayFile::sync)?;
-            self.file.turn_to(day);
-            let first = files::first_kept(self.keep, now);
-            self.counts.lock().unwrap_or_else(PoisonError::into_inner).forget_before(first);
-            if let Err(fault) = files::delete_before(&self.folder, first) {
-                tracing::error!(%fault, "old files of the journal are still there");
-            }
-        }
-        if self.saved.elapsed() >= SAVE {
-            self.write()?;
-            self.until_done(DayFile::sync)?;
-            self.save();
+            self.until_done(Appended::sync)?;
+            self.at = DayFile::new(&self.folder, self.at.number + 1, day);
+            self.file.turn_to(self.at.path.clone());
         }
         Ok(())
     }
@@ -211,7 +193,7 @@ impl Writer {
     fn save(&mut self) {
         self.saved = Instant::now();
         let Some(offset) = self.file.durable() else { return };
-        let checkpoint = Checkpoint { day: self.file.day(), offset, chain: self.chain };
+        let checkpoint = Checkpoint { number: self.at.number, offset, chain: self.chain.end() };
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let path = files::counts_path(&self.folder);
         if let Err(source) = counts.save(&path, checkpoint) {
@@ -220,33 +202,23 @@ impl Writer {
     }
 
     /// Does `step`; if that fails, tries to make everything durable until that succeeds or time is up.
-    fn until_done(&mut self, step: fn(&mut DayFile) -> io::Result<()>) -> Result<(), OutOfTime> {
-        let Err(error) = step(&mut self.file) else { return Ok(()) };
-        let (mut failure, mut pause) = (Some(error), RETRY.0);
-        while let Some(error) = failure {
-            self.report(error);
+    fn until_done(&mut self, step: fn(&mut Appended) -> io::Result<()>) -> Result<(), OutOfTime> {
+        let mut done = step(&mut self.file);
+        if done.is_ok() {
+            return Ok(());
+        }
+        while let Err(error) = done {
+            let pause = self.told.failed(&error);
             let now = Instant::now();
             let ending = self.queue.ending();
             if ending.is_some_and(|deadline| deadline <= now) {
                 return Err(OutOfTime);
             }
             std::thread::park_timeout(ending.map_or(pause, |deadline| pause.min(deadline - now)));
-            pause = (pause * 2).min(RETRY.1);
-            failure = self.file.sync().err();
+            done = self.file.sync();
         }
-        tracing::info!("the journal can be written again");
-        self.state.send_modify(|state| state.failing = None);
+        self.told.works_again();
         Ok(())
-    }
-
-    /// Says so once, however often it is tried.
-    fn report(&self, error: io::Error) {
-        if self.state.borrow().failing.is_some() {
-            return;
-        }
-        tracing::error!(%error, "the journal cannot be written; its entries are kept and tried again");
-        let failure = Failure { since: Timestamp::now(), reason: error.to_string() };
-        self.state.send_modify(|state| state.failing = Some(failure));
     }
 }
 

@@ -388,8 +388,8 @@ fn a_peer_that_does_not_read_its_answers_is_not_read() {
 fn journalled(bound: Bound) -> Vec<crate::ledger::journal::Relayed> {
     use crate::ledger::journal::{Archive, Query};
     let folder = bound.folder.path().join("journal");
+    let archive = Archive::new(folder.clone(), bound.dialogue.records.audit.key());
     drop(bound.dialogue);
-    let archive = Archive::new(folder.clone());
     // The writer keeps the lock until all is written.
     let lock = std::fs::File::open(folder.join("lock")).unwrap();
     lock.lock().unwrap();

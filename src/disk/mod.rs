@@ -1,5 +1,12 @@
 //! What every store does alike with files: folders and files for their owner alone, names made durable, files replaced
-//! whole, secrets that are made once. Knows no format.
+//! whole, files appended to, secrets that are made once. Knows no format.
+
+mod appended;
+mod telling;
+
+pub(crate) use appended::Appended;
+pub use telling::{Failure, Health, Unwritten};
+pub(crate) use telling::{State, Told};
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
@@ -103,6 +110,24 @@ fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What a disk may do to a file that a thread writes: each spoils the path of a file that is not there yet, and is
+/// mended.
+#[cfg(test)]
+pub(crate) mod faults {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    type Act = fn(&Path) -> std::io::Result<()>;
+
+    /// It cannot be opened; the disk is full; it takes every write, and has no fsync.
+    pub(crate) const ALL: [(Act, Act); 3] = [
+        (|path| fs::create_dir(path), |path| fs::remove_dir(path)),
+        (|path| symlink("/dev/full", path), |path| fs::remove_file(path)),
+        (|path| symlink("/dev/null", path), |path| fs::remove_file(path)),
+    ];
 }
 
 #[cfg(test)]
