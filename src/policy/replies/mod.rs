@@ -1,13 +1,16 @@
 //! What a recipient's message to an account asks for: no more messages, messages again, help, or nothing of the kind.
 //!
-//! A keyword counts when it is the whole message, or stands with a sender's name, a word for "all" or a courtesy; a wish
-//! in plain words counts anywhere. Refusing what somebody asked for is worse than to stop what they might have wanted,
-//! but texts that only have such a word in them ("when does the bus stop") ask for nothing.
+//! A keyword counts when it is the whole message, or stands with a sender's name, a word for "all", words for the
+//! messages or a courtesy. One that opts out counts at the head of any clause: with more words behind it, those decide.
+//! Whoever cries it in capitals or complains means us; whoever names a bus or an order does not. A wish in plain words
+//! counts anywhere, unless it is denied, or says that messages fail to come. Refusing what somebody asked for is worse
+//! than to stop what they might have wanted, so in doubt it is an opt-out, and never an opt-in.
 //!
 //! Every reading of the octets is looked at, and one that asks for no more messages wins. Receipts are never looked at,
 //! neither those that say so nor those in the form of a text. Of a message in several parts the first is judged as if it
 //! were all, and the others are not: a keyword is short. Pure: no I/O, no clock, no knowledge of who has sent what.
 
+mod asks;
 mod mo;
 mod words;
 
@@ -15,20 +18,14 @@ use std::ops::ControlFlow;
 
 use crate::pdu::Frame;
 use crate::text::{Content, Decoder, DefaultAlphabet, Extent, Undecodable, UserData, fold_look_alikes};
+pub use asks::of_text;
 use mo::Mo;
 pub use mo::{Written, written};
-use words::{Meaning, Says, words};
 
-/// Words of a text that are looked at.
-const WORDS: usize = 64;
 /// Characters of a text that are handed out.
 pub const TEXT: usize = 1000;
 /// Octets of a field that are looked at: a header, and that many characters of UCS-2.
 const OCTETS: usize = 256 + 2 * TEXT;
-/// Words that a sender's name may be written in.
-const NAME: usize = 4;
-/// Words that a keyword may be torn into.
-const TORN: usize = 11;
 
 /// What a message asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,82 +120,6 @@ impl Replies {
             }
         }
         None
-    }
-}
-
-/// What a text asks for.
-pub fn of_text(text: &str, is_sender: &dyn Fn(&str) -> bool) -> Reply {
-    let split = words::split(text, WORDS);
-    let said = without_courtesies(&split);
-    // A question that begins with a keyword is about something else, if it is more than the keyword.
-    let asks = text.contains('?') && said.len() > 1;
-    let keyword = if asks { None } else { of_keyword(said, text, is_sender) };
-    match keyword {
-        Some(reply) => reply,
-        None if words().is_wish(&split) => Reply::OptOut(Scope::ThisSender),
-        None => Reply::Other,
-    }
-}
-
-/// The words between the courtesies at the beginning and those at the end; all, if there is nothing else.
-fn without_courtesies(all: &[String]) -> &[String] {
-    let is_said = |word: &String| !words().is_courtesy(word);
-    match (all.iter().position(is_said), all.iter().rposition(is_said)) {
-        (Some(first), Some(last)) => all.get(first..=last).unwrap_or_default(),
-        _ => all,
-    }
-}
-
-fn of_keyword(said: &[String], text: &str, is_sender: &dyn Fn(&str) -> bool) -> Option<Reply> {
-    let (first, behind) = said.split_first()?;
-    // The whole, also when it is torn: "st op", "s.t.o.p", "opt-out".
-    let whole = if said.len() <= TORN { words().keyword(&said.concat()) } else { None };
-    if let Some(meaning) = whole {
-        return Some(reply(meaning, Scope::ThisSender));
-    }
-    if let Some(meaning) = words().keyword(first).filter(|meaning| !meaning.alone) {
-        return with_rest(meaning, behind, &rest(text, true), is_sender);
-    }
-    let (last, before) = said.split_last()?;
-    let meaning = words().keyword(last).filter(|meaning| !meaning.alone)?;
-    let name = rest(text, false);
-    (before.len() <= NAME && is_sender(&name)).then(|| reply(meaning, Scope::Sender(name)))
-}
-
-/// A keyword, and what is said behind it.
-fn with_rest(meaning: Meaning, behind: &[String], written: &str, is_sender: &dyn Fn(&str) -> bool) -> Option<Reply> {
-    if behind.len() <= NAME && is_sender(written) {
-        return Some(reply(meaning, Scope::Sender(written.to_owned())));
-    }
-    let words = words();
-    let mut others = behind.iter().filter(|word| !words.is_courtesy(word) && !words.is_messages(word)).peekable();
-    if others.peek().is_none() {
-        return Some(reply(meaning, Scope::ThisSender));
-    }
-    if others.all(|word| words.is_all(word)) {
-        return Some(reply(meaning, Scope::Everything));
-    }
-    // A name that is not known, or any other word: who says so wants no more.
-    let stops = meaning.says == Says::OptOut && !behind.iter().any(|word| words.spoils(word));
-    (stops && behind.len() == 1).then(|| reply(meaning, Scope::ThisSender))
-}
-
-/// What is written beside the keyword, as a name: behind it, or before it. Courtesies at the ends are left out.
-fn rest(text: &str, behind: bool) -> String {
-    let all: Vec<String> =
-        text.split(|c: char| !c.is_alphanumeric()).map(name).filter(|word| !word.is_empty()).take(WORDS).collect();
-    let said = without_courtesies(&all);
-    let beside = if behind { said.get(1..) } else { said.get(..said.len().saturating_sub(1)) };
-    beside.unwrap_or_default().concat()
-}
-
-fn reply(meaning: Meaning, scope: Scope) -> Reply {
-    match meaning.says {
-        Says::OptOut => Reply::OptOut(scope),
-        Says::OptOutAll => Reply::OptOut(Scope::Everything),
-        Says::OptIn => Reply::OptIn { scope, agrees: false },
-        Says::Yes => Reply::OptIn { scope, agrees: true },
-        Says::Help => Reply::Help,
     }
 }
 
