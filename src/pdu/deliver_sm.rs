@@ -1,7 +1,7 @@
 //! deliver_sm and deliver_sm_resp (section 4.6).
 //!
 //! Laid out as submit_sm, read with fewer limits: it is observed on its way to the ESME, and a field that is too long
-//! must not hide an opt-out.
+//! must not hide an opt-out. Nor must octets behind what can be read: see [`observed`](super::observed).
 
 use super::layout::{AddressLayout, CString, Octet, ShortMessage};
 use super::operation::operation;

@@ -61,6 +61,11 @@ impl<'a> Frame<'a> {
     pub fn body(&self) -> &'a [u8] {
         self.bytes.get(HEADER_LEN..).unwrap_or_default()
     }
+
+    /// The first `length` octets under the same header.
+    pub(super) fn head(self, length: usize) -> Self {
+        Self { bytes: self.bytes.get(..length).unwrap_or(self.bytes), ..self }
+    }
 }
 
 /// What the head of a byte stream holds.

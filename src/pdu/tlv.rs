@@ -6,7 +6,7 @@
 use super::codes::codes;
 use super::items::items;
 use super::layout::{self, Layout, Parse, Writer};
-use super::{Fault, Malformed};
+use super::{Fault, Frame, Malformed};
 
 codes! {
     /// The tag of an optional parameter (section 5.3.2, table 5-7).
@@ -159,6 +159,18 @@ impl<'a> Tlvs<'a> {
     pub fn all(&self, tag: TlvTag) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         self.iter().filter(move |tlv| tlv.tag == tag).map(|tlv| tlv.value)
     }
+}
+
+/// Decodes a PDU that is only looked at on its way: where an optional parameter cannot be read it is left out with all
+/// that is behind it, because what the others read must not hide from us behind it.
+///
+/// # Errors
+/// [`Malformed`] for anything else that does not follow the layout.
+pub fn observed<'a, V>(frame: Frame<'a>, decode: fn(Frame<'a>) -> Result<V, Malformed>) -> Result<V, Malformed> {
+    decode(frame).or_else(|malformed| match malformed.field {
+        Tlv::FIELD => decode(frame.head(malformed.offset)),
+        _ => Err(malformed),
+    })
 }
 
 /// The optional parameters at the end of a PDU.

@@ -140,6 +140,35 @@ fn data_sm_addresses_may_have_64_octets() {
 }
 
 #[test]
+fn what_is_observed_is_read_as_far_as_it_goes() {
+    let deliver = [b"\0\x01\x01", &b"1"[..], b"\0\x01\x01", b"2", b"\0\0\0\0\0\0\0\0\0\0\x04STOP"].concat();
+    let data = b"\0\x01\x011\0\x01\x012\0\0\0\0".to_vec();
+    let payload: &[u8] = b"\x04\x24\0\x02hi";
+    for (behind, count) in [
+        (&b""[..], 0),
+        (b"\0", 0),
+        (b"\x04\x24\0", 0),
+        (b"\x04\x24\0\x05STOP", 0),
+        (payload, 1),
+        (b"\x04\x24\0\x02hi\0", 1),
+        (b"\x04\x24\0\x02hi\xFF\xFF\xFF\xFF", 1),
+        (b"\x04\x24\0\x02hi\x04\x24\0\0\x04", 2),
+    ] {
+        let pdu_of = |id, body: &[u8]| pdu(id, &[body, behind].concat());
+        let (deliver, data) = (pdu_of(CommandId::DELIVER_SM, &deliver), pdu_of(CommandId::DATA_SM, &data));
+        let read = observed(frame(&deliver), DeliverSm::decode).unwrap();
+        assert_eq!((read.short_message, read.destination.digits, read.tlvs.len()), (&b"STOP"[..], &b"2"[..], count));
+        let read = observed(frame(&data), DataSm::decode).unwrap();
+        assert_eq!((read.source.digits, read.tlvs.len()), (&b"1"[..], count));
+        assert_eq!(read.tlvs.get(TlvTag::MESSAGE_PAYLOAD), (count > 0).then_some(&b"hi"[..]));
+        let whole = count > 0 && behind.len() == payload.len() || behind.is_empty();
+        assert_eq!(DeliverSm::decode(frame(&deliver)).is_ok(), whole, "what is not only observed is read whole");
+    }
+    let cut = pdu(CommandId::DELIVER_SM, &deliver[..deliver.len() - 1]);
+    assert_eq!(observed(frame(&cut), DeliverSm::decode).unwrap_err().field, "sm_length");
+}
+
+#[test]
 fn what_could_not_be_read_back_is_not_written() {
     let long = [b'1'; 256];
     let address = |digits| Address { ton: Ton::INTERNATIONAL, npi: Npi::ISDN, digits };

@@ -1,6 +1,6 @@
 //! The words of replies: the data file, and how a text's words are compared with them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
@@ -26,22 +26,53 @@ pub(super) enum Says {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meaning {
     pub(super) says: Says,
-    /// It is one only when nothing else is said.
-    pub(super) alone: bool,
+    pub(super) weight: Weight,
+}
+
+impl Meaning {
+    /// Whether it asks for no more messages.
+    pub(super) fn opts_out(self) -> bool {
+        matches!(self.says, Says::OptOut | Says::OptOutAll)
+    }
+}
+
+/// What may be said beside a keyword.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Weight {
+    /// Nothing: it is a word of every day.
+    Alone,
+    /// What leaves it its meaning.
+    #[default]
+    Usual,
+    /// Anything: it has no other meaning.
+    Clear,
 }
 
 /// The file as it is written. Language, source and confidence are for its readers.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    courtesy: Vec<String>,
-    all: Vec<String>,
-    messages: Vec<String>,
-    never_behind: Vec<String>,
-    never_before: Vec<String>,
-    no_wish: Vec<String>,
+    lists: Lists,
     keyword: Vec<Keyword>,
     wish: Vec<Wish>,
+}
+
+/// The lists of words, which the file explains.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lists {
+    pub(super) courtesy: List,
+    pub(super) all: List,
+    pub(super) messages: List,
+    pub(super) fillers: List,
+    pub(super) complaints: List,
+    pub(super) topics: List,
+    pub(super) never_behind: List,
+    pub(super) asks: List,
+    never_before: List,
+    links: List,
+    no_wish: List,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,7 +82,7 @@ struct Keyword {
     _language: String,
     reply: Says,
     #[serde(default)]
-    alone: bool,
+    weight: Weight,
     words: Vec<String>,
     #[serde(rename = "confidence")]
     _confidence: Confidence,
@@ -64,6 +95,8 @@ struct Keyword {
 struct Wish {
     #[serde(rename = "language")]
     _language: String,
+    #[serde(default)]
+    missed: bool,
     #[serde(rename = "match")]
     phrases: Vec<String>,
     #[serde(rename = "confidence")]
@@ -83,31 +116,55 @@ enum Confidence {
 /// The words, ready to be compared with.
 #[derive(Debug)]
 pub(super) struct Words {
+    pub(super) lists: Lists,
     keywords: HashMap<String, Meaning, RandomState>,
     /// Those that are known with one letter wrong.
     long: Vec<(String, Meaning)>,
-    courtesy: Vec<String>,
-    all: Vec<String>,
-    messages: Vec<String>,
-    never_behind: Vec<String>,
-    never_before: Vec<String>,
-    no_wish: Vec<String>,
-    wishes: Vec<Vec<Element>>,
+    wishes: Vec<Phrase>,
+    /// The first words of the wishes.
+    openers: List,
+}
+
+/// Words in the form in which they are compared.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "Vec<String>")]
+pub(super) struct List {
+    whole: HashSet<String, RandomState>,
+    prefixes: Vec<String>,
+}
+
+/// A wish in plain words.
+#[derive(Debug)]
+struct Phrase {
+    elements: Vec<Element>,
+    /// Whether it is also what somebody says whom messages fail to reach.
+    missed: bool,
 }
 
 /// One place of a phrase.
 #[derive(Debug)]
 enum Element {
     /// One of these words, which may be left out if `optional`.
-    Word { any: Vec<Form>, optional: bool },
+    Word { any: List, optional: bool },
     /// Up to so many words.
     Gap(usize),
+    /// The end of a clause.
+    End,
 }
 
+/// A word of a text.
 #[derive(Debug)]
-enum Form {
-    Whole(String),
-    Prefix(String),
+pub(super) struct Word {
+    /// As it is compared: [`name`](Word::name), with letters written twice taken for one.
+    pub(super) said: String,
+    /// As it is in a sender's name: folded.
+    pub(super) name: String,
+    /// Whether it is written in capitals.
+    pub(super) capitals: bool,
+    /// Whether a clause ends behind it.
+    pub(super) ends_clause: bool,
+    /// Whether a sentence ends behind it.
+    pub(super) ends_sentence: bool,
 }
 
 /// The shipped words.
@@ -118,8 +175,8 @@ pub(super) fn words() -> &'static Words {
     &WORDS
 }
 
-/// A word as it is compared: folded, and letters written twice taken for one.
-fn squeezed(word: &str) -> String {
+/// Letters written twice taken for one.
+pub(super) fn squeezed(word: &str) -> String {
     let mut squeezed = String::with_capacity(word.len());
     let mut last = None;
     for letter in word.chars() {
@@ -131,37 +188,83 @@ fn squeezed(word: &str) -> String {
     squeezed
 }
 
-/// The words of a text, as they are compared; at most `most`.
-pub(super) fn split(text: &str, most: usize) -> Vec<String> {
-    let mut folded = String::with_capacity(text.len());
-    fold_look_alikes(text, &mut folded);
-    folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(most).map(squeezed).collect()
+/// The words of a text; at most `most`.
+pub(super) fn split(text: &str, most: usize) -> Vec<Word> {
+    let mut words: Vec<Word> = Vec::new();
+    let mut folded = String::new();
+    for piece in text.split_inclusive(|c| ends_clause(c) || c.is_whitespace()) {
+        let token = piece.trim_end_matches(|c: char| ends_clause(c) || c.is_whitespace());
+        let capitals = token.chars().any(char::is_uppercase) && !token.chars().any(char::is_lowercase);
+        folded.clear();
+        fold_look_alikes(token, &mut folded);
+        for name in folded.split(|c: char| !c.is_alphanumeric()).filter(|name| !name.is_empty()) {
+            if words.len() == most {
+                return words;
+            }
+            let (said, name) = (squeezed(name), name.to_owned());
+            words.push(Word { said, name, capitals, ends_clause: false, ends_sentence: false });
+        }
+        if let (Some(word), Some(end)) = (words.last_mut(), piece.chars().next_back()) {
+            let is_dash = !token.is_empty() && token.chars().all(|c| c == '-');
+            word.ends_sentence |= ends_sentence(end) || is_dash;
+            word.ends_clause |= ends_clause(end) || is_dash;
+        }
+    }
+    words
+}
+
+fn ends_clause(c: char) -> bool {
+    matches!(c, ',' | ';' | ':' | '(' | ')' | '\u{2013}' | '\u{2014}') || ends_sentence(c)
+}
+
+/// Pictures do.
+fn ends_sentence(c: char) -> bool {
+    matches!(c, '.' | '!' | '?' | '\n' | '\r' | '\u{2026}' | '\u{A1}' | '\u{BF}')
+        || matches!(c, '\u{2600}'..='\u{27BF}' | '\u{1F000}'..='\u{1FAFF}')
+}
+
+impl List {
+    pub(super) fn has(&self, word: &Word) -> bool {
+        self.whole.contains(&word.said) || self.prefixes.iter().any(|prefix| word.said.starts_with(prefix.as_str()))
+    }
+}
+
+/// A word that ends in `*` has any ending.
+impl From<Vec<String>> for List {
+    fn from(written: Vec<String>) -> Self {
+        let form = |word: &str| split(word, 1).into_iter().map(|word| word.said).collect::<String>();
+        let (prefixes, whole): (Vec<_>, Vec<_>) = written.into_iter().partition(|word| word.ends_with('*'));
+        Self {
+            whole: whole.iter().map(|word| form(word)).collect(),
+            prefixes: prefixes.iter().map(|word| form(word)).collect(),
+        }
+    }
 }
 
 impl Words {
     fn of(file: File) -> Self {
-        let folded = |words: Vec<String>| words.iter().flat_map(|word| split(word, 1)).collect::<Vec<_>>();
         let keywords = file.keyword.iter().flat_map(|group| {
-            let meaning = Meaning { says: group.reply, alone: group.alone };
-            group.words.iter().flat_map(|word| split(word, 1)).map(move |word| (word, meaning))
+            let meaning = Meaning { says: group.reply, weight: group.weight };
+            group.words.iter().flat_map(|word| split(word, 1)).map(move |word| (word.said, meaning))
         });
         let keywords: Vec<_> = keywords.collect();
+        let wishes = file.wish.iter().flat_map(|wish| {
+            let phrase = |phrase: &String| Phrase { elements: elements(phrase), missed: wish.missed };
+            wish.phrases.iter().map(phrase)
+        });
+        let phrases = file.wish.iter().flat_map(|wish| &wish.phrases);
+        let openers = phrases.filter_map(|phrase| phrase.split(' ').next()).flat_map(|first| first.split('|'));
         Self {
+            openers: openers.map(str::to_owned).collect::<Vec<_>>().into(),
             long: keywords.iter().filter(|(word, _)| word.chars().count() >= LONG).cloned().collect(),
             keywords: keywords.into_iter().collect(),
-            courtesy: folded(file.courtesy),
-            all: folded(file.all),
-            messages: folded(file.messages),
-            never_behind: folded(file.never_behind),
-            never_before: folded(file.never_before),
-            no_wish: folded(file.no_wish),
-            wishes: file.wish.iter().flat_map(|wish| &wish.phrases).map(|phrase| elements(phrase)).collect(),
+            wishes: wishes.collect(),
+            lists: file.lists,
         }
     }
 
     /// What a word means as a keyword.
     pub(super) fn keyword(&self, word: &str) -> Option<Meaning> {
-        let known = self.keywords.get(word).copied();
         let misspelt = || {
             let near = |(long, _): &&(String, Meaning)| {
                 word.len().abs_diff(long.len()) <= 1 && strsim::osa_distance(word, long) <= 1
@@ -172,69 +275,68 @@ impl Words {
                 .find(near)
                 .map(|(_, meaning)| *meaning)
         };
-        known.or_else(misspelt)
+        self.keyword_as_written(word).or_else(misspelt)
     }
 
-    pub(super) fn is_courtesy(&self, word: &str) -> bool {
-        has(&self.courtesy, word)
+    /// What a word means as a keyword, without a letter wrong.
+    pub(super) fn keyword_as_written(&self, word: &str) -> Option<Meaning> {
+        self.keywords.get(word).copied()
     }
 
-    pub(super) fn is_all(&self, word: &str) -> bool {
-        has(&self.all, word)
+    /// Whether a sentence has a wish for no more messages.
+    pub(super) fn is_wish(&self, sentence: &[Word]) -> bool {
+        let opens = |(start, word)| self.openers.has(word).then_some(start);
+        sentence.iter().enumerate().filter_map(opens).any(|start| {
+            let wishes = |phrase: &&Phrase| matches(&phrase.elements, sentence, start);
+            let mut wishes = self.wishes.iter().filter(wishes).peekable();
+            wishes.peek().is_some()
+                && !self.is_contrary(sentence.get(..start).unwrap_or_default())
+                && (wishes.any(|phrase| !phrase.missed)
+                    || !clause(sentence, start).any(|word| self.lists.no_wish.has(word)))
+        })
     }
 
-    pub(super) fn is_messages(&self, word: &str) -> bool {
-        has(&self.messages, word)
-    }
-
-    pub(super) fn spoils(&self, word: &str) -> bool {
-        has(&self.never_behind, word)
-    }
-
-    /// Whether the text has a wish for no more messages.
-    pub(super) fn is_wish(&self, text: &[String]) -> bool {
-        !text.iter().any(|word| has(&self.no_wish, word))
-            && (0..text.len()).any(|start| {
-                let contrary = text.iter().take(start).rev().take(2).any(|word| has(&self.never_before, word));
-                let rest = text.get(start..).unwrap_or_default();
-                !contrary && self.wishes.iter().any(|phrase| matches(phrase, rest))
-            })
+    /// Whether what stands before a wish makes it its contrary.
+    pub(super) fn is_contrary(&self, before: &[Word]) -> bool {
+        let clause = before.iter().rev().take_while(|word| !word.ends_clause);
+        clause
+            .clone()
+            .find(|word| !self.lists.links.has(word) || self.lists.never_before.has(word))
+            .is_some_and(|word| self.lists.never_before.has(word))
     }
 }
 
-fn has(words: &[String], word: &str) -> bool {
-    words.iter().any(|known| known == word)
+/// The words of the clause that the word at `at` is in.
+fn clause(sentence: &[Word], at: usize) -> impl Iterator<Item = &Word> {
+    let (before, rest) = sentence.split_at_checked(at).unwrap_or_default();
+    let end = rest.iter().position(|word| word.ends_clause).map_or(rest.len(), |last| last + 1);
+    before.iter().rev().take_while(|word| !word.ends_clause).chain(rest.iter().take(end))
 }
 
 fn elements(phrase: &str) -> Vec<Element> {
-    let form = |word: &str| match word.strip_suffix('*') {
-        Some(prefix) => Form::Prefix(split(prefix, 1).concat()),
-        None => Form::Whole(split(word, 1).concat()),
-    };
     let element = |written: &str| match written.strip_prefix('~').and_then(|count| count.parse().ok()) {
         Some(count) => Element::Gap(count),
+        None if written == "$" => Element::End,
         None => {
-            let optional = written.ends_with('?');
-            Element::Word { any: written.trim_end_matches('?').split('|').map(form).collect(), optional }
+            let any = written.trim_end_matches('?').split('|').map(str::to_owned).collect::<Vec<_>>();
+            Element::Word { any: any.into(), optional: written.ends_with('?') }
         }
     };
     phrase.split(' ').map(element).collect()
 }
 
-/// Whether the phrase is at the head of the text. Phrases are short, so it ends soon.
-fn matches(phrase: &[Element], text: &[String]) -> bool {
+/// Whether the phrase is in the text at `at`. Phrases are short, so it ends soon.
+fn matches(phrase: &[Element], text: &[Word], at: usize) -> bool {
     let Some((element, phrase)) = phrase.split_first() else { return true };
     match element {
-        Element::Gap(most) => (0..=*most).any(|count| text.get(count..).is_some_and(|rest| matches(phrase, rest))),
+        Element::Gap(most) => (0..=*most).any(|count| at + count <= text.len() && matches(phrase, text, at + count)),
+        Element::End => {
+            let ended = text.get(..at).and_then(<[Word]>::last).is_none_or(|word| word.ends_clause);
+            (ended || at >= text.len()) && matches(phrase, text, at)
+        }
         Element::Word { any, optional } => {
-            let taken = text.split_first().is_some_and(|(word, rest)| {
-                let fits = any.iter().any(|form| match form {
-                    Form::Whole(whole) => word == whole,
-                    Form::Prefix(prefix) => word.starts_with(prefix.as_str()),
-                });
-                fits && matches(phrase, rest)
-            });
-            taken || (*optional && matches(phrase, text))
+            let taken = text.get(at).is_some_and(|word| any.has(word)) && matches(phrase, text, at + 1);
+            taken || (*optional && matches(phrase, text, at))
         }
     }
 }
@@ -246,6 +348,10 @@ mod tests {
     #[test]
     fn the_file_is_in_order() {
         let file: File = toml::from_str(include_str!("../data/keywords.toml")).unwrap();
+        for phrase in file.wish.iter().flat_map(|wish| &wish.phrases) {
+            let opens = matches!(elements(phrase).first(), Some(Element::Word { optional: false, .. }));
+            assert!(opens, "{phrase} opens with what may be left out");
+        }
         let mut seen = HashMap::new();
         for group in &file.keyword {
             assert!(!group._source.is_empty() && !group.words.is_empty());
@@ -259,18 +365,25 @@ mod tests {
             let opts_out = |group: &Keyword| group._language == language && group.reply == Says::OptOut;
             assert!(file.keyword.iter().any(opts_out), "{language}");
         }
-        for language in ["en", "nl", "fr", "de"] {
+        for language in ["en", "nl", "fr", "de", "es", "it", "pt", "pl"] {
             assert!(file.wish.iter().any(|wish| wish._language == language && !wish._source.is_empty()), "{language}");
         }
     }
 
     #[test]
     fn phrases_match_as_they_say() {
-        let phrase = elements("a|b ~1 c? d*");
-        for (text, expected) in
-            [("a c d", true), ("b dog", true), ("a x c do", true), ("a x y d", false), ("a c", false), ("x a d", false)]
-        {
-            assert_eq!(matches(&phrase, &split(text, 9)), expected, "{text}");
+        let phrase = elements("a|b ~1 c? d* $");
+        for (text, expected) in [
+            ("a c d", true),
+            ("b dog", true),
+            ("b dog, x", true),
+            ("b dog x", false),
+            ("a x c do", true),
+            ("a x y d", false),
+            ("a c", false),
+            ("x a d", false),
+        ] {
+            assert_eq!(matches(&phrase, &split(text, 9), 0), expected, "{text}");
         }
     }
 }

@@ -425,15 +425,15 @@ fn what_is_relayed_is_in_the_journal_with_its_answer_and_nothing_else() {
 fn a_subscriber_who_writes_is_known_and_one_of_a_receipt_is_not() {
     let mut bound = Bound::new(BindState::Transceiver);
     let number = |digits| Msisdn::from_digits(digits).unwrap();
-    for (esm_class, digits, known) in [
-        (0, b"32470000001", true),
-        (EsmClass::TYPE_RECEIPT, b"32470000002", false),
-        (EsmClass::TYPE_USER_ACK, b"32470000003", true),
+    for (esm_class, digits, text, known) in [
+        (0, b"32470000001", &b"hi"[..], true),
+        (EsmClass::TYPE_RECEIPT, b"32470000002", b"hi", false),
+        (EsmClass::TYPE_USER_ACK, b"32470000003", b"hi", true),
+        (0, b"32470000004", b"id:1 sub:001 dlvrd:001 stat:DELIVRD err:000 text:hi", false),
     ] {
         let source = Address { digits, ..Address::default() };
         let mut pdu = BytesMut::new();
-        let message =
-            DeliverSm { source, esm_class: EsmClass(esm_class), short_message: b"hi", ..DeliverSm::default() };
+        let message = DeliverSm { source, esm_class: EsmClass(esm_class), short_message: text, ..DeliverSm::default() };
         message.encode(SequenceNumber(1), &mut pdu).unwrap();
         assert_eq!(bound.down(&pdu), Became::Passed);
         let table = bound.dialogue.records.ledger.acquaintance();

@@ -15,8 +15,8 @@ use super::Dialogue;
 use crate::ledger::Ledger;
 use crate::ledger::permissions::{Origin, Scope, ScopeName};
 use crate::ledger::workflow::{Actor, Complaint, MachineClock, Via, WorkflowFault};
-use crate::pdu::{Address, CommandId, DataSm, DeliverSm, EsmClass, Frame};
-use crate::policy::replies::{self, Replies, Reply};
+use crate::pdu::{Address, Frame};
+use crate::policy::replies::{self, Replies, Reply, Written};
 use crate::policy::{AccountFacts, Msisdn, Now};
 
 thread_local! {
@@ -65,7 +65,9 @@ impl Dialogue {
             self.pledge = None;
             return kept;
         }
-        let Some((author, addressed)) = correspondents(frame) else { return Kept::Yes };
+        let Some(Written { source: author, destination: addressed }) = replies::written(frame) else {
+            return Kept::Yes;
+        };
         let account = self.standing.account.clone();
         // The last is the likeliest: in national form, that of the account's country.
         let Some(subscriber) = Msisdn::of(&author).or_else(|| Msisdn::possible(&author, account.home()).last()) else {
@@ -229,17 +231,4 @@ async fn keep_complaint(ledger: Arc<Ledger>, msisdn: Msisdn, text: String, accou
         }
         Err(_panic) => false,
     }
-}
-
-/// Who wrote an MO, and to which address; none for a receipt, or anything that no person wrote.
-fn correspondents(frame: Frame<'_>) -> Option<(Address<'_>, Address<'_>)> {
-    let (esm_class, source, destination) = match frame.command_id() {
-        CommandId::DELIVER_SM => {
-            DeliverSm::decode(frame).map(|pdu| (pdu.esm_class, pdu.source, pdu.destination)).ok()?
-        }
-        CommandId::DATA_SM => DataSm::decode(frame).map(|pdu| (pdu.esm_class, pdu.source, pdu.destination)).ok()?,
-        _ => return None,
-    };
-    let is_written = matches!(esm_class.message_type(), EsmClass::TYPE_DEFAULT | EsmClass::TYPE_USER_ACK);
-    is_written.then_some((source, destination))
 }
