@@ -17,7 +17,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::admin::TokenFault;
 use crate::config::Faults;
-use crate::policy::ListFaults;
+use crate::policy::{ListFaults, SnapshotFault};
 use crate::relay::StartFault;
 
 /// How the program ends.
@@ -77,8 +77,17 @@ impl Failure {
 impl From<StartFault> for Failure {
     fn from(fault: StartFault) -> Self {
         match fault {
-            StartFault::Lists(faults) => Self::Lists(faults),
+            StartFault::Snapshot(fault) => fault.into(),
             fault => Self::Environment(fault.to_string()),
+        }
+    }
+}
+
+impl From<SnapshotFault> for Failure {
+    fn from(fault: SnapshotFault) -> Self {
+        match fault {
+            SnapshotFault::Lists(faults) => Self::Lists(faults),
+            SnapshotFault::Scope { .. } => Self::Input(fault.to_string()),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::Scope;
 use super::act::{Act, NotWritten, Outcome, OwnedTerms, WriteFailure};
 use super::desk::Facts;
 use super::index::{Entry, Index, Key, Merge, Table, Value};
-use super::log::{Appender, Frame, Locator};
+use super::log::{Appender, CAPACITY, Frame, Locator, MAX_RECORD};
 use super::record::{Fact, Record, Terms, Text};
 use super::scopes::ScopeName;
 use super::snapshot;
@@ -26,6 +26,10 @@ use super::{LedgerFault, consents};
 
 /// Octets of records that are made durable together at most, less one batch.
 const GROUP: usize = 1 << 20;
+/// The most octets of one batch: with a group before it, far fewer than a frame may have.
+const BATCH: usize = 16 << 20;
+/// Octets of log that are kept for people's wishes: consents and imports are refused then.
+const RESERVE: u64 = 1 << 30;
 /// Octets of log after which a snapshot is due at the earliest; later if the last one was larger.
 const SNAPSHOT: u64 = 64 << 20;
 /// Scopes and records of one record of an erasure.
@@ -64,6 +68,8 @@ pub(super) enum Kind {
 const KINDS: [Kind; 2] = [Kind::Consents, Kind::Suppressions];
 
 pub(super) struct Writer {
+    /// Dropped before the queue is, so that who finds that closed finds a reason.
+    pub(super) _watch: Watch,
     pub(super) queue: mpsc::Receiver<Command>,
     /// For the threads that merge and take snapshots; weak, so that the queue ends with its last user.
     pub(super) results: mpsc::WeakSender<Command>,
@@ -77,8 +83,27 @@ pub(super) struct Writer {
     /// How many of the oldest tables of each index are being merged elsewhere.
     pub(super) merging: [usize; 2],
     pub(super) snapshot: Snapshots,
+    /// Whether a new file is to be begun, so that what is to be wiped is in one that is not appended to.
+    pub(super) rotate: bool,
     pub(super) ending: bool,
 }
+
+/// Says that nothing can be written any more if the thread ends by a panic.
+pub(super) struct Watch(pub(super) Arc<Facts>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set_failure(WriteFailure {
+                since: Timestamp::now(),
+                reason: "the thread that writes has ended by a fault of smppolicy, which the log shows".to_owned(),
+            });
+        }
+    }
+}
+
+/// What comes of a batch, and who waits for it.
+type Decided = (Result<Vec<Outcome>, NotWritten>, Answer<Vec<Outcome>>);
 
 /// Changes that are not durable yet, in their order, and by key.
 #[derive(Debug, Default)]
@@ -108,17 +133,17 @@ impl Writer {
         while let Some(first) = self.queue.blocking_recv() {
             let mut frame = self.appender.frame(buffer);
             let mut answers = vec![];
-            let mut rotate = false;
             let mut next = Some(first);
             while let Some(command) = next {
-                rotate |= self.take(command, &mut frame, &mut answers);
+                self.take(command, &mut frame, &mut answers);
                 next = if frame.len() < GROUP { self.queue.try_recv().ok() } else { None };
             }
-            self.commit(&mut frame, rotate);
+            self.commit(&mut frame);
             let failure = self.facts.failure();
-            for (outcomes, answer) in answers {
-                let outcome = failure.clone().map_or(Ok(outcomes), |failure| Err(NotWritten::Failed(failure)));
-                drop(answer.send(outcome)); // who does not wait is not told
+            for (decided, answer) in answers {
+                let failed = || failure.clone().map(NotWritten::Failed);
+                let told = decided.and_then(|outcomes| failed().map_or(Ok(outcomes), Err));
+                drop(answer.send(told)); // who does not wait is not told
             }
             if self.ending && self.snapshot.taking.is_none() {
                 break;
@@ -131,32 +156,15 @@ impl Writer {
         }
     }
 
-    /// Does what is asked, or adds it to the frame; whether a new file is to be begun.
-    fn take(
-        &mut self,
-        command: Command,
-        frame: &mut Frame,
-        answers: &mut Vec<(Vec<Outcome>, Answer<Vec<Outcome>>)>,
-    ) -> bool {
+    /// Does what is asked, or adds it to the frame.
+    fn take(&mut self, command: Command, frame: &mut Frame, answers: &mut Vec<Decided>) {
         match command {
             Command::Change { acts, answer } => {
-                let rotate = acts.iter().any(|act| matches!(act, Act::Erase { .. }));
-                let mut outcomes = Vec::with_capacity(acts.len());
-                for mut act in acts {
-                    if let Act::Checkpoint(checkpoint) = &mut act {
-                        let before = self.facts.checkpoints().of(&checkpoint.digest);
-                        checkpoint.count(before.as_ref(), &outcomes);
-                    }
-                    if self.facts.failure().is_some() {
-                        break;
-                    }
-                    match self.apply(act, frame) {
-                        Ok(outcome) => outcomes.push(outcome),
-                        Err(reason) => self.fail(&reason),
-                    }
-                }
-                answers.push((outcomes, answer));
-                return rotate;
+                let decided = match refusal(&acts, frame) {
+                    Some(refusal) => Err(refusal),
+                    None => Ok(self.apply_all(acts, frame)),
+                };
+                answers.push((decided, answer));
             }
             Command::Snapshot(answer) => self.snapshot.asked.push(answer),
             Command::Merged { kind, merge, merged } => {
@@ -166,11 +174,30 @@ impl Writer {
             Command::SnapshotTaken { position, written } => self.snapshot_taken(position, written),
             Command::End => self.ending = true,
         }
-        false
     }
 
-    fn commit(&mut self, frame: &mut Frame, rotate: bool) {
-        if self.facts.failure().is_none() && !frame.is_empty() {
+    /// Adds to the frame what a batch changes, unless nothing can be written any more.
+    fn apply_all(&mut self, acts: Vec<Act>, frame: &mut Frame) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(acts.len());
+        for mut act in acts {
+            if let Act::Checkpoint(checkpoint) = &mut act {
+                let before = self.facts.checkpoints().of(&checkpoint.digest);
+                checkpoint.count(before.as_ref(), &outcomes);
+            }
+            if !self.facts.is_writable() {
+                break;
+            }
+            match self.apply(act, frame) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(reason) => self.fail(&reason),
+            }
+        }
+        outcomes
+    }
+
+    fn commit(&mut self, frame: &mut Frame) {
+        let rotate = std::mem::take(&mut self.rotate);
+        if self.facts.is_writable() && !frame.is_empty() {
             let appended = self.appender.append(frame);
             match appended.and_then(|()| if rotate { self.appender.rotate() } else { Ok(()) }) {
                 Ok(()) => {
@@ -284,8 +311,8 @@ impl Writer {
             Some(value) => self.fact_at(value, frame)?.at,
             None => i64::MIN,
         };
-        // A live opt-out counts whatever the clock has done since; an old list does not undo what came after it.
-        if at < before && (!out || origin == Origin::Import) {
+        // A wish counts whatever the clock has done since; an old list does not undo what came after it.
+        if at < before && origin == Origin::Import {
             return Ok(Outcome::Superseded);
         }
         self.name(scope, frame)?;
@@ -315,6 +342,7 @@ impl Writer {
             self.add(frame, &record)?;
         }
         consents.iter().for_each(|(key, _)| self.set(Kind::Consents, *key, Value::GONE));
+        self.rotate |= records.iter().any(|record| Locator(*record).position() >= self.appender.base());
         self.facts.unwiped().extend(records);
         Ok(if parts == 0 { Outcome::Unchanged } else { Outcome::Changed { first: false } })
     }
@@ -359,7 +387,7 @@ impl Writer {
     }
 
     fn add(&self, frame: &mut Frame, record: &Record<'_>) -> Result<Locator, String> {
-        frame.add(|out| record.write(out)).ok_or_else(|| "the log has reached its greatest size, 32 GiB".to_owned())
+        frame.add(|out| record.write(out)).map_err(|why| why.to_string())
     }
 
     /// The last record of a fact.
@@ -485,6 +513,16 @@ impl Writer {
             drop(answer.send(result.clone()));
         }
     }
+}
+
+/// Why a batch is not taken, before anything of it is.
+fn refusal(acts: &[Act], frame: &Frame) -> Option<NotWritten> {
+    let is_long = acts.iter().any(|act| act.octets() > MAX_RECORD);
+    if is_long || acts.iter().map(Act::octets).sum::<usize>() > BATCH {
+        return Some(NotWritten::TooLong);
+    }
+    let is_full = frame.end() > CAPACITY - RESERVE && acts.iter().any(Act::can_wait);
+    is_full.then_some(NotWritten::LogFull)
 }
 
 /// One part of a list that does not go into one record.
