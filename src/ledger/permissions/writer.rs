@@ -4,12 +4,16 @@
 //! fsync, and only then shows them in the indexes and answers. After a failure it refuses everything. Long merges and
 //! snapshots are made by threads of their own, one of a kind at a time.
 
+mod aside;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+
+pub(super) use aside::Snapshots;
 
 use super::Scope;
 use super::act::{Act, NotWritten, Outcome, OwnedTerms, WriteFailure};
@@ -18,7 +22,6 @@ use super::index::{Entry, Index, Key, Merge, Table, Value};
 use super::log::{Appender, CAPACITY, Frame, Locator, MAX_RECORD};
 use super::record::{Fact, Record, Terms, Text};
 use super::scopes::ScopeName;
-use super::snapshot;
 use super::subject::Subject;
 use super::suppressions::Origin;
 use super::texts::Interned;
@@ -30,8 +33,6 @@ const GROUP: usize = 1 << 20;
 const BATCH: usize = 16 << 20;
 /// Octets of log that are kept for people's wishes: consents and imports are refused then.
 const RESERVE: u64 = 1 << 30;
-/// Octets of log after which a snapshot is due at the earliest; later if the last one was larger.
-const SNAPSHOT: u64 = 64 << 20;
 /// Scopes and records of one record of an erasure.
 const ERASED: usize = 4096;
 
@@ -110,19 +111,6 @@ type Decided = (Result<Vec<Outcome>, NotWritten>, Answer<Vec<Outcome>>);
 pub(super) struct Fresh {
     entries: Vec<Entry>,
     by_key: HashMap<Key, Value, RandomState>,
-}
-
-/// The state of taking snapshots.
-#[derive(Debug, Default)]
-pub(super) struct Snapshots {
-    /// Position of the last one.
-    pub(super) position: u64,
-    /// Octets of the last one.
-    pub(super) octets: u64,
-    /// Whether one is being taken, and who waits for it.
-    pub(super) taking: Option<Vec<Answer<()>>>,
-    /// Who waits for the next.
-    pub(super) asked: Vec<Answer<()>>,
 }
 
 impl Writer {
@@ -444,75 +432,6 @@ impl Writer {
         let [consents, suppressions] = &mut self.merging;
         if kind == Kind::Consents { consents } else { suppressions }
     }
-
-    /// Lets another thread do a merge that is due, unless one is being done.
-    fn start_merging(&mut self) {
-        for kind in KINDS {
-            if *self.merging_of(kind) > 0 {
-                continue;
-            }
-            let (Some(merge), Some(results)) = (self.index(kind).due(), self.results.upgrade()) else { continue };
-            let all = self.index(kind).tables().len();
-            let job = move || {
-                let merged = merge.run();
-                drop(results.blocking_send(Command::Merged { kind, merge, merged })); // too late is no harm
-            };
-            if spawn("ledger-merge", job) {
-                *self.merging_of(kind) = all;
-            }
-        }
-    }
-
-    /// Lets another thread take a snapshot if one is due or asked for, unless one is being taken.
-    fn start_snapshot(&mut self) {
-        let grown = self.appender.end() - self.snapshot.position;
-        let due = grown >= SNAPSHOT.max(self.snapshot.octets);
-        if self.snapshot.taking.is_some() || (!due && self.snapshot.asked.is_empty()) {
-            return;
-        }
-        let asked = std::mem::take(&mut self.snapshot.asked);
-        if let Some(failure) = self.facts.failure() {
-            asked.into_iter().for_each(|answer| drop(answer.send(Err(NotWritten::Failed(failure.clone())))));
-            return;
-        }
-        let Some(results) = self.results.upgrade() else { return };
-        let facts = self.facts.clone();
-        let state = snapshot::State {
-            position: self.appender.end(),
-            texts: facts.texts.all(),
-            scopes: self.logged.clone(),
-            checkpoints: facts.checkpoints().all(),
-            unwiped: facts.unwiped().clone(),
-            consents: facts.consents.tables().to_vec(),
-            suppressions: facts.suppressions.tables().to_vec(),
-        };
-        let job = move || {
-            let position = state.position;
-            let written = snapshot::write(&facts.folder, facts.key.check(), &state);
-            drop(results.blocking_send(Command::SnapshotTaken { position, written })); // too late is no harm
-        };
-        if spawn("ledger-snapshot", job) {
-            self.snapshot.taking = Some(asked);
-        }
-    }
-
-    fn snapshot_taken(&mut self, position: u64, written: Result<u64, LedgerFault>) {
-        self.snapshot.position = position; // after a failure too: the next try is due when the log has grown again
-        let result = match written {
-            Ok(octets) => {
-                self.snapshot.octets = octets;
-                Ok(())
-            }
-            Err(fault) => {
-                tracing::warn!(%fault, "no snapshot of the ledger's index could be written; the next start takes longer");
-                let failure = WriteFailure { since: Timestamp::now(), reason: fault.to_string() };
-                Err(NotWritten::Failed(failure))
-            }
-        };
-        for answer in self.snapshot.taking.take().into_iter().flatten() {
-            drop(answer.send(result.clone()));
-        }
-    }
 }
 
 /// Why a batch is not taken, before anything of it is.
@@ -528,13 +447,4 @@ fn refusal(acts: &[Act], frame: &Frame) -> Option<NotWritten> {
 /// One part of a list that does not go into one record.
 fn part_of<T: Copy>(all: &[T], part: usize) -> Vec<T> {
     all.iter().skip(part * ERASED).take(ERASED).copied().collect()
-}
-
-/// Starts a thread; false, with a warning, if the system has none to give.
-fn spawn(name: &str, job: impl FnOnce() + Send + 'static) -> bool {
-    let started = std::thread::Builder::new().name(name.to_owned()).spawn(job);
-    if let Err(error) = &started {
-        tracing::warn!(%error, "the ledger cannot start a thread; it will try again");
-    }
-    started.is_ok()
 }
