@@ -21,7 +21,7 @@ const NOW: i64 = 1_764_000_000_000;
 const KILLS: u64 = 100;
 /// Where the numbers of each process begin.
 const EACH: u64 = 100_000;
-/// After this, no process is begun any more, and the test fails: a hundred take 5 to 60 seconds.
+/// After this, no process is begun any more, and the test fails; a hundred take some 10 seconds on two cores.
 const LONG: Duration = Duration::from_secs(600);
 
 fn number(value: u64) -> Msisdn {
