@@ -1,7 +1,8 @@
 //! Kills a process that writes consents and opt-outs, a hundred times: nothing that it was answered is ever missing.
 //!
 //! The process is this test itself, which writes instead of testing when it is told a folder. It prints each fact after
-//! its answer; what was printed must be there after the kill, and what was not may be.
+//! its answer; what was printed must be there after the kill, and what was not may be. A kill leaves the machine's page
+//! cache as it is: that an fsync comes before the answer, and that a loss of power loses nothing, is not tested here.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where something is not as it should be")]
 
@@ -20,8 +21,8 @@ const NOW: i64 = 1_764_000_000_000;
 const KILLS: u64 = 100;
 /// Where the numbers of each process begin.
 const EACH: u64 = 100_000;
-/// After this, no process is begun any more; a slow machine kills fewer.
-const LONG: Duration = Duration::from_secs(60);
+/// After this, no process is begun any more, and the test fails; a hundred take some 10 seconds on two cores.
+const LONG: Duration = Duration::from_secs(600);
 
 fn number(value: u64) -> Msisdn {
     Msisdn::from_value(32_470_000_000 + value).unwrap()
@@ -49,7 +50,7 @@ fn writes_until_it_is_killed() {
     let (Some(folder), Ok(first)) = (std::env::var_os(FOLDER), std::env::var(FIRST)) else { return };
     let permissions = Permissions::open(Path::new(&folder)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let scope = permissions.suppressions().scope(Some("shop"), None).unwrap();
+    let scope = permissions.suppressions().make_scope(Some("shop"), None).unwrap();
     let mut out = std::io::stdout().lock();
     for value in first.parse::<u64>().unwrap().. {
         runtime.block_on(permissions.consents().grant(consent(value), NOW)).unwrap();
@@ -118,17 +119,19 @@ fn nothing_acknowledged_is_lost_in_a_hundred_kills() {
         }
     }
     check(folder.path(), &said);
+    assert_eq!(kills, KILLS, "this machine is too slow for so many kills");
     println!("{kills} kills, {} facts acknowledged, none lost", said.len());
 }
 
 fn check(folder: &Path, said: &[(String, u64)]) {
     let permissions = Permissions::open(folder).unwrap();
-    let out = permissions.suppressions().scope(Some("shop"), None).unwrap();
-    let marketing = permissions.consents().scope("shop", "SHOP", Purpose::Marketing).unwrap();
+    // The first kills may come before anything has been written in one of them.
+    let out = permissions.suppressions().make_scope(Some("shop"), None).unwrap();
+    let marketing = permissions.consents().make_scope("shop", "SHOP", Purpose::Marketing).unwrap();
     let erasing: Vec<u64> = said.iter().filter(|(what, _)| what == "erasing").map(|(_, value)| *value).collect();
     for (what, value) in said {
         let subject = permissions.subject(number(*value));
-        let consented = permissions.consents().find(subject, marketing, NOW).is_some();
+        let consented = permissions.consents().find(subject, &[marketing], NOW).is_some();
         match what.as_str() {
             "consent" => assert!(consented || erasing.contains(value), "consent {value} is lost"),
             "erased" => assert!(!consented, "{value} was erased and is back"),

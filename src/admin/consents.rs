@@ -14,7 +14,7 @@ use super::problem::Problem;
 use crate::config::Purpose;
 use crate::hex::{self, Hex};
 use crate::ledger::LedgerFault;
-use crate::ledger::permissions::{Consent, ConsentCursor, Evidence, NotWritten, Outcome, ScopeName, Step};
+use crate::ledger::permissions::{Consent, Cursor, Evidence, Outcome, ScopeName, Step};
 use crate::policy::Msisdn;
 
 #[derive(Deserialize)]
@@ -57,7 +57,7 @@ pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Paramete
         return listed(admin.blocking(move |admin| of(admin, number)).await?, None);
     }
     let page = Page::new(asked.cursor, asked.limit);
-    let (limit, after) = (page.limit()?, page.after::<ConsentCursor>()?);
+    let (limit, after) = (page.limit()?, page.after::<Cursor>()?);
     let read = admin.blocking(move |admin| {
         let consents = admin.ledger().permissions().consents();
         let (steps, next) = consents.export(after, limit)?;
@@ -83,9 +83,10 @@ pub(super) async fn revoke(State(admin): State<Admin>, Body(asked): Body<Revoke>
     let number = number(&asked.msisdn)?;
     known(&admin, &asked.account)?;
     let consents = admin.ledger().permissions().consents();
-    let scope = consents.scope(&asked.account, &asked.sender, asked.purpose);
-    let scope = scope.ok_or(NotWritten::Full)?;
-    let revoked = consents.revoke(number, scope, admin.now().unix_millis).await?;
+    let revoked = match consents.scope(&asked.account, &asked.sender, asked.purpose) {
+        Some(scope) => consents.revoke(number, scope, admin.now().unix_millis).await?,
+        None => Outcome::Unchanged,
+    };
     ok(json!({"outcome": outcome(revoked)}))
 }
 
@@ -105,7 +106,9 @@ pub(super) fn of(admin: &Admin, number: Msisdn) -> Result<Vec<Value>, LedgerFaul
     let mut steps = steps.iter().peekable();
     while let Some(step) = steps.next() {
         let ended = match (step, steps.peek()) {
-            (Step::Revoked { scope, at, .. }, Some(Step::Granted(_, consent))) if consent.scope_name() == *scope => {
+            (Step::Revoked { scope, at, .. }, Some(Step::Granted(_, consent)))
+                if consent.scope_name().as_ref() == Ok(scope) =>
+            {
                 Some(*at)
             }
             _ => None,

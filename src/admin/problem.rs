@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::ledger::LedgerFault;
-use crate::ledger::permissions::{EraseFault, GrantFault, ImportFault, NotWritten};
+use crate::ledger::permissions::{EraseFault, GrantFault, ImportFault, NoScope, NotWritten};
 use crate::ledger::workflow::{Refusal, WorkflowFault};
 
 /// The media type of a problem.
@@ -100,10 +100,21 @@ impl From<NotWritten> for Problem {
     }
 }
 
+impl From<NoScope> for Problem {
+    fn from(fault: NoScope) -> Self {
+        let status = match fault {
+            NoScope::TooLong(..) => StatusCode::BAD_REQUEST,
+            NoScope::Full => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, fault.to_string())
+    }
+}
+
 impl From<GrantFault> for Problem {
     fn from(fault: GrantFault) -> Self {
         match fault {
             GrantFault::NoConsent(why) => Self::invalid(why.to_string()),
+            GrantFault::NoScope(fault) => fault.into(),
             GrantFault::NotWritten(fault) => fault.into(),
         }
     }
@@ -121,7 +132,7 @@ impl From<EraseFault> for Problem {
 impl From<ImportFault> for Problem {
     fn from(fault: ImportFault) -> Self {
         match fault {
-            ImportFault::Header(_) => Self::invalid(fault.to_string()),
+            ImportFault::Header(_) | ImportFault::Future => Self::invalid(fault.to_string()),
             ImportFault::File(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, fault.to_string()),
             ImportFault::NotWritten(fault) => fault.into(),
             ImportFault::Ledger(fault) => fault.into(),

@@ -13,7 +13,7 @@ use super::consents::outcome;
 use super::import::{format_of, import};
 use super::problem::Problem;
 use crate::ledger::LedgerFault;
-use crate::ledger::permissions::{Change, NotWritten, Origin, Registry, Scope, SuppressionCursor};
+use crate::ledger::permissions::{Change, Cursor, Origin, Outcome, Registry};
 use crate::policy::Msisdn;
 
 #[derive(Deserialize)]
@@ -47,7 +47,7 @@ pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Paramete
         return listed(admin.blocking(move |admin| of(admin, number)).await?, None);
     }
     let page = Page::new(asked.cursor, asked.limit);
-    let (limit, after) = (page.limit()?, page.after::<SuppressionCursor>()?);
+    let (limit, after) = (page.limit()?, page.after::<Cursor>()?);
     let read = admin.blocking(move |admin| {
         let suppressions = admin.ledger().permissions().suppressions();
         let (changes, next) = suppressions.export(after, limit)?;
@@ -63,19 +63,23 @@ pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Paramete
 }
 
 pub(super) async fn add(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
-    let (number, scope) = scope(&admin, &asked)?;
+    let number = subscriber(&admin, &asked)?;
     let reference = asked.reference.as_deref().unwrap_or_default();
     let suppressions = admin.ledger().permissions().suppressions();
+    let scope = suppressions.make_scope(asked.account.as_deref(), asked.sender.as_deref())?;
     let added = suppressions.add(number, scope, admin.now().unix_millis, Origin::Api, reference);
     created(json!({"outcome": outcome(added.await?)}))
 }
 
 pub(super) async fn remove(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
-    let (number, scope) = scope(&admin, &asked)?;
+    let number = subscriber(&admin, &asked)?;
     let reference = asked.reference.as_deref().unwrap_or_default();
     let suppressions = admin.ledger().permissions().suppressions();
-    let removed = suppressions.remove(number, scope, admin.now().unix_millis, Origin::Api, reference);
-    ok(json!({"outcome": outcome(removed.await?)}))
+    let removed = match suppressions.scope(asked.account.as_deref(), asked.sender.as_deref()) {
+        Some(scope) => suppressions.remove(number, scope, admin.now().unix_millis, Origin::Api, reference).await?,
+        None => Outcome::Unchanged,
+    };
+    ok(json!({"outcome": outcome(removed)}))
 }
 
 pub(super) async fn import_file(
@@ -101,7 +105,8 @@ pub(super) fn of(admin: &Admin, number: Msisdn) -> Result<Vec<Value>, LedgerFaul
     Ok(admin.ledger().permissions().suppressions().show(number)?.iter().map(item).collect())
 }
 
-fn scope(admin: &Admin, asked: &Asked) -> Result<(Msisdn, Scope), Problem> {
+/// Whom a change is about, if what it is from can be meant so.
+fn subscriber(admin: &Admin, asked: &Asked) -> Result<Msisdn, Problem> {
     let number = number(&asked.msisdn)?;
     match &asked.account {
         Some(account) => drop(known(admin, account)?),
@@ -110,9 +115,7 @@ fn scope(admin: &Admin, asked: &Asked) -> Result<(Msisdn, Scope), Problem> {
         }
         None => {}
     }
-    let suppressions = admin.ledger().permissions().suppressions();
-    let scope = suppressions.scope(asked.account.as_deref(), asked.sender.as_deref());
-    Ok((number, scope.ok_or(NotWritten::Full)?))
+    Ok(number)
 }
 
 /// The registry that a file is of, with its day and countries; none: it is of opt-outs.

@@ -26,7 +26,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::admin::TokenFault;
 use crate::config::{Config, Faults, Purpose};
-use crate::policy::{ListFaults, Msisdn};
+use crate::policy::{ListFaults, Msisdn, SnapshotFault};
 use crate::relay::StartFault;
 use answer::Asking;
 use client::Client;
@@ -92,8 +92,17 @@ impl Failure {
 impl From<StartFault> for Failure {
     fn from(fault: StartFault) -> Self {
         match fault {
-            StartFault::Lists(faults) => Self::Lists(faults),
+            StartFault::Snapshot(fault) => fault.into(),
             fault => Self::Environment(fault.to_string()),
+        }
+    }
+}
+
+impl From<SnapshotFault> for Failure {
+    fn from(fault: SnapshotFault) -> Self {
+        match fault {
+            SnapshotFault::Lists(faults) => Self::Lists(faults),
+            SnapshotFault::Scope { .. } => Self::Input(fault.to_string()),
         }
     }
 }

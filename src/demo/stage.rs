@@ -79,11 +79,10 @@ async fn wishes(proxy: &Relay) -> Result<(), DemoFault> {
     };
     ledger.permissions().consents().grant(consent, now).await.map_err(|fault| DemoFault::Ledger(fault.to_string()))?;
     let suppressions = ledger.permissions().suppressions();
-    if let Some(scope) = suppressions.scope(Some("offers"), Some("8850")) {
-        let out = suppressions.add(number, scope, now, Origin::Mo, "").await;
-        out.map_err(|fault| DemoFault::Ledger(fault.to_string()))?;
-    }
-    Ok(())
+    let scope = suppressions.make_scope(Some("offers"), Some("8850"));
+    let scope = scope.map_err(|fault| DemoFault::Ledger(fault.to_string()))?;
+    let out = suppressions.add(number, scope, now, Origin::Mo, "").await;
+    out.map(drop).map_err(|fault| DemoFault::Ledger(fault.to_string()))
 }
 
 impl<'a> Stage<'a> {

@@ -24,8 +24,8 @@ pub use journal::Journal;
 use crate::audit::NumberKey;
 use crate::config::{self, Purpose};
 use crate::disk;
-use crate::policy::{Acquaintance, DurableFacts, Listing, LiveState, Msisdn, Octets, Scope, calling_codes};
-use permissions::{Permissions, Registry};
+use crate::policy::{Acquaintance, DurableFacts, Listing, LiveState, Msisdn, NoScope, Scope, calling_codes};
+use permissions::Permissions;
 use upkeep::Terms;
 use workflow::{OutboxBounds, Workflow};
 
@@ -129,47 +129,29 @@ impl DurableFacts for Ledger {
         self.workflow.live_state(account)
     }
 
-    fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Option<Scope> {
-        self.permissions.consents().scope(account, sender.unwrap_or("*"), purpose)
+    fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Result<Option<Scope>, NoScope> {
+        self.permissions.consents().make_scope(account, sender.unwrap_or("*"), purpose).map(Some)
     }
 
-    fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Option<Scope> {
-        self.permissions.suppressions().scope(account, sender)
+    fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Result<Option<Scope>, NoScope> {
+        self.permissions.suppressions().make_scope(account, sender).map(Some)
     }
 
     #[inline]
     fn has_consented(&self, recipient: Msisdn, scopes: &[Scope], now: i64) -> bool {
-        let (subject, consents) = (self.permissions.subject(recipient), self.permissions.consents());
-        scopes.iter().any(|scope| consents.find(subject, *scope, now).is_some())
+        self.permissions.consents().find(self.permissions.subject(recipient), scopes, now).is_some()
     }
 
     #[inline]
     fn opted_out(&self, recipient: Msisdn, scopes: &[Scope]) -> Option<usize> {
-        let subject = self.permissions.subject(recipient);
-        let out = self.permissions.suppressions().find(subject, scopes)?;
-        scopes.iter().position(|scope| *scope == out.scope)
+        let out = self.permissions.suppressions().find(self.permissions.subject(recipient), scopes);
+        out.map(|out| out.place)
     }
 
+    #[inline]
     fn registry(&self, recipient: Msisdn, now: i64) -> Listing {
-        let registries = self.permissions.registries().all();
-        if registries.is_empty() {
-            return Listing::Free;
-        }
-        let (subject, territories) = (self.permissions.subject(recipient), calling_codes::territories(recipient));
-        let is_asked = |registry: &&Arc<Registry>| {
-            registry.countries.is_empty() || territories.iter().any(|territory| registry.is_for(territory))
-        };
-        let mut listing = Listing::Free;
-        for registry in registries.iter().filter(is_asked) {
-            let (name, day) = (Octets::new(registry.name.as_bytes()), registry.as_of.div_euclid(86_400_000) as i32);
-            if registry.is_stale(now, self.registry_max_age.as_millis() as i64) {
-                listing = Listing::Stale(name, day);
-            } else if registry.has(subject) {
-                // Final, whatever another one may say when it is of today.
-                return Listing::Listed(name, day);
-            }
-        }
-        listing
+        let max_age = self.registry_max_age.as_millis() as i64;
+        self.permissions.registries().listing(recipient, calling_codes::territories(recipient), now, max_age)
     }
 
     fn has_written(&self, recipient: Msisdn, account: &str, now: i64) -> bool {
@@ -177,7 +159,7 @@ impl DurableFacts for Ledger {
     }
 
     fn are_complete(&self) -> bool {
-        self.permissions.health().is_none()
+        self.permissions.are_writable()
     }
 }
 

@@ -15,12 +15,19 @@ pub trait DurableFacts: std::fmt::Debug + Send + Sync {
     /// The state of an account, which may change at any time.
     fn state(&self, account: &str) -> LiveState;
 
-    /// What consents to a sender or brand of an account (none: to all its senders) are found by.
-    fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Option<Scope>;
+    /// What consents to a sender or brand of an account (none: to all its senders) are found by; nothing where there
+    /// never will be any.
+    ///
+    /// # Errors
+    /// [`NoScope`]: later ones could not be found.
+    fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Result<Option<Scope>, NoScope>;
 
     /// What opt-outs from a sender or brand of an account are found by; without a sender from all its senders, without
-    /// an account from everybody.
-    fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Option<Scope>;
+    /// an account from everybody; nothing where there never will be any.
+    ///
+    /// # Errors
+    /// [`NoScope`]: later ones could not be found.
+    fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Result<Option<Scope>, NoScope>;
 
     /// Whether there is a consent in one of these scopes that is valid at `now`, in milliseconds since 1970.
     fn has_consented(&self, recipient: Msisdn, scopes: &[Scope], now: i64) -> bool;
@@ -55,6 +62,17 @@ impl Scope {
     pub(crate) const fn from_value(value: u32) -> Self {
         Self(value & ((1 << Self::BITS) - 1))
     }
+}
+
+/// Why consents or opt-outs of a name cannot be told from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum NoScope {
+    /// The name of an account or sender.
+    #[error("the {0} has more than {1} octets")]
+    TooLong(&'static str, usize),
+    /// There are 2^20 combinations of account, sender and purpose.
+    #[error("the ledger has as many accounts, senders and purposes as it can hold (1,048,576)")]
+    Full,
 }
 
 /// What do-not-disturb registries say of a recipient.
@@ -100,12 +118,17 @@ impl DurableFacts for NoFacts {
         LiveState::new(AccountState::Active)
     }
 
-    fn consent_scope(&self, _account: &str, _sender: Option<&str>, _purpose: Purpose) -> Option<Scope> {
-        None
+    fn consent_scope(
+        &self,
+        _account: &str,
+        _sender: Option<&str>,
+        _purpose: Purpose,
+    ) -> Result<Option<Scope>, NoScope> {
+        Ok(None)
     }
 
-    fn opt_out_scope(&self, _account: Option<&str>, _sender: Option<&str>) -> Option<Scope> {
-        None
+    fn opt_out_scope(&self, _account: Option<&str>, _sender: Option<&str>) -> Result<Option<Scope>, NoScope> {
+        Ok(None)
     }
 
     fn has_consented(&self, _recipient: Msisdn, _scopes: &[Scope], _now: i64) -> bool {
@@ -212,12 +235,12 @@ impl DurableFacts for DeclaredFacts {
         if account == self.account { self.state.clone() } else { NoFacts.state(account) }
     }
 
-    fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Option<Scope> {
-        self.scope(Some(account), &Subject::consent(sender, purpose))
+    fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Result<Option<Scope>, NoScope> {
+        Ok(self.scope(Some(account), &Subject::consent(sender, purpose)))
     }
 
-    fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Option<Scope> {
-        self.scope(account, &Subject::opt_out(sender, account.is_none()))
+    fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Result<Option<Scope>, NoScope> {
+        Ok(self.scope(account, &Subject::opt_out(sender, account.is_none())))
     }
 
     fn has_consented(&self, recipient: Msisdn, scopes: &[Scope], now: i64) -> bool {

@@ -35,12 +35,12 @@ pub use cleared::{Cleared, Rewritten};
 pub use concatenation::Concatenation;
 pub use explain::{Explanation, Foretold, Opinion, Says};
 pub use expressions::{TRIAL, Trial};
-pub use facts::{DeclaredFacts, DurableFacts, Listing, LiveState, NoFacts, Scope};
+pub use facts::{DeclaredFacts, DurableFacts, Listing, LiveState, NoFacts, NoScope, Scope};
 pub use limiter::Limiter;
 pub use message::{Part, Recipients, Submission};
 pub use msisdn::{Msisdn, NoMsisdn};
 pub use octets::Octets;
-pub use snapshot::{AccountFacts, CampaignFacts, ListFaults, Scopes, SenderFacts, SenderKey, Snapshot};
+pub use snapshot::{AccountFacts, CampaignFacts, ListFaults, Scopes, SenderFacts, SenderKey, Snapshot, SnapshotFault};
 pub use verdict::{Clause, Evidence, Field, Refusal, Rejection, Span, Spot, Verdict};
 
 use crate::config::{self, Faults, Mode, Purpose, RuleName};

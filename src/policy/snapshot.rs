@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::concatenation::Held;
-use super::facts::{DurableFacts, LiveState, NoFacts, Scope};
+use super::facts::{DurableFacts, LiveState, NoFacts, NoScope, Scope};
 use super::inspection;
 use super::{Concatenation, Evidence, Limiter, Msisdn, Policy, calling_codes, replies};
 use crate::config::{self, AccountState, Config, Faults, Purpose, SenderKind, UnknownAccount};
@@ -25,6 +25,22 @@ impl std::fmt::Display for ListFaults {
 
 impl std::error::Error for ListFaults {}
 
+/// Why a configuration cannot be judged by.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotFault {
+    /// Lists.
+    #[error(transparent)]
+    Lists(#[from] ListFaults),
+    /// Opt-outs from a sender or brand could not be kept or found.
+    #[error("opt-outs from all that account {account:?} declares cannot be kept: {why}")]
+    Scope {
+        /// Its system_id.
+        account: String,
+        /// Why one of its senders or brands has no place in the ledger.
+        why: NoScope,
+    },
+}
+
 /// Accounts, senders, limits and the table of rules, as one version of the configuration declares them.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -40,16 +56,16 @@ impl Snapshot {
     /// What `config` declares, beside no durable facts.
     ///
     /// # Errors
-    /// Every fault of the operator's lists.
-    pub fn new(config: Config) -> Result<Self, ListFaults> {
+    /// [`SnapshotFault`]
+    pub fn new(config: Config) -> Result<Self, SnapshotFault> {
         Self::knowing(config, Arc::new(NoFacts))
     }
 
     /// What `config` declares, beside these durable facts.
     ///
     /// # Errors
-    /// Every fault of the operator's lists.
-    pub fn knowing(config: Config, facts: Arc<dyn DurableFacts>) -> Result<Self, ListFaults> {
+    /// [`SnapshotFault`]
+    pub fn knowing(config: Config, facts: Arc<dyn DurableFacts>) -> Result<Self, SnapshotFault> {
         let concatenation = Arc::new(Concatenation::new(config.concatenation));
         Self::of(config, None, facts, concatenation)
     }
@@ -57,8 +73,8 @@ impl Snapshot {
     /// What `config` declares in place of what is in force. Limits that stay as they were keep what was taken from them.
     ///
     /// # Errors
-    /// Every fault of the operator's lists.
-    pub fn reloaded(&self, config: Config) -> Result<Self, ListFaults> {
+    /// [`SnapshotFault`]
+    pub fn reloaded(&self, config: Config) -> Result<Self, SnapshotFault> {
         Self::of(config, Some(self), self.facts.clone(), self.concatenation.clone())
     }
 
@@ -67,7 +83,7 @@ impl Snapshot {
         previous: Option<&Self>,
         facts: Arc<dyn DurableFacts>,
         concatenation: Arc<Concatenation>,
-    ) -> Result<Self, ListFaults> {
+    ) -> Result<Self, SnapshotFault> {
         let policy = Policy::new(&config.rules, &config.texts, &config.accounts).map_err(ListFaults)?;
         let accounts: HashMap<_, _, RandomState> = config
             .accounts
@@ -75,9 +91,11 @@ impl Snapshot {
             .map(|declared| {
                 let before = previous.and_then(|snapshot| snapshot.accounts.get(&declared.system_id));
                 let system_id = declared.system_id.clone();
-                (system_id, Arc::new(AccountFacts::new(declared, before.map(|before| &**before), &*facts)))
+                let account = AccountFacts::new(declared, before.map(|before| &**before), &*facts);
+                let account = account.map_err(|why| SnapshotFault::Scope { account: system_id.clone(), why })?;
+                Ok((system_id, Arc::new(account)))
             })
-            .collect();
+            .collect::<Result<_, SnapshotFault>>()?;
         let unknown = match &config.unknown {
             UnknownAccount::Reject => None,
             UnknownAccount::TreatAs(system_id) => accounts.get(system_id).cloned(),
@@ -134,7 +152,7 @@ pub struct AccountFacts {
 }
 
 impl AccountFacts {
-    fn new(mut declared: config::Account, previous: Option<&Self>, facts: &dyn DurableFacts) -> Self {
+    fn new(mut declared: config::Account, previous: Option<&Self>, facts: &dyn DurableFacts) -> Result<Self, NoScope> {
         let names = declared.senders.iter().map(|sender| &sender.id).chain(&declared.brands);
         let mut by_name: HashMap<_, Vec<String>, RandomState> = HashMap::default();
         names.for_each(|name| by_name.entry(replies::name(name)).or_default().push(name.clone()));
@@ -144,16 +162,16 @@ impl AccountFacts {
             .filter_map(|sender| {
                 let key = SenderKey::declared(&sender.id)?;
                 let before = previous.and_then(|account| account.senders.get(&key)?.limiter.as_ref());
-                Some((key, SenderFacts::new(&sender, &declared, before, facts)))
+                Some(SenderFacts::new(&sender, &declared, before, facts).map(|sender| (key, sender)))
             })
-            .collect();
+            .collect::<Result<_, NoScope>>()?;
         let before = previous.and_then(|account| account.limiter.as_ref());
         let limiter = declared.rate.map(|limit| Limiter::reuse_or_new(before, limit));
         let held = previous.map(|account| account.held.clone()).unwrap_or_default();
         let campaigns = std::mem::take(&mut declared.campaigns).into_iter().map(CampaignFacts::new).collect();
-        let scopes = Scopes::new(&declared.system_id, None, &declared.brands, facts);
+        let scopes = Scopes::new(&declared.system_id, None, &declared.brands, facts)?;
         let state = facts.state(&declared.system_id);
-        Self { declared, senders, campaigns, scopes, home, names: by_name, state, limiter, held }
+        Ok(Self { declared, senders, campaigns, scopes, home, names: by_name, state, limiter, held })
     }
 
     /// What its binds call themselves.
@@ -277,13 +295,13 @@ impl SenderFacts {
         account: &config::Account,
         previous: Option<&Limiter>,
         facts: &dyn DurableFacts,
-    ) -> Self {
+    ) -> Result<Self, NoScope> {
         let id = bare(&declared.id);
         let named: Vec<String> = account.brands.iter().filter(|brand| id.contains(&bare(brand))).cloned().collect();
         // A number can name none of the account's brands, and stands for all.
         let stands_for = if declared.kind == SenderKind::Alphanumeric { &named } else { &account.brands };
-        Self {
-            scopes: Scopes::new(&account.system_id, Some(&declared.id), stands_for, facts),
+        Ok(Self {
+            scopes: Scopes::new(&account.system_id, Some(&declared.id), stands_for, facts)?,
             names: std::iter::once(&declared.id).chain(stands_for).cloned().collect(),
             names_brand: !named.is_empty(),
             on_behalf: declared.on_behalf_of.is_some(),
@@ -292,7 +310,7 @@ impl SenderFacts {
                 ((i64::from(days) + 1) * 86_400_000, days)
             }),
             limiter: declared.rate.map(|limit| Limiter::reuse_or_new(previous, limit)),
-        }
+        })
     }
 
     /// Its ID, and the brands that it stands for: what who opts out from it opts out from.
@@ -338,15 +356,23 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    fn new(account: &str, sender: Option<&str>, brands: &[String], facts: &dyn DurableFacts) -> Self {
-        let brands = || brands.iter().map(|brand| ("brand", Some(brand.as_str())));
-        let names =
-            || sender.map(|sender| ("sender", Some(sender))).into_iter().chain(brands()).chain([("account", None)]);
-        let consent = |(_, name)| facts.consent_scope(account, name, Purpose::Marketing);
-        let opt_out = |(from, name)| Some((facts.opt_out_scope(Some(account), name)?, from));
-        let everybody = facts.opt_out_scope(None, None).map(|scope| (scope, "everybody"));
-        let (opt_outs, from) = names().filter_map(opt_out).chain(everybody).unzip();
-        Self { consents: names().filter_map(consent).collect(), opt_outs, from }
+    fn new(account: &str, sender: Option<&str>, brands: &[String], facts: &dyn DurableFacts) -> Result<Self, NoScope> {
+        let brands = brands.iter().map(|brand| ("brand", Some(brand.as_str())));
+        let own = sender.map(|sender| ("sender", Some(sender))).into_iter().chain(brands).chain([("account", None)]);
+        let mut scopes = Self::default();
+        for (from, name) in own {
+            scopes.consents.extend(facts.consent_scope(account, name, Purpose::Marketing)?);
+            scopes.opt_out(facts.opt_out_scope(Some(account), name)?, from);
+        }
+        scopes.opt_out(facts.opt_out_scope(None, None)?, "everybody");
+        Ok(scopes)
+    }
+
+    fn opt_out(&mut self, scope: Option<Scope>, from: &'static str) {
+        if let Some(scope) = scope {
+            self.opt_outs.push(scope);
+            self.from.push(from);
+        }
     }
 }
 

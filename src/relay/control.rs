@@ -57,7 +57,7 @@ impl Control {
     /// files, and compiles the operator's lists.
     ///
     /// # Errors
-    /// A certificate, key or list that cannot be used; everything stays as it was then.
+    /// [`ReloadFault`]; everything stays as it was then.
     pub fn reload(&self, config: Config) -> Result<(), ReloadFault> {
         let shared = &self.0;
         let _one_at_a_time = shared.reloading.lock().unwrap_or_else(PoisonError::into_inner);

@@ -40,7 +40,7 @@ use crate::audit::{Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
 use crate::ledger::workflow::{Webhook, WebhookFault};
 use crate::ledger::{Journal, Ledger, LedgerFault, upkeep};
-use crate::policy::{DurableFacts, ListFaults, Snapshot};
+use crate::policy::{DurableFacts, Snapshot, SnapshotFault};
 use crate::simulator::smsc::{Smsc, SmscOptions};
 use buffers::Buffers;
 use clock::Clock;
@@ -123,9 +123,9 @@ pub enum StartFault {
     /// The journal cannot be kept.
     #[error(transparent)]
     Journal(#[from] LedgerFault),
-    /// A list of the operator's cannot be used.
+    /// A list of the operator's, or the name of a sender, cannot be used.
     #[error(transparent)]
-    Lists(#[from] ListFaults),
+    Snapshot(#[from] SnapshotFault),
     /// Events cannot be delivered.
     #[error(transparent)]
     Webhook(#[from] WebhookFault),
@@ -137,9 +137,9 @@ pub enum ReloadFault {
     /// A certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsFault),
-    /// A list of the operator's cannot be used.
+    /// A list of the operator's, or the name of a sender, cannot be used.
     #[error(transparent)]
-    Lists(#[from] ListFaults),
+    Snapshot(#[from] SnapshotFault),
 }
 
 /// How a drain ended.
@@ -155,7 +155,7 @@ impl From<ReloadFault> for StartFault {
     fn from(fault: ReloadFault) -> Self {
         match fault {
             ReloadFault::Tls(fault) => Self::Tls(fault),
-            ReloadFault::Lists(faults) => Self::Lists(faults),
+            ReloadFault::Snapshot(fault) => Self::Snapshot(fault),
         }
     }
 }

@@ -102,7 +102,7 @@ fn marketing(permissions: &Permissions) -> Scope {
 }
 
 fn find(permissions: &Permissions, scope: Scope, number: Msisdn) -> bool {
-    permissions.consents().find(permissions.subject(number), scope, NOW).is_some()
+    permissions.consents().find(permissions.subject(number), &[scope], NOW).is_some()
 }
 
 fn main() {

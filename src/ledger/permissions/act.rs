@@ -13,7 +13,7 @@ use super::import::Checkpoint;
 use super::subject::Subject;
 use super::suppressions::Origin;
 
-/// A change of the facts.
+/// A change of the facts; those that are handed over together become durable together, or none does.
 #[derive(Debug)]
 pub(super) enum Act {
     Grant { subject: Subject, scope: Scope, at: i64, terms: OwnedTerms },
@@ -23,6 +23,30 @@ pub(super) enum Act {
     Erase { subject: Subject, at: i64 },
     Wiped,
     Checkpoint(Checkpoint),
+}
+
+/// Octets of an act's records that are not texts: the rest of a fact, the name of its scope, headers and padding.
+const BESIDE_TEXTS: usize = 512;
+
+impl Act {
+    /// The most octets that it takes up in the log; of an erasure, without the list of what is wiped.
+    pub(super) fn octets(&self) -> usize {
+        let texts = match self {
+            Self::Grant { terms, .. } => {
+                let evidence = terms.evidence.as_ref().map_or(0, |evidence| evidence.reference.len());
+                let address = terms.address.as_ref().map_or(0, |address| address.len());
+                terms.method.len() + terms.wording.len() + terms.source.len() + evidence + address
+            }
+            Self::OptOut { reference, .. } | Self::OptIn { reference, .. } => reference.len(),
+            Self::Revoke { .. } | Self::Erase { .. } | Self::Wiped | Self::Checkpoint(_) => 0,
+        };
+        BESIDE_TEXTS + texts
+    }
+
+    /// Whether it may be refused so that there is room for people's wishes: consents, and all of an import.
+    pub(super) fn can_wait(&self) -> bool {
+        matches!(self, Self::Grant { .. } | Self::Checkpoint(_))
+    }
 }
 
 /// [`super::record::Terms`] on their way to the writer.
@@ -59,9 +83,12 @@ pub enum NotWritten {
     /// The disk failed, for this change or an earlier one.
     #[error("the ledger cannot be written {0}: mend that and start smppolicy again")]
     Failed(WriteFailure),
-    /// There are 2^20 combinations of account, sender and purpose.
-    #[error("the ledger has as many accounts, senders and purposes as it can hold (1,048,576)")]
-    Full,
+    /// Its texts are longer than a record or a batch holds; nothing else is affected.
+    #[error("the change is longer than a record of the ledger holds")]
+    TooLong,
+    /// The log has room for opt-outs, revocations and erasures only.
+    #[error("the ledger's log is full but for what is kept for opt-outs: see \"Bounds\" in docs/ledger.md")]
+    LogFull,
     /// The ledger has been closed.
     #[error("the ledger has been closed")]
     Closed,

@@ -4,18 +4,14 @@
 //! subscriber never gave it (clauses 10 and 11). Never decides about a message.
 
 use std::fmt;
-use std::num::ParseIntError;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use super::LedgerFault;
-use super::Scope;
 use super::act::{Act, NotWritten, Outcome, OwnedTerms};
-use super::desk::Desk;
-use super::index::Key;
+use super::desk::{Cursor, Desk};
 use super::record::{Fact, Record, Terms, Text};
 use super::scopes::ScopeName;
 use super::subject::Subject;
+use super::{LedgerFault, NoScope, Scope};
 use crate::config::Purpose;
 use crate::policy::Msisdn;
 
@@ -94,28 +90,35 @@ pub enum NoConsent {
     TooLong(&'static str),
 }
 
-/// Words in a source that say what kind of source it is.
-const PUBLISHED: [&str; 8] =
-    ["published", "publication", "public", "website contact", "directory", "phone book", "phonebook", "yellow pages"];
-const BOUGHT: [&str; 13] = [
-    "bought",
-    "purchased",
-    "purchase",
-    "rented",
-    "third party",
-    "third-party",
-    "data broker",
-    "broker",
-    "lead list",
-    "scraped",
-    "scraping",
-    "crawled",
-    "harvested",
+/// Words in a source that say what kind of source it is: in English, Dutch, French and German.
+const PUBLISHED: &[&[&str]] = &[
+    &["published", "publication", "public", "website contact", "directory", "phone book", "phonebook", "yellow pages"],
+    &["gepubliceerd", "gepubliceerde", "publicatie", "openbaar", "openbare", "telefoonboek", "telefoongids"],
+    &["gouden gids", "gele gids"],
+    &["publié", "publiée", "publiés", "publiées", "publique", "publiques", "annuaire", "annuaires", "bottin"],
+    &["pages jaunes", "pages blanches"],
+    &["veröffentlicht", "veröffentlichte", "veröffentlichung", "öffentlich", "öffentliche", "öffentliches"],
+    &["öffentlichen", "telefonbuch", "branchenbuch", "telefonverzeichnis", "gelbe seiten", "impressum"],
+];
+const BOUGHT: &[&[&str]] = &[
+    &["bought", "purchased", "purchase", "rented", "third party", "third-party", "data broker", "broker"],
+    &["lead list", "scraped", "scraping", "crawled", "harvested"],
+    &["gekocht", "gekochte", "aangekocht", "aangekochte", "ingekocht", "ingekochte", "gehuurd", "gehuurde"],
+    &["derde partij", "derde partijen", "van derden", "via derden", "databroker", "gescrapet", "gescrapt"],
+    &["acheté", "achetée", "achetés", "achetées", "achat de fichier", "achat de fichiers", "loué", "louée"],
+    &["loués", "louées", "tierce partie", "d'un tiers", "de tiers", "courtier", "courtier en données", "aspiré"],
+    &["aspirés", "moissonné", "moissonnés"],
+    &["gekauft", "gekaufte", "gekauften", "gekaufter", "angekauft", "zugekauft", "gemietet", "gemietete"],
+    &["gemieteten", "drittanbieter", "drittanbietern", "von dritten", "über dritte", "adresshändler"],
+    &["datenhändler", "adresskauf", "ausgelesen", "gecrawlt"],
 ];
 
 impl Consent {
     /// What the consent is for.
-    pub fn scope_name(&self) -> ScopeName {
+    ///
+    /// # Errors
+    /// [`NoScope::TooLong`]
+    pub fn scope_name(&self) -> Result<ScopeName, NoScope> {
         ScopeName::new(Some(&self.account), Some(&self.sender), Some(self.purpose))
     }
 
@@ -127,12 +130,7 @@ impl Consent {
         check_texts(&self.method, &self.wording, &self.source)?;
         check_source(&self.source)?;
         let evidence = self.evidence.as_ref().map(|evidence| &*evidence.reference);
-        for (text, name, most) in [
-            (Some(&*self.account), "account", 64),
-            (Some(&*self.sender), "sender", 256),
-            (evidence, "evidence", 2048),
-            (self.address.as_deref(), "address", 256),
-        ] {
+        for (text, name, most) in [(evidence, "evidence", 2048), (self.address.as_deref(), "address", 256)] {
             if text.is_some_and(|text| text.len() > most) {
                 return Err(NoConsent::TooLong(name));
             }
@@ -167,11 +165,11 @@ fn check_texts(method: &str, wording: &str, source: &str) -> Result<(), NoConsen
 /// Whether a source is one from which consent does not come: by the words in it, whatever their case.
 fn check_source(source: &str) -> Result<(), NoConsent> {
     let source = source.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| contains_word(&source, word));
-    if says(&BOUGHT) {
+    let says = |words: &[&[&str]]| words.iter().copied().flatten().any(|word| contains_word(&source, word));
+    if says(BOUGHT) {
         return Err(NoConsent::Bought);
     }
-    if says(&PUBLISHED) { Err(NoConsent::Published) } else { Ok(()) }
+    if says(PUBLISHED) { Err(NoConsent::Published) } else { Ok(()) }
 }
 
 fn contains_word(text: &str, word: &str) -> bool {
@@ -216,6 +214,9 @@ pub enum GrantFault {
     /// It is none.
     #[error(transparent)]
     NoConsent(#[from] NoConsent),
+    /// Its account and sender cannot be told from others.
+    #[error(transparent)]
+    NoScope(#[from] NoScope),
     /// It could not be made durable.
     #[error(transparent)]
     NotWritten(#[from] NotWritten),
@@ -227,40 +228,31 @@ pub struct Consents {
     desk: Desk,
 }
 
-/// Where an export goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor(Key);
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        text.parse().map(Self)
-    }
-}
-
 impl Consents {
     pub(super) fn new(desk: Desk) -> Self {
         Self { desk }
     }
 
-    /// The number of a scope, to be looked up when a configuration is loaded; none if there are too many.
+    /// The scope of consents to a sender for a purpose; none if nothing can be known of it.
     pub fn scope(&self, account: &str, sender: &str, purpose: Purpose) -> Option<Scope> {
-        self.desk.facts.scopes.scope(&ScopeName::new(Some(account), Some(sender), Some(purpose)))
+        self.desk.facts.scope(ScopeName::new(Some(account), Some(sender), Some(purpose)))
     }
 
-    /// The valid consent of a subscriber in exactly this scope, at the time `now` in milliseconds since 1970.
+    /// The same, which is there from now on: for what a configuration declares.
+    ///
+    /// # Errors
+    /// [`NoScope`]
+    pub fn make_scope(&self, account: &str, sender: &str, purpose: Purpose) -> Result<Scope, NoScope> {
+        self.desk.facts.make_scope(ScopeName::new(Some(account), Some(sender), Some(purpose)))
+    }
+
+    /// The valid consent of a subscriber in the first of these scopes that has one, at the time `now` in milliseconds
+    /// since 1970.
     #[inline]
-    pub fn find(&self, subject: Subject, scope: Scope, now: i64) -> Option<ConsentId> {
-        let value = self.desk.facts.consents.find(Key::new(subject, scope))?;
-        let valid = value.state == FOREVER || now.div_euclid(DAY) < i64::from(value.state);
-        valid.then_some(ConsentId(value.record))
+    pub fn find(&self, subject: Subject, scopes: &[Scope], now: i64) -> Option<ConsentId> {
+        let today = now.div_euclid(DAY);
+        let is_valid = |state| state == FOREVER || today < i64::from(state);
+        self.desk.facts.consents.first(subject, scopes, is_valid).map(|(_, value)| ConsentId(value.record))
     }
 
     /// Takes a consent; ready when it is durable. The same again changes nothing, and one that is older than what is
@@ -270,7 +262,7 @@ impl Consents {
     /// [`GrantFault`]
     pub async fn grant(&self, consent: Consent, now: i64) -> Result<Outcome, GrantFault> {
         consent.check(now)?;
-        let scope = self.desk.facts.scopes.scope(&consent.scope_name()).ok_or(NotWritten::Full)?;
+        let scope = self.desk.facts.make_scope(consent.scope_name())?;
         let subject = self.desk.facts.key.subject(consent.number);
         Ok(self.desk.change_one(consent.into_act(subject, scope)).await?)
     }
@@ -289,16 +281,7 @@ impl Consents {
     /// # Errors
     /// [`LedgerFault`]
     pub fn show(&self, number: Msisdn) -> Result<Vec<Step>, LedgerFault> {
-        let mut steps = vec![];
-        for entry in self.desk.facts.consents.of_subject(self.desk.facts.key.subject(number)) {
-            let mut next = entry.value.record;
-            while next != 0 {
-                let (step, previous) = self.step(next)?;
-                steps.extend(step);
-                next = previous;
-            }
-        }
-        Ok(steps)
+        self.desk.facts.history(&self.desk.facts.consents, number, |record| self.step(record))
     }
 
     /// At most `count` of the latest steps of all consents, behind a cursor, with the cursor of what follows; in no
@@ -307,13 +290,7 @@ impl Consents {
     /// # Errors
     /// [`LedgerFault`]
     pub fn export(&self, after: Option<Cursor>, count: usize) -> Result<(Vec<Step>, Option<Cursor>), LedgerFault> {
-        let entries = self.desk.facts.consents.page(after.map(|cursor| cursor.0), count);
-        let cursor = entries.last().map(|entry| Cursor(entry.key));
-        let mut steps = Vec::with_capacity(entries.len());
-        for entry in entries {
-            steps.extend(self.step(entry.value.record)?.0);
-        }
-        Ok((steps, cursor))
+        self.desk.facts.page(&self.desk.facts.consents, (after, count), |record| self.step(record))
     }
 
     /// A step and the record before it; none if it has just been wiped.

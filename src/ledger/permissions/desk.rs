@@ -3,9 +3,12 @@
 //! The caller keeps other processes away from the folder, and hands in the time. A look-up never waits; a change is
 //! there once it is on the disk.
 
+use std::fmt;
 use std::fs::File;
+use std::num::ParseIntError;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
@@ -15,15 +18,15 @@ use super::act::{Act, NotWritten, Outcome, Pending, WriteFailure};
 use super::consents::{self, Consents};
 use super::import::{Checkpoint, Checkpoints};
 use super::index::{Entry, Index, Key, Value};
-use super::log::{Locator, Log, OpenSink};
+use super::log::{CAPACITY, Locator, Log, OpenSink};
 use super::record::{Record, wipe};
 use super::registries::Registries;
 use super::scopes::{ScopeName, Scopes};
 use super::subject::{Subject, SubjectKey};
 use super::suppressions::Suppressions;
 use super::texts::Texts;
-use super::writer::{Command, Snapshots, Writer};
-use super::{LedgerFault, snapshot};
+use super::writer::{Command, Snapshots, Watch, Writer};
+use super::{LedgerFault, NoScope, snapshot};
 use crate::disk;
 use crate::policy::Msisdn;
 
@@ -45,7 +48,7 @@ pub(super) struct Facts {
     checkpoints: Mutex<Checkpoints>,
     /// Records that erasures have yet to wipe.
     unwiped: Mutex<Vec<u32>>,
-    failure: Mutex<Option<WriteFailure>>,
+    failure: OnceLock<WriteFailure>,
 }
 
 impl Facts {
@@ -55,6 +58,53 @@ impl Facts {
 
     pub(super) fn unwiped(&self) -> MutexGuard<'_, Vec<u32>> {
         self.unwiped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The scope of a name, if anything can be known of it.
+    pub(super) fn scope(&self, name: Result<ScopeName, NoScope>) -> Option<Scope> {
+        self.scopes.find(&name.ok()?)
+    }
+
+    /// The scope of a name, which has one from now on.
+    pub(super) fn make_scope(&self, name: Result<ScopeName, NoScope>) -> Result<Scope, NoScope> {
+        self.scopes.make(&name?)
+    }
+
+    /// All that was ever known of a number in an index, as `read` reads a record and names the one before it: by scope,
+    /// the latest first.
+    pub(super) fn history<T>(
+        &self,
+        index: &Index,
+        number: Msisdn,
+        read: impl Fn(u32) -> Result<(Option<T>, u32), LedgerFault>,
+    ) -> Result<Vec<T>, LedgerFault> {
+        let mut steps = vec![];
+        for entry in index.of_subject(self.key.subject(number)) {
+            let mut next = entry.value.record;
+            while next != 0 {
+                let (step, previous) = read(next)?;
+                steps.extend(step);
+                next = previous;
+            }
+        }
+        Ok(steps)
+    }
+
+    /// At most `count` of the latest steps in an index, behind a cursor, with the cursor of what follows; in no order
+    /// that means anything.
+    pub(super) fn page<T>(
+        &self,
+        index: &Index,
+        (after, count): (Option<Cursor>, usize),
+        read: impl Fn(u32) -> Result<(Option<T>, u32), LedgerFault>,
+    ) -> Result<(Vec<T>, Option<Cursor>), LedgerFault> {
+        let entries = index.page(after.map(|cursor| cursor.0), count);
+        let cursor = entries.last().map(|entry| Cursor(entry.key));
+        let mut steps = Vec::with_capacity(entries.len());
+        for entry in entries {
+            steps.extend(read(entry.value.record)?.0);
+        }
+        Ok((steps, cursor))
     }
 
     /// The payload of a record, read from the disk into `buffer`.
@@ -69,11 +119,36 @@ impl Facts {
 
     /// Since when and why nothing can be written.
     pub(super) fn failure(&self) -> Option<WriteFailure> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failure.get().cloned()
     }
 
+    /// Whether nothing has failed so far.
+    #[inline]
+    pub(super) fn is_writable(&self) -> bool {
+        self.failure.get().is_none()
+    }
+
+    /// Nothing is written from now on; what failed first is the reason.
     pub(super) fn set_failure(&self, failure: WriteFailure) {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+        let _earlier = self.failure.set(failure);
+    }
+}
+
+/// Where an export goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor(Key);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.parse().map(Self)
     }
 }
 
@@ -94,8 +169,7 @@ impl Desk {
 
     /// Hands over one change.
     pub(super) async fn change_one(&self, act: Act) -> Result<Outcome, NotWritten> {
-        let outcomes = self.change(vec![act]).await?;
-        outcomes.first().copied().ok_or(NotWritten::Closed)
+        only(self.change(vec![act]).await?)
     }
 
     /// A command that finds no room is answered so.
@@ -110,6 +184,11 @@ impl Desk {
     }
 }
 
+/// The outcome of the one change that was asked for.
+pub(super) fn only(outcomes: Vec<Outcome>) -> Result<Outcome, NotWritten> {
+    outcomes.first().copied().ok_or(NotWritten::Closed)
+}
+
 /// Figures of the ledger's part that is about subscribers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Figures {
@@ -121,6 +200,10 @@ pub struct Figures {
     pub registered: usize,
     /// Octets in memory of all indexes.
     pub index_octets: usize,
+    /// Octets of the log.
+    pub log_octets: u64,
+    /// Octets that the log may have.
+    pub log_capacity: u64,
 }
 
 /// Consents, opt-outs and registries, opened.
@@ -178,10 +261,11 @@ impl Permissions {
             suppressions: replay.suppressions,
             checkpoints: Mutex::new(replay.checkpoints),
             unwiped: Mutex::new(replay.unwiped),
-            failure: Mutex::new(None),
+            failure: OnceLock::new(),
         });
         let (queue, commands) = mpsc::channel(QUEUE);
         let writer = Writer {
+            _watch: Watch(facts.clone()),
             queue: commands,
             results: queue.downgrade(),
             facts: facts.clone(),
@@ -191,6 +275,7 @@ impl Permissions {
             fresh: Default::default(),
             merging: [0; 2],
             snapshot: Snapshots { position, octets, ..Snapshots::default() },
+            rotate: false,
             ending: false,
         };
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
@@ -238,6 +323,12 @@ impl Permissions {
         self.desk.facts.failure()
     }
 
+    /// Whether changes can be written, so that what is known is all there is: what messages ask.
+    #[inline]
+    pub fn are_writable(&self) -> bool {
+        self.desk.facts.is_writable()
+    }
+
     /// How much is held.
     pub fn figures(&self) -> Figures {
         let facts = &self.desk.facts;
@@ -246,6 +337,8 @@ impl Permissions {
             suppressions: facts.suppressions.len(),
             registered: self.registries.len(),
             index_octets: facts.consents.octets() + facts.suppressions.octets() + self.registries.octets(),
+            log_octets: facts.log.octets(),
+            log_capacity: CAPACITY,
         }
     }
 
@@ -274,8 +367,8 @@ impl Permissions {
         self.desk.change(acts)
     }
 
-    pub(super) fn scope(&self, name: &ScopeName) -> Option<Scope> {
-        self.desk.facts.scopes.scope(name)
+    pub(super) fn make_scope(&self, name: &ScopeName) -> Result<Scope, NoScope> {
+        self.desk.facts.scopes.make(name)
     }
 
     pub(super) fn checkpoint(&self, digest: &[u8; 32]) -> Option<Checkpoint> {

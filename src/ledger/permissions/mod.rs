@@ -19,14 +19,14 @@ mod suppressions;
 mod texts;
 mod writer;
 
-pub use crate::policy::Scope;
+pub use crate::policy::{NoScope, Scope};
 pub use act::{NotWritten, Outcome, Pending, WriteFailure};
-pub use consents::{Consent, ConsentId, Consents, Cursor as ConsentCursor, Evidence, GrantFault, NoConsent, Step};
-pub use desk::{EraseFault, Figures, Permissions};
+pub use consents::{Consent, ConsentId, Consents, Evidence, GrantFault, NoConsent, Step};
+pub use desk::{Cursor, EraseFault, Figures, Permissions};
 pub use import::{Format, Import, ImportFault, Rejection, Report, time};
 pub use registries::{Registries, Registry};
 pub use scopes::ScopeName;
 pub use subject::{Subject, SubjectKey};
-pub use suppressions::{Change, Cursor as SuppressionCursor, OptOut, Origin, Suppressions};
+pub use suppressions::{Change, OptOut, Origin, Suppressions};
 
 use super::LedgerFault;

@@ -301,7 +301,7 @@ mod tests {
 
     fn all() -> Vec<Record<'static>> {
         let bare = Terms { evidence: None, sha256: None, expires: None, address: None, ..terms() };
-        let name = |account, purpose| ScopeName::new(account, Some("Shop"), purpose);
+        let name = |account, purpose| ScopeName::new(account, Some("Shop"), purpose).unwrap();
         let checkpoint = Checkpoint { digest: [9; 32], offset: 1 << 40, line: 7, rows: 6, ..Checkpoint::default() };
         vec![
             Record::Text { id: 7, text: "é" },

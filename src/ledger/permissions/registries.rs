@@ -12,11 +12,12 @@ use arc_swap::ArcSwap;
 use super::LedgerFault;
 use super::Scope;
 use super::index::{Entry, Key, Table, Value};
-use super::octets::{Octets, Put};
+use super::octets::{self, Put};
 use super::subject::{Subject, SubjectKey};
 use crate::disk;
-use crate::policy::Msisdn;
+use crate::policy::{Listing, Msisdn, Octets};
 
+const DAY: i64 = 86_400_000;
 const MAGIC: &[u8; 8] = b"smpp-dnd";
 const VERSION: u32 = 1;
 
@@ -99,11 +100,28 @@ impl Registries {
         self.all.load_full()
     }
 
-    /// The first registry that has a subscriber, among those for a country.
+    /// What those for one of these countries say of a subscriber, at the time `now` and with the age `max_age` at most,
+    /// both in milliseconds: one of today that lists it is believed, whatever another one may say when it is of today.
     #[inline]
-    pub fn find(&self, subject: Subject, country: &str) -> Option<Arc<Registry>> {
+    pub fn listing(&self, recipient: Msisdn, countries: &[&str], now: i64, max_age: i64) -> Listing {
         let all = self.all.load();
-        all.iter().find(|registry| registry.is_for(country) && registry.has(subject)).cloned()
+        if all.is_empty() {
+            return Listing::Free;
+        }
+        let subject = self.key.subject(recipient);
+        let is_asked = |registry: &&Arc<Registry>| {
+            registry.countries.is_empty() || countries.iter().any(|country| registry.is_for(country))
+        };
+        let mut listing = Listing::Free;
+        for registry in all.iter().filter(is_asked) {
+            let (name, day) = (Octets::new(registry.name.as_bytes()), registry.as_of.div_euclid(DAY) as i32);
+            if registry.is_stale(now, max_age) {
+                listing = Listing::Stale(name, day);
+            } else if registry.has(subject) {
+                return Listing::Listed(name, day);
+            }
+        }
+        listing
     }
 
     /// Numbers in all registries.
@@ -169,7 +187,7 @@ fn read(path: &Path, check: u64) -> Result<Registry, LedgerFault> {
         LedgerFault::Damaged { path: path.to_owned(), offset: 0, what }
     };
     let (fields, crc) = octets.split_last_chunk::<4>().ok_or_else(|| damaged("is too short"))?;
-    let mut rest = Octets(fields);
+    let mut rest = octets::Octets(fields);
     if rest.take(MAGIC.len()) != Some(MAGIC) {
         return Err(damaged("does not begin as a registry of smppolicy does"));
     }
@@ -204,9 +222,8 @@ mod tests {
     #[test]
     fn a_registry_is_replaced_whole_and_outlives_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let has = |registries: &Registries, value| {
-            registries.find(key().subject(number(value)), "BE").map(|registry| (registry.name.clone(), registry.as_of))
-        };
+        let at = |registries: &Registries, value, now| registries.listing(number(value), &["BE", "AQ"], now, 500);
+        let has = |registries: &Registries, value| at(registries, value, 2500);
         {
             let registries = Registries::open(folder.path(), key()).unwrap();
             registries
@@ -217,11 +234,21 @@ mod tests {
             assert_eq!(registries.len(), 3);
         }
         let registries = Registries::open(folder.path(), key()).unwrap();
-        assert_eq!(has(&registries, 32_470_000_001), None);
-        assert_eq!(has(&registries, 32_470_000_002), Some(("dnc".to_owned(), 2000)));
-        assert_eq!(has(&registries, 32_470_000_003), Some(("dnc".to_owned(), 2000)));
-        assert_eq!(has(&registries, 32_470_000_005), None, "that one is for another country");
-        let dnc = registries.all()[0].clone();
+        let name = Octets::new(b"dnc");
+        assert_eq!(has(&registries, 32_470_000_001), Listing::Free);
+        assert_eq!(has(&registries, 32_470_000_002), Listing::Listed(name, 0));
+        assert_eq!(has(&registries, 32_470_000_003), Listing::Listed(name, 0));
+        assert_eq!(has(&registries, 32_470_000_005), Listing::Free, "that one is for another country");
+        assert_eq!(at(&registries, 32_470_000_001, 2501), Listing::Stale(name, 0));
+        let nl = registries.listing(number(32_470_000_005), &["NL"], 1500, 500);
+        assert_eq!(nl, Listing::Listed(Octets::new(b"nl"), 0));
+        registries.replace("world", DAY, &[], [number(32_470_000_001)]).unwrap();
+        registries.replace("a", 0, &[], []).unwrap();
+        registries.replace("z", 0, &[], []).unwrap();
+        let world = Listing::Listed(Octets::new(b"world"), 1);
+        assert_eq!(at(&registries, 32_470_000_001, DAY), world, "whatever too old ones are before or behind it");
+        assert!(matches!(at(&registries, 32_470_000_009, DAY), Listing::Stale(..)));
+        let dnc = registries.all()[1].clone();
         assert_eq!([dnc.is_stale(2500, 500), dnc.is_stale(2501, 500)], [false, true]);
     }
 

@@ -1,13 +1,13 @@
 //! What a fact is for: an account, one of its senders or all, and for consents a purpose; each as a small number.
 //!
-//! A name gets its number when it is first asked for, and keeps it while the process runs; it is durable with the first
-//! record that uses it. Never forgets a name.
+//! A name gets its number when a fact or the configuration has it first, and keeps it while the process runs; it is
+//! durable with the first record that uses it. Looking a name up makes none. Never forgets a name.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Purpose;
-use crate::policy::Scope;
+use crate::policy::{NoScope, Scope};
 
 /// What a fact is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,11 +20,26 @@ pub struct ScopeName {
     pub purpose: Option<Purpose>,
 }
 
+/// The most octets of an account's name.
+const ACCOUNT: usize = 64;
+/// The most octets of a sender's name, in lower case.
+const SENDER: usize = 256;
+
 impl ScopeName {
     /// The name of a scope; `*` or nothing as the sender means all senders, and case makes no difference in it.
-    pub fn new(account: Option<&str>, sender: Option<&str>, purpose: Option<Purpose>) -> Self {
+    ///
+    /// # Errors
+    /// [`NoScope::TooLong`]: nothing can be known of such a name.
+    pub fn new(account: Option<&str>, sender: Option<&str>, purpose: Option<Purpose>) -> Result<Self, NoScope> {
+        if account.is_some_and(|account| account.len() > ACCOUNT) {
+            return Err(NoScope::TooLong("account", ACCOUNT));
+        }
         let sender = sender.map(str::trim).filter(|sender| !sender.is_empty() && *sender != "*");
-        Self { account: account.map(Arc::from), sender: sender.map(|sender| sender.to_lowercase().into()), purpose }
+        let sender = sender.map(str::to_lowercase);
+        if sender.as_ref().is_some_and(|sender| sender.len() > SENDER) {
+            return Err(NoScope::TooLong("sender", SENDER));
+        }
+        Ok(Self { account: account.map(Arc::from), sender: sender.map(Arc::from), purpose })
     }
 }
 
@@ -40,20 +55,28 @@ struct Named {
 }
 
 impl Scopes {
-    /// The scope with this name; none if there are as many scopes as can be, 2^20.
-    pub(super) fn scope(&self, name: &ScopeName) -> Option<Scope> {
+    /// The scope with this name; none if nothing can be known of it.
+    pub(super) fn find(&self, name: &ScopeName) -> Option<Scope> {
+        self.lock().scopes.get(name).copied()
+    }
+
+    /// The scope with this name, which has it from now on.
+    ///
+    /// # Errors
+    /// [`NoScope::Full`]
+    pub(super) fn make(&self, name: &ScopeName) -> Result<Scope, NoScope> {
         let mut named = self.lock();
         if let Some(scope) = named.scopes.get(name) {
-            return Some(*scope);
+            return Ok(*scope);
         }
         if named.next >> Scope::BITS != 0 {
-            return None;
+            return Err(NoScope::Full);
         }
         let scope = Scope::from_value(named.next);
         named.next += 1;
         named.scopes.insert(name.clone(), scope);
         named.names.insert(scope, name.clone());
-        Some(scope)
+        Ok(scope)
     }
 
     /// The name of a scope that has one.
@@ -78,38 +101,66 @@ impl Scopes {
 mod tests {
     use super::*;
 
+    fn name(account: Option<&str>, sender: Option<&str>, purpose: Option<Purpose>) -> ScopeName {
+        ScopeName::new(account, sender, purpose).unwrap()
+    }
+
     #[test]
     fn a_name_has_one_number_whatever_its_case() {
         let scopes = Scopes::default();
         let marketing = Some(Purpose::Marketing);
-        let shop = scopes.scope(&ScopeName::new(Some("shop"), Some("SHOP"), marketing)).unwrap();
-        assert_eq!(scopes.scope(&ScopeName::new(Some("shop"), Some(" Shop "), marketing)), Some(shop));
-        let all = scopes.scope(&ScopeName::new(Some("shop"), Some("*"), marketing)).unwrap();
-        assert_eq!(scopes.scope(&ScopeName::new(Some("shop"), None, marketing)), Some(all));
+        let shop = scopes.make(&name(Some("shop"), Some("SHOP"), marketing)).unwrap();
+        assert_eq!(scopes.make(&name(Some("shop"), Some(" Shop "), marketing)), Ok(shop));
+        let all = scopes.make(&name(Some("shop"), Some("*"), marketing)).unwrap();
+        assert_eq!(scopes.find(&name(Some("shop"), None, marketing)), Some(all));
         let others = [
-            ScopeName::new(Some("Shop"), Some("SHOP"), marketing),
-            ScopeName::new(Some("shop"), Some("SHOP"), Some(Purpose::Alert)),
-            ScopeName::new(Some("shop"), Some("SHOP"), None),
-            ScopeName::new(None, None, None),
+            name(Some("Shop"), Some("SHOP"), marketing),
+            name(Some("shop"), Some("SHOP"), Some(Purpose::Alert)),
+            name(Some("shop"), Some("SHOP"), None),
+            name(None, None, None),
         ];
-        let numbers: std::collections::HashSet<_> = others.iter().map(|name| scopes.scope(name).unwrap()).collect();
+        let numbers: std::collections::HashSet<_> = others.iter().map(|name| scopes.make(name).unwrap()).collect();
         assert_eq!(numbers.len(), 4);
         assert!(!numbers.contains(&shop) && !numbers.contains(&all) && all != shop);
         assert_eq!(scopes.name(shop).unwrap().sender.as_deref(), Some("shop"));
     }
 
     #[test]
+    fn to_look_a_name_up_makes_none() {
+        let scopes = Scopes::default();
+        let name = |sender: &str| name(Some("shop"), Some(sender), None);
+        for sender in 0..100 {
+            assert_eq!(scopes.find(&name(&sender.to_string())), None);
+        }
+        assert_eq!(scopes.make(&name("first")), Ok(Scope::FIRST));
+        assert_eq!(scopes.find(&name("FIRST")), Some(Scope::FIRST));
+    }
+
+    #[test]
+    fn a_name_is_as_long_as_a_record_may_hold() {
+        let long = |octets| "É".repeat(octets / 2);
+        assert!(ScopeName::new(Some(&long(ACCOUNT)), Some(&long(SENDER)), None).is_ok());
+        let account = ScopeName::new(Some(&long(ACCOUNT + 2)), None, None);
+        assert_eq!(account, Err(NoScope::TooLong("account", ACCOUNT)));
+        let sender = ScopeName::new(None, Some(&long(SENDER + 2)), None);
+        assert_eq!(sender, Err(NoScope::TooLong("sender", SENDER)));
+        // In lower case it has three octets.
+        assert!(ScopeName::new(None, Some(&"Ⱥ".repeat(SENDER / 2)), None).is_err());
+    }
+
+    #[test]
     fn restored_scopes_keep_their_numbers() {
         let scopes = Scopes::default();
-        let name = |sender| ScopeName::new(Some("shop"), Some(sender), None);
+        let name = |sender| name(Some("shop"), Some(sender), None);
         assert!(scopes.restore(Scope::from_value(7), name("a")));
-        assert_eq!(scopes.scope(&name("a")), Some(Scope::from_value(7)));
-        assert_eq!(scopes.scope(&name("b")), Some(Scope::from_value(8)));
+        assert_eq!(scopes.make(&name("a")), Ok(Scope::from_value(7)));
+        assert_eq!(scopes.make(&name("b")), Ok(Scope::from_value(8)));
         assert!(scopes.restore(Scope::from_value(7), name("a")), "the same again");
         assert!(!scopes.restore(Scope::from_value(7), name("c")));
         assert!(!scopes.restore(Scope::from_value(9), name("a")));
         let full = Scopes::default();
         assert!(full.restore(Scope::from_value(u32::MAX), name("last")));
-        assert_eq!(full.scope(&name("one more")), None);
+        assert_eq!(full.make(&name("one more")), Err(NoScope::Full));
+        assert!(full.find(&name("last")).is_some());
     }
 }

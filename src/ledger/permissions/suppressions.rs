@@ -3,18 +3,12 @@
 //! Under a pseudonym from the start, so that they outlive the erasure of a subscriber. An opt-in ends an opt-out and
 //! is never a consent.
 
-use std::fmt;
-use std::num::ParseIntError;
-use std::str::FromStr;
-
-use super::LedgerFault;
-use super::Scope;
 use super::act::{Act, NotWritten, Outcome};
-use super::desk::Desk;
-use super::index::{Entry, Key};
+use super::desk::{Cursor, Desk, only};
 use super::record::Record;
 use super::scopes::ScopeName;
 use super::subject::Subject;
+use super::{LedgerFault, NoScope, Scope};
 use crate::policy::Msisdn;
 
 /// How an opt-out came about.
@@ -54,8 +48,8 @@ impl Origin {
 /// An opt-out that is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OptOut {
-    /// From whom.
-    pub scope: Scope,
+    /// The place of what it is from, among the scopes that were asked for.
+    pub place: usize,
     /// Names its record: evidence in a verdict.
     pub record: u32,
 }
@@ -86,42 +80,30 @@ pub struct Suppressions {
     desk: Desk,
 }
 
-/// Where an export goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor(Key);
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        text.parse().map(Self)
-    }
-}
-
 impl Suppressions {
     pub(super) fn new(desk: Desk) -> Self {
         Self { desk }
     }
 
-    /// The number of a scope: no sender means all of the account's, no account means everybody. None if there are too
-    /// many scopes.
+    /// The scope of opt-outs from a sender: no sender means all of the account's, no account means everybody. None if
+    /// nothing can be known of it.
     pub fn scope(&self, account: Option<&str>, sender: Option<&str>) -> Option<Scope> {
-        self.desk.facts.scopes.scope(&ScopeName::new(account, sender, None))
+        self.desk.facts.scope(ScopeName::new(account, sender, None))
+    }
+
+    /// The same, which is there from now on: to opt out of, and for what a configuration declares.
+    ///
+    /// # Errors
+    /// [`NoScope`]
+    pub fn make_scope(&self, account: Option<&str>, sender: Option<&str>) -> Result<Scope, NoScope> {
+        self.desk.facts.make_scope(ScopeName::new(account, sender, None))
     }
 
     /// The first of these scopes from which a subscriber has opted out.
     #[inline]
     pub fn find(&self, subject: Subject, scopes: &[Scope]) -> Option<OptOut> {
-        scopes.iter().find_map(|scope| {
-            let value = self.desk.facts.suppressions.find(Key::new(subject, *scope))?;
-            (value.state != 0).then_some(OptOut { scope: *scope, record: value.record })
-        })
+        let found = self.desk.facts.suppressions.first(subject, scopes, |state| state != 0);
+        found.map(|(place, value)| OptOut { place, record: value.record })
     }
 
     /// Takes an opt-out at the time `at` in milliseconds since 1970; ready when it is durable. What is opted out
@@ -137,8 +119,24 @@ impl Suppressions {
         origin: Origin,
         reference: &str,
     ) -> Result<Outcome, NotWritten> {
+        only(self.add_all(number, &[scope], at, origin, reference).await?)
+    }
+
+    /// Takes opt-outs from all of these scopes, or from none; gives the outcome of each.
+    ///
+    /// # Errors
+    /// [`NotWritten`]: none of it must be acknowledged.
+    pub async fn add_all(
+        &self,
+        number: Msisdn,
+        scopes: &[Scope],
+        at: i64,
+        origin: Origin,
+        reference: &str,
+    ) -> Result<Vec<Outcome>, NotWritten> {
         let subject = self.desk.facts.key.subject(number);
-        self.desk.change_one(Act::OptOut { subject, scope, at, origin, reference: cut(reference) }).await
+        let act = |scope: &Scope| Act::OptOut { subject, scope: *scope, at, origin, reference: cut(reference) };
+        self.desk.change(scopes.iter().map(act).collect()).await
     }
 
     /// Ends an opt-out from exactly this scope, if there is one; ready when that is durable.
@@ -153,8 +151,24 @@ impl Suppressions {
         origin: Origin,
         reference: &str,
     ) -> Result<Outcome, NotWritten> {
+        only(self.remove_all(number, &[scope], at, origin, reference).await?)
+    }
+
+    /// Ends the opt-outs from all of these scopes, or from none; gives the outcome of each.
+    ///
+    /// # Errors
+    /// [`NotWritten`]
+    pub async fn remove_all(
+        &self,
+        number: Msisdn,
+        scopes: &[Scope],
+        at: i64,
+        origin: Origin,
+        reference: &str,
+    ) -> Result<Vec<Outcome>, NotWritten> {
         let subject = self.desk.facts.key.subject(number);
-        self.desk.change_one(Act::OptIn { subject, scope, at, origin, reference: cut(reference) }).await
+        let act = |scope: &Scope| Act::OptIn { subject, scope: *scope, at, origin, reference: cut(reference) };
+        self.desk.change(scopes.iter().map(act).collect()).await
     }
 
     /// All that was ever known of the opt-outs of a number, read from the disk: by scope, the latest first.
@@ -162,16 +176,7 @@ impl Suppressions {
     /// # Errors
     /// [`LedgerFault`]
     pub fn show(&self, number: Msisdn) -> Result<Vec<Change>, LedgerFault> {
-        let mut changes = vec![];
-        for entry in self.desk.facts.suppressions.of_subject(self.desk.facts.key.subject(number)) {
-            let mut next = entry.value.record;
-            while next != 0 {
-                let (change, previous) = self.change(next)?;
-                changes.extend(change);
-                next = previous;
-            }
-        }
-        Ok(changes)
+        self.desk.facts.history(&self.desk.facts.suppressions, number, |record| self.change(record))
     }
 
     /// At most `count` of the latest changes of all opt-outs, behind a cursor, with the cursor of what follows.
@@ -179,13 +184,7 @@ impl Suppressions {
     /// # Errors
     /// [`LedgerFault`]
     pub fn export(&self, after: Option<Cursor>, count: usize) -> Result<(Vec<Change>, Option<Cursor>), LedgerFault> {
-        let entries = self.desk.facts.suppressions.page(after.map(|cursor| cursor.0), count);
-        let cursor = entries.last().map(|entry| Cursor(entry.key));
-        let mut changes = Vec::with_capacity(entries.len());
-        for Entry { value, .. } in entries {
-            changes.extend(self.change(value.record)?.0);
-        }
-        Ok((changes, cursor))
+        self.desk.facts.page(&self.desk.facts.suppressions, (after, count), |record| self.change(record))
     }
 
     /// A change and the record before it.

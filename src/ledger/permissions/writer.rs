@@ -4,6 +4,8 @@
 //! fsync, and only then shows them in the indexes and answers. After a failure it refuses everything. Long merges and
 //! snapshots are made by threads of their own, one of a kind at a time.
 
+mod aside;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -11,14 +13,15 @@ use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+pub(super) use aside::Snapshots;
+
 use super::Scope;
 use super::act::{Act, NotWritten, Outcome, OwnedTerms, WriteFailure};
 use super::desk::Facts;
 use super::index::{Entry, Index, Key, Merge, Table, Value};
-use super::log::{Appender, Frame, Locator};
+use super::log::{Appender, CAPACITY, Frame, Locator, MAX_RECORD};
 use super::record::{Fact, Record, Terms, Text};
 use super::scopes::ScopeName;
-use super::snapshot;
 use super::subject::Subject;
 use super::suppressions::Origin;
 use super::texts::Interned;
@@ -26,8 +29,10 @@ use super::{LedgerFault, consents};
 
 /// Octets of records that are made durable together at most, less one batch.
 const GROUP: usize = 1 << 20;
-/// Octets of log after which a snapshot is due at the earliest; later if the last one was larger.
-const SNAPSHOT: u64 = 64 << 20;
+/// The most octets of one batch: with a group before it, far fewer than a frame may have.
+const BATCH: usize = 16 << 20;
+/// Octets of log that are kept for people's wishes: consents and imports are refused then.
+const RESERVE: u64 = 1 << 30;
 /// Scopes and records of one record of an erasure.
 const ERASED: usize = 4096;
 
@@ -64,6 +69,8 @@ pub(super) enum Kind {
 const KINDS: [Kind; 2] = [Kind::Consents, Kind::Suppressions];
 
 pub(super) struct Writer {
+    /// Dropped before the queue is, so that who finds that closed finds a reason.
+    pub(super) _watch: Watch,
     pub(super) queue: mpsc::Receiver<Command>,
     /// For the threads that merge and take snapshots; weak, so that the queue ends with its last user.
     pub(super) results: mpsc::WeakSender<Command>,
@@ -77,27 +84,33 @@ pub(super) struct Writer {
     /// How many of the oldest tables of each index are being merged elsewhere.
     pub(super) merging: [usize; 2],
     pub(super) snapshot: Snapshots,
+    /// Whether a new file is to be begun, so that what is to be wiped is in one that is not appended to.
+    pub(super) rotate: bool,
     pub(super) ending: bool,
 }
+
+/// Says that nothing can be written any more if the thread ends by a panic.
+pub(super) struct Watch(pub(super) Arc<Facts>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set_failure(WriteFailure {
+                since: Timestamp::now(),
+                reason: "the thread that writes has ended by a fault of smppolicy, which the log shows".to_owned(),
+            });
+        }
+    }
+}
+
+/// What comes of a batch, and who waits for it.
+type Decided = (Result<Vec<Outcome>, NotWritten>, Answer<Vec<Outcome>>);
 
 /// Changes that are not durable yet, in their order, and by key.
 #[derive(Debug, Default)]
 pub(super) struct Fresh {
     entries: Vec<Entry>,
     by_key: HashMap<Key, Value, RandomState>,
-}
-
-/// The state of taking snapshots.
-#[derive(Debug, Default)]
-pub(super) struct Snapshots {
-    /// Position of the last one.
-    pub(super) position: u64,
-    /// Octets of the last one.
-    pub(super) octets: u64,
-    /// Whether one is being taken, and who waits for it.
-    pub(super) taking: Option<Vec<Answer<()>>>,
-    /// Who waits for the next.
-    pub(super) asked: Vec<Answer<()>>,
 }
 
 impl Writer {
@@ -108,17 +121,17 @@ impl Writer {
         while let Some(first) = self.queue.blocking_recv() {
             let mut frame = self.appender.frame(buffer);
             let mut answers = vec![];
-            let mut rotate = false;
             let mut next = Some(first);
             while let Some(command) = next {
-                rotate |= self.take(command, &mut frame, &mut answers);
+                self.take(command, &mut frame, &mut answers);
                 next = if frame.len() < GROUP { self.queue.try_recv().ok() } else { None };
             }
-            self.commit(&mut frame, rotate);
+            self.commit(&mut frame);
             let failure = self.facts.failure();
-            for (outcomes, answer) in answers {
-                let outcome = failure.clone().map_or(Ok(outcomes), |failure| Err(NotWritten::Failed(failure)));
-                drop(answer.send(outcome)); // who does not wait is not told
+            for (decided, answer) in answers {
+                let failed = || failure.clone().map(NotWritten::Failed);
+                let told = decided.and_then(|outcomes| failed().map_or(Ok(outcomes), Err));
+                drop(answer.send(told)); // who does not wait is not told
             }
             if self.ending && self.snapshot.taking.is_none() {
                 break;
@@ -131,32 +144,15 @@ impl Writer {
         }
     }
 
-    /// Does what is asked, or adds it to the frame; whether a new file is to be begun.
-    fn take(
-        &mut self,
-        command: Command,
-        frame: &mut Frame,
-        answers: &mut Vec<(Vec<Outcome>, Answer<Vec<Outcome>>)>,
-    ) -> bool {
+    /// Does what is asked, or adds it to the frame.
+    fn take(&mut self, command: Command, frame: &mut Frame, answers: &mut Vec<Decided>) {
         match command {
             Command::Change { acts, answer } => {
-                let rotate = acts.iter().any(|act| matches!(act, Act::Erase { .. }));
-                let mut outcomes = Vec::with_capacity(acts.len());
-                for mut act in acts {
-                    if let Act::Checkpoint(checkpoint) = &mut act {
-                        let before = self.facts.checkpoints().of(&checkpoint.digest);
-                        checkpoint.count(before.as_ref(), &outcomes);
-                    }
-                    if self.facts.failure().is_some() {
-                        break;
-                    }
-                    match self.apply(act, frame) {
-                        Ok(outcome) => outcomes.push(outcome),
-                        Err(reason) => self.fail(&reason),
-                    }
-                }
-                answers.push((outcomes, answer));
-                return rotate;
+                let decided = match refusal(&acts, frame) {
+                    Some(refusal) => Err(refusal),
+                    None => Ok(self.apply_all(acts, frame)),
+                };
+                answers.push((decided, answer));
             }
             Command::Snapshot(answer) => self.snapshot.asked.push(answer),
             Command::Merged { kind, merge, merged } => {
@@ -166,11 +162,30 @@ impl Writer {
             Command::SnapshotTaken { position, written } => self.snapshot_taken(position, written),
             Command::End => self.ending = true,
         }
-        false
     }
 
-    fn commit(&mut self, frame: &mut Frame, rotate: bool) {
-        if self.facts.failure().is_none() && !frame.is_empty() {
+    /// Adds to the frame what a batch changes, unless nothing can be written any more.
+    fn apply_all(&mut self, acts: Vec<Act>, frame: &mut Frame) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(acts.len());
+        for mut act in acts {
+            if let Act::Checkpoint(checkpoint) = &mut act {
+                let before = self.facts.checkpoints().of(&checkpoint.digest);
+                checkpoint.count(before.as_ref(), &outcomes);
+            }
+            if !self.facts.is_writable() {
+                break;
+            }
+            match self.apply(act, frame) {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(reason) => self.fail(&reason),
+            }
+        }
+        outcomes
+    }
+
+    fn commit(&mut self, frame: &mut Frame) {
+        let rotate = std::mem::take(&mut self.rotate);
+        if self.facts.is_writable() && !frame.is_empty() {
             let appended = self.appender.append(frame);
             match appended.and_then(|()| if rotate { self.appender.rotate() } else { Ok(()) }) {
                 Ok(()) => {
@@ -284,8 +299,8 @@ impl Writer {
             Some(value) => self.fact_at(value, frame)?.at,
             None => i64::MIN,
         };
-        // A live opt-out counts whatever the clock has done since; an old list does not undo what came after it.
-        if at < before && (!out || origin == Origin::Import) {
+        // A wish counts whatever the clock has done since; an old list does not undo what came after it.
+        if at < before && origin == Origin::Import {
             return Ok(Outcome::Superseded);
         }
         self.name(scope, frame)?;
@@ -315,6 +330,7 @@ impl Writer {
             self.add(frame, &record)?;
         }
         consents.iter().for_each(|(key, _)| self.set(Kind::Consents, *key, Value::GONE));
+        self.rotate |= records.iter().any(|record| Locator(*record).position() >= self.appender.base());
         self.facts.unwiped().extend(records);
         Ok(if parts == 0 { Outcome::Unchanged } else { Outcome::Changed { first: false } })
     }
@@ -359,7 +375,7 @@ impl Writer {
     }
 
     fn add(&self, frame: &mut Frame, record: &Record<'_>) -> Result<Locator, String> {
-        frame.add(|out| record.write(out)).ok_or_else(|| "the log has reached its greatest size, 32 GiB".to_owned())
+        frame.add(|out| record.write(out)).map_err(|why| why.to_string())
     }
 
     /// The last record of a fact.
@@ -416,87 +432,19 @@ impl Writer {
         let [consents, suppressions] = &mut self.merging;
         if kind == Kind::Consents { consents } else { suppressions }
     }
+}
 
-    /// Lets another thread do a merge that is due, unless one is being done.
-    fn start_merging(&mut self) {
-        for kind in KINDS {
-            if *self.merging_of(kind) > 0 {
-                continue;
-            }
-            let (Some(merge), Some(results)) = (self.index(kind).due(), self.results.upgrade()) else { continue };
-            let all = self.index(kind).tables().len();
-            let job = move || {
-                let merged = merge.run();
-                drop(results.blocking_send(Command::Merged { kind, merge, merged })); // too late is no harm
-            };
-            if spawn("ledger-merge", job) {
-                *self.merging_of(kind) = all;
-            }
-        }
+/// Why a batch is not taken, before anything of it is.
+fn refusal(acts: &[Act], frame: &Frame) -> Option<NotWritten> {
+    let is_long = acts.iter().any(|act| act.octets() > MAX_RECORD);
+    if is_long || acts.iter().map(Act::octets).sum::<usize>() > BATCH {
+        return Some(NotWritten::TooLong);
     }
-
-    /// Lets another thread take a snapshot if one is due or asked for, unless one is being taken.
-    fn start_snapshot(&mut self) {
-        let grown = self.appender.end() - self.snapshot.position;
-        let due = grown >= SNAPSHOT.max(self.snapshot.octets);
-        if self.snapshot.taking.is_some() || (!due && self.snapshot.asked.is_empty()) {
-            return;
-        }
-        let asked = std::mem::take(&mut self.snapshot.asked);
-        if let Some(failure) = self.facts.failure() {
-            asked.into_iter().for_each(|answer| drop(answer.send(Err(NotWritten::Failed(failure.clone())))));
-            return;
-        }
-        let Some(results) = self.results.upgrade() else { return };
-        let facts = self.facts.clone();
-        let state = snapshot::State {
-            position: self.appender.end(),
-            texts: facts.texts.all(),
-            scopes: self.logged.clone(),
-            checkpoints: facts.checkpoints().all(),
-            unwiped: facts.unwiped().clone(),
-            consents: facts.consents.tables().to_vec(),
-            suppressions: facts.suppressions.tables().to_vec(),
-        };
-        let job = move || {
-            let position = state.position;
-            let written = snapshot::write(&facts.folder, facts.key.check(), &state);
-            drop(results.blocking_send(Command::SnapshotTaken { position, written })); // too late is no harm
-        };
-        if spawn("ledger-snapshot", job) {
-            self.snapshot.taking = Some(asked);
-        }
-    }
-
-    fn snapshot_taken(&mut self, position: u64, written: Result<u64, LedgerFault>) {
-        self.snapshot.position = position; // after a failure too: the next try is due when the log has grown again
-        let result = match written {
-            Ok(octets) => {
-                self.snapshot.octets = octets;
-                Ok(())
-            }
-            Err(fault) => {
-                tracing::warn!(%fault, "no snapshot of the ledger's index could be written; the next start takes longer");
-                let failure = WriteFailure { since: Timestamp::now(), reason: fault.to_string() };
-                Err(NotWritten::Failed(failure))
-            }
-        };
-        for answer in self.snapshot.taking.take().into_iter().flatten() {
-            drop(answer.send(result.clone()));
-        }
-    }
+    let is_full = frame.end() > CAPACITY - RESERVE && acts.iter().any(Act::can_wait);
+    is_full.then_some(NotWritten::LogFull)
 }
 
 /// One part of a list that does not go into one record.
 fn part_of<T: Copy>(all: &[T], part: usize) -> Vec<T> {
     all.iter().skip(part * ERASED).take(ERASED).copied().collect()
-}
-
-/// Starts a thread; false, with a warning, if the system has none to give.
-fn spawn(name: &str, job: impl FnOnce() + Send + 'static) -> bool {
-    let started = std::thread::Builder::new().name(name.to_owned()).spawn(job);
-    if let Err(error) = &started {
-        tracing::warn!(%error, "the ledger cannot start a thread; it will try again");
-    }
-    started.is_ok()
 }

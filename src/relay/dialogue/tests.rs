@@ -440,3 +440,17 @@ fn a_subscriber_who_writes_is_known_and_one_of_a_receipt_is_not() {
         assert_eq!(table.prior("shop", number(digits), NOW.unix_millis), known);
     }
 }
+
+#[test]
+fn what_opt_outs_have_no_place_for_is_not_put_in_force() {
+    let bound = Bound::new(BindState::Transceiver);
+    let ledger = bound.dialogue.records.ledger.clone();
+    // Of words of 50 letters each.
+    let with_brand = |words| {
+        let account = format!("{SHOP}\nbrands = ['{}']", vec!["x".repeat(50); words].join(" "));
+        Snapshot::knowing(config(&bound.folder, &account), ledger.clone())
+    };
+    assert!(with_brand(5).is_ok());
+    let refused = with_brand(6).unwrap_err().to_string();
+    assert!(refused.contains("account \"shop\"") && refused.contains("more than 256 octets"), "{refused}");
+}

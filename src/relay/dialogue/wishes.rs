@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::Dialogue;
 use crate::ledger::Ledger;
-use crate::ledger::permissions::{Origin, Scope, ScopeName};
+use crate::ledger::permissions::{NoScope, Origin, Scope, ScopeName};
 use crate::ledger::workflow::{Actor, Complaint, MachineClock, Via, WorkflowFault};
 use crate::pdu::{Address, Frame};
 use crate::policy::replies::{self, Replies, Reply, Written};
@@ -81,19 +81,14 @@ impl Dialogue {
                 self.pledge = Some(self.write_down(wish, subscriber, now));
                 Kept::NotYet
             }
-            Err(TooManyScopes) => {
-                tracing::error!("an opt-out by message has no room in the ledger; the SMSC is to send it again");
+            Err(why) => {
+                tracing::error!(%why, "an opt-out by message has no room in the ledger; the SMSC is to send it again");
                 Kept::No
             }
         }
     }
 
-    fn wish(
-        &self,
-        account: &AccountFacts,
-        frame: Frame<'_>,
-        addressed: &Address<'_>,
-    ) -> Result<Option<Wish>, TooManyScopes> {
+    fn wish(&self, account: &AccountFacts, frame: Frame<'_>, addressed: &Address<'_>) -> Result<Option<Wish>, NoScope> {
         let (ledger, alphabet) = (&*self.records.ledger, account.declared().default_alphabet);
         let is_complaint =
             ledger.terms().complaints.code.as_ref().is_some_and(|code| code.as_bytes() == addressed.without_prefix());
@@ -108,7 +103,7 @@ impl Dialogue {
             Reply::OptIn { .. } | Reply::Help | Reply::Other => None,
         };
         let permission = match asked {
-            Some((from, change)) => Some((scopes(ledger, account, &from, addressed)?, change)),
+            Some((from, change)) => Some((scopes(ledger, account, &from, addressed, change)?, change)),
             None => None,
         };
         let wish = Wish { permission, complaint: text };
@@ -134,17 +129,14 @@ impl Dialogue {
     }
 }
 
-/// There are as many scopes as the ledger can tell apart.
-#[derive(Debug)]
-struct TooManyScopes;
-
 /// What somebody is out of who asks for it in these words at this address.
 fn scopes(
     ledger: &Ledger,
     account: &AccountFacts,
     from: &replies::Scope,
     addressed: &Address<'_>,
-) -> Result<Vec<Scope>, TooManyScopes> {
+    change: Change,
+) -> Result<Vec<Scope>, NoScope> {
     let all: &[Option<&str>] = &[None];
     let names: Vec<Option<&str>> = match from {
         replies::Scope::Everything => all.to_vec(),
@@ -156,8 +148,12 @@ fn scopes(
         },
     };
     let suppressions = ledger.permissions().suppressions();
-    let scope = |name: &Option<&str>| suppressions.scope(Some(account.system_id()), *name).ok_or(TooManyScopes);
-    names.iter().map(scope).collect()
+    let account = Some(account.system_id());
+    match change {
+        Change::Out => names.iter().map(|name| suppressions.make_scope(account, *name)).collect(),
+        // Of what nothing is known, nobody is out.
+        Change::In => Ok(names.iter().filter_map(|name| suppressions.scope(account, *name)).collect()),
+    }
 }
 
 /// Whether all of it is on the disk.
@@ -185,17 +181,14 @@ async fn keep_permission(
         scopes.extend(account_wide(ledger.clone(), subscriber, account.to_owned()).await);
     }
     let (suppressions, at) = (ledger.permissions().suppressions(), now.unix_millis);
-    for scope in scopes {
-        let written = match change {
-            Change::Out => suppressions.add(subscriber, scope, at, Origin::Mo, "").await,
-            Change::In => suppressions.remove(subscriber, scope, at, Origin::Mo, "").await,
-        };
-        if let Err(fault) = written {
-            tracing::error!(%fault, "an opt-out by message could not be kept; the SMSC is to send it again");
-            return false;
-        }
+    let written = match change {
+        Change::Out => suppressions.add_all(subscriber, &scopes, at, Origin::Mo, "").await,
+        Change::In => suppressions.remove_all(subscriber, &scopes, at, Origin::Mo, "").await,
+    };
+    if let Err(fault) = &written {
+        tracing::error!(%fault, "an opt-out by message could not be kept; the SMSC is to send it again");
     }
-    true
+    written.is_ok()
 }
 
 /// The opt-out from all of the account's, if it was by message: what a message has ended, a message may revive.

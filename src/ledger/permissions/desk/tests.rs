@@ -42,13 +42,13 @@ fn grant(permissions: &Permissions, consent: Consent) -> Outcome {
 }
 
 fn has(permissions: &Permissions, value: u64, sender: &str) -> bool {
-    let scope = permissions.consents().scope("shop", sender, Purpose::Marketing).unwrap();
-    permissions.consents().find(permissions.subject(number(value)), scope, NOW).is_some()
+    let scope = permissions.consents().scope("shop", sender, Purpose::Marketing);
+    scope.is_some_and(|scope| permissions.consents().find(permissions.subject(number(value)), &[scope], NOW).is_some())
 }
 
 fn is_out(permissions: &Permissions, value: u64, sender: Option<&str>) -> bool {
-    let scope = permissions.suppressions().scope(Some("shop"), sender).unwrap();
-    permissions.suppressions().find(permissions.subject(number(value)), &[scope]).is_some()
+    let scope = permissions.suppressions().scope(Some("shop"), sender);
+    scope.is_some_and(|scope| permissions.suppressions().find(permissions.subject(number(value)), &[scope]).is_some())
 }
 
 const NEW: Outcome = Outcome::Changed { first: true };
@@ -63,16 +63,20 @@ fn a_consent_is_for_its_sender_and_purpose_until_it_ends() {
     assert_eq!(grant(&permissions, consent(1, "*", NOW - DAY)), CHANGED);
     let consents = permissions.consents();
     let subject = permissions.subject(number(1));
-    let find = |sender, purpose, now| consents.find(subject, consents.scope("shop", sender, purpose).unwrap(), now);
+    let find = |sender, purpose, now| consents.find(subject, &[consents.scope("shop", sender, purpose)?], now);
     assert!(find("shop", Purpose::Marketing, NOW + DAY).is_some(), "case makes no difference");
     assert_eq!(find("shop", Purpose::Marketing, NOW + 2 * DAY), None, "expired");
     assert!(find("*", Purpose::Marketing, NOW + 900 * DAY).is_some());
     assert_eq!(find("*", Purpose::Alert, NOW), None);
     assert_eq!(find("other", Purpose::Marketing, NOW), None);
+    assert!(!has(&permissions, 2, "*"));
+    let scopes = ["*", "SHOP"].map(|sender| consents.scope("shop", sender, Purpose::Marketing).unwrap());
+    let [all, shop] = scopes.map(|scope| consents.find(subject, &[scope], NOW));
     assert_eq!(
-        consents.find(permissions.subject(number(2)), consents.scope("shop", "*", Purpose::Marketing).unwrap(), NOW),
-        None
+        [consents.find(subject, &scopes, NOW), consents.find(subject, &[scopes[1], scopes[0]], NOW)],
+        [all, shop]
     );
+    assert_eq!(consents.find(subject, &[scopes[1], scopes[0]], NOW + 2 * DAY), all, "the other has expired");
 
     assert_eq!(grant(&permissions, until(2)), Outcome::Unchanged);
     assert_eq!(grant(&permissions, until(1)), CHANGED, "with another term");
@@ -119,6 +123,21 @@ fn what_is_not_documented_is_no_consent() {
             other => panic!("{why:?}: {other:?}"),
         }
     }
+    for (sources, why) in [
+        (&["Gepubliceerd op hun site", "uit de Telefoongids", "openbare bron"][..], NoConsent::Published),
+        (&["PUBLIÉ sur le site", "Pages jaunes", "l'annuaire"], NoConsent::Published),
+        (&["Öffentliches Verzeichnis", "aus dem Telefonbuch", "Impressum"], NoConsent::Published),
+        (&["Aangekochte lijst", "gehuurd bestand", "via derden"], NoConsent::Bought),
+        (&["Fichier acheté", "ACHETÉE en 2025", "louée", "auprès d'un tiers"], NoConsent::Bought),
+        (&["Gekaufte Adressen", "gemietet", "von Dritten", "Drittanbieter"], NoConsent::Bought),
+    ] {
+        for source in sources {
+            assert_eq!(Consent { source: (*source).into(), ..good() }.check(NOW), Err(why), "{source}");
+        }
+    }
+    for source in ["Kaufbestätigung", "verhuurd.example", "bon d'achat, caisse", "aankoop in de winkel", "mietwagen"] {
+        assert_eq!(Consent { source: source.into(), ..good() }.check(NOW), Ok(()), "{source}");
+    }
     for source in ["republican.example", "unbroken.example", "publicity form"] {
         assert_eq!(Consent { source: source.into(), ..good() }.check(NOW), Ok(()), "{source}");
     }
@@ -132,10 +151,10 @@ fn an_opt_out_ends_with_an_opt_in_which_is_no_consent() {
     let permissions = Permissions::open(folder.path()).unwrap();
     let out = permissions.suppressions();
     let [everybody, account, sender] =
-        [(None, None), (Some("shop"), None), (Some("shop"), Some("SHOP"))].map(|(a, s)| out.scope(a, s).unwrap());
+        [(None, None), (Some("shop"), None), (Some("shop"), Some("SHOP"))].map(|(a, s)| out.make_scope(a, s).unwrap());
     let add = |scope, at, origin| wait(out.add(number(1), scope, at, origin, "mo 5")).unwrap();
     let remove = |scope, at| wait(out.remove(number(1), scope, at, Origin::Mo, "")).unwrap();
-    let found = |scopes: &[Scope]| out.find(permissions.subject(number(1)), scopes).map(|found| found.scope);
+    let found = |scopes: &[Scope]| out.find(permissions.subject(number(1)), scopes).map(|found| scopes[found.place]);
     assert_eq!(remove(sender, NOW), Outcome::Unchanged, "nothing to end");
     assert_eq!(add(sender, NOW, Origin::Mo), NEW);
     assert_eq!(add(sender, NOW + 1, Origin::Mo), Outcome::Unchanged);
@@ -147,11 +166,14 @@ fn an_opt_out_ends_with_an_opt_in_which_is_no_consent() {
     assert!(!has(&permissions, 1, "SHOP"));
     assert_eq!(add(sender, NOW, Origin::Import), Outcome::Superseded, "an old list does not undo it");
     assert_eq!(add(sender, NOW, Origin::Mo), CHANGED, "whatever the clock has done");
-    assert_eq!(remove(sender, NOW), Outcome::Superseded, "the opt-out counts as of the opt-in");
+    assert_eq!(remove(sender, NOW), CHANGED, "and so with an opt-in");
+    assert_eq!(found(&[sender]), None);
+    assert_eq!(add(sender, NOW, Origin::Mo), CHANGED);
     assert_eq!(found(&[sender]), Some(sender));
     let steps: Vec<_> = out.show(number(1)).unwrap().into_iter().map(|step| (step.out, step.at, step.origin)).collect();
     let mo = Some(Origin::Mo);
-    assert_eq!(steps, [(true, NOW + 2, mo), (false, NOW + 2, mo), (true, NOW, mo)]);
+    let later = NOW + 2;
+    assert_eq!(steps, [(true, later, mo), (false, later, mo), (true, later, mo), (false, later, mo), (true, NOW, mo)]);
     assert_eq!(out.export(None, 9).unwrap().0.len(), 1);
     permissions.close();
 }
@@ -163,7 +185,7 @@ fn erasing_leaves_nothing_of_a_consent_on_the_disk_and_honours_the_opt_out() {
     grant(&permissions, Consent { address: Some("203.0.113.77".into()), ..consent(1, "SHOP", NOW - 5) });
     grant(&permissions, Consent { address: Some("203.0.113.78".into()), ..consent(1, "SHOP", NOW) });
     grant(&permissions, consent(2, "SHOP", NOW));
-    let scope = permissions.suppressions().scope(Some("shop"), None).unwrap();
+    let scope = permissions.suppressions().make_scope(Some("shop"), None).unwrap();
     wait(permissions.suppressions().add(number(1), scope, NOW, Origin::Mo, "message 4711")).unwrap();
     permissions.snapshot().wait().unwrap();
     assert_eq!(permissions.erase(number(1), NOW).unwrap(), CHANGED);
@@ -183,7 +205,7 @@ fn an_erasure_that_a_crash_interrupted_is_finished_at_the_next_start() {
     let permissions = Permissions::open(folder.path()).unwrap();
     grant(&permissions, Consent { address: Some("203.0.113.77".into()), ..consent(1, "SHOP", NOW) });
     grant(&permissions, consent(2, "SHOP", NOW));
-    let scope = permissions.suppressions().scope(Some("shop"), None).unwrap();
+    let scope = permissions.suppressions().make_scope(Some("shop"), None).unwrap();
     wait(permissions.suppressions().add(number(1), scope, NOW, Origin::Mo, "message 4711")).unwrap();
     permissions.change(vec![Act::Erase { subject: permissions.subject(number(1)), at: NOW }]).wait().unwrap();
     permissions.snapshot().wait().unwrap();
@@ -242,7 +264,7 @@ fn after_a_failure_nothing_is_taken_nor_seen_until_the_next_start() {
         let refused = wait(permissions.consents().grant(consent(2, "SHOP", NOW), NOW));
         assert!(matches!(refused, Err(GrantFault::NotWritten(NotWritten::Failed(_)))));
         fails.store(false, Ordering::Relaxed);
-        let scope = permissions.suppressions().scope(None, None).unwrap();
+        let scope = permissions.suppressions().make_scope(None, None).unwrap();
         let refused = wait(permissions.suppressions().add(number(1), scope, NOW, Origin::Mo, ""));
         assert!(matches!(refused, Err(NotWritten::Failed(_))), "also when the disk is well again");
         assert!(matches!(permissions.snapshot().wait(), Err(NotWritten::Failed(_))));
@@ -284,6 +306,166 @@ fn damage_in_a_snapshot_is_refused_and_the_log_is_enough_without_it() {
     fs::remove_file(&path).unwrap();
     let permissions = Permissions::open(folder.path()).unwrap();
     assert!((0..=50).all(|value| has(&permissions, value, "SHOP")));
+    permissions.close();
+}
+
+#[test]
+fn a_change_that_is_too_long_is_refused_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let scope = permissions.suppressions().make_scope(None, None).unwrap();
+    let out = |value, octets| {
+        let (subject, reference) = (permissions.subject(number(value)), "x".repeat(octets).into());
+        Act::OptOut { subject, scope, at: NOW, origin: Origin::Api, reference }
+    };
+    let change = |acts| permissions.change(acts).wait();
+    assert_eq!(change(vec![out(1, 0), out(2, 70_000)]), Err(NotWritten::TooLong));
+    let many = (0..400).map(|value| out(value, 60_000)).collect();
+    assert_eq!(change(many), Err(NotWritten::TooLong), "24 MB at once");
+    assert_eq!(permissions.figures().suppressions, 0, "all or nothing");
+    assert_eq!(permissions.health(), None);
+    assert_eq!(change(vec![out(1, 60_000), out(2, 0)]), Ok(vec![NEW, NEW]));
+    let long = "s".repeat(300);
+    assert!(matches!(permissions.suppressions().make_scope(Some("shop"), Some(&long)), Err(NoScope::TooLong(..))));
+    let refused = wait(permissions.consents().grant(consent(1, &long, NOW), NOW));
+    assert!(matches!(refused, Err(GrantFault::NoScope(NoScope::TooLong(..)))));
+    assert_eq!(grant(&permissions, consent(1, "SHOP", NOW)), NEW);
+    permissions.close();
+}
+
+#[test]
+fn an_act_takes_up_no_more_of_the_log_than_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    // All names and texts are as long as they may be, and new.
+    let name = |length: usize, value: u64| format!("{value:03}{}", "x".repeat(length - 3));
+    for value in 0..3 {
+        let text = |length| name(length, value).into();
+        let consent = Consent {
+            account: text(64),
+            sender: text(256),
+            method: text(256),
+            wording: text(8192),
+            source: text(1024),
+            evidence: Some(super::super::Evidence { reference: name(2048, value).into(), sha256: Some([4; 32]) }),
+            expires: Some(NOW + DAY),
+            address: Some(name(256, value).into()),
+            ..consent(value, "", NOW)
+        };
+        let scope = permissions.make_scope(&consent.scope_name().unwrap()).unwrap();
+        let act = consent.into_act(permissions.subject(number(value)), scope);
+        let (before, most) = (permissions.figures().log_octets, act.octets() as u64);
+        permissions.change(vec![act]).wait().unwrap();
+        let taken = permissions.figures().log_octets - before;
+        assert!((most - 512..=most).contains(&taken), "{taken} of {most}");
+    }
+    permissions.close();
+}
+
+#[test]
+fn looking_up_and_ending_make_no_scope() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    for name in 0..50 {
+        assert_eq!(permissions.consents().scope("shop", &name.to_string(), Purpose::Marketing), None);
+        assert_eq!(permissions.suppressions().scope(Some("shop"), Some(&name.to_string())), None);
+    }
+    assert_eq!(permissions.suppressions().make_scope(Some("shop"), Some("1")), Ok(Scope::FIRST));
+    assert_eq!(permissions.suppressions().scope(Some("shop"), Some("1")), Some(Scope::FIRST));
+    permissions.close();
+}
+
+#[test]
+fn erasures_leave_few_files_and_fewer_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let scope = permissions.suppressions().make_scope(Some("shop"), None).unwrap();
+    wait(permissions.suppressions().add(number(999), scope, NOW, Origin::Mo, "")).unwrap();
+    let files = || fs::read_dir(folder.path()).unwrap().count();
+    for value in 0..80 {
+        grant(&permissions, consent(value, "SHOP", NOW));
+        permissions.erase(number(value), NOW).unwrap();
+    }
+    assert!(files() < 24, "{}", files());
+    let before = files();
+    grant(&permissions, consent(100, "SHOP", NOW));
+    assert_eq!(permissions.erase(number(200), NOW).unwrap(), Outcome::Unchanged);
+    assert_eq!(files(), before, "nothing to wipe, no new file");
+    permissions.close();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    assert!(has(&permissions, 100, "SHOP") && (0..80).all(|value| !has(&permissions, value, "SHOP")));
+    assert!(is_out(&permissions, 999, None));
+    assert_eq!(permissions.consents().show(number(100)).unwrap().len(), 1);
+    permissions.close();
+}
+
+/// A file whose writer meets a fault of its own.
+struct Panicking;
+
+impl Sink for Panicking {
+    fn append(&mut self, _octets: &[u8]) -> io::Result<()> {
+        panic!("as a fault in the writer would");
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_panic_of_the_writer_is_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open_with(folder.path(), |_| Box::new(Panicking), None).unwrap();
+    assert!(permissions.are_writable());
+    let scope = permissions.suppressions().make_scope(None, None).unwrap();
+    let add = || wait(permissions.suppressions().add(number(1), scope, NOW, Origin::Mo, ""));
+    assert_eq!(add(), Err(NotWritten::Closed));
+    permissions.close();
+    assert!(permissions.health().is_some() && !permissions.are_writable());
+    assert_eq!(add(), Err(NotWritten::Closed));
+}
+
+#[test]
+fn wishes_for_several_scopes_are_kept_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let out = permissions.suppressions();
+    let scopes: Vec<Scope> =
+        (0..60).map(|one| out.make_scope(Some("shop"), Some(&format!("b{one}"))).unwrap()).collect();
+    let add = |scopes| wait(out.add_all(number(1), scopes, NOW, Origin::Mo, "")).unwrap();
+    assert_eq!(add(&scopes[..1]), [NEW]);
+    let [first, rest @ ..] = &add(&scopes)[..] else { panic!() };
+    assert!(*first == Outcome::Unchanged && rest.iter().all(|outcome| *outcome == NEW));
+    assert_eq!(out.find(permissions.subject(number(1)), &scopes[7..]).map(|found| found.place), Some(0));
+    let remove = |scopes| wait(out.remove_all(number(1), scopes, NOW, Origin::Mo, "")).unwrap();
+    assert!(remove(&scopes[..59]).iter().all(|outcome| *outcome == CHANGED));
+    assert_eq!(out.find(permissions.subject(number(1)), &scopes).map(|found| found.place), Some(59));
+    permissions.close();
+}
+
+#[test]
+fn a_log_that_is_nearly_full_takes_opt_outs_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let check = permissions.desk.facts.key.check();
+    permissions.close();
+    drop(permissions);
+    // A file with a hole that a snapshot has already read.
+    let file = File::options().write(true).open(folder.path().join("facts-000000000000.log")).unwrap();
+    let position = 31_u64 << 30;
+    file.set_len(position).unwrap();
+    snapshot::write(folder.path(), check, &snapshot::State { position, ..Default::default() }).unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let refused = wait(permissions.consents().grant(consent(1, "SHOP", NOW), NOW));
+    assert!(matches!(refused, Err(GrantFault::NotWritten(NotWritten::LogFull))), "{refused:?}");
+    let scope = permissions.suppressions().make_scope(None, None).unwrap();
+    let checkpoint = Act::Checkpoint(Checkpoint::default());
+    let (subject, reference) = (permissions.subject(number(1)), Box::default());
+    let row = Act::OptOut { subject, scope, at: NOW, origin: Origin::Import, reference };
+    assert_eq!(permissions.change(vec![row, checkpoint]).wait(), Err(NotWritten::LogFull));
+    assert_eq!(permissions.health(), None);
+    assert_eq!(wait(permissions.suppressions().add(number(1), scope, NOW, Origin::Mo, "")), Ok(NEW));
+    assert!(permissions.figures().log_octets > position);
     permissions.close();
 }
 
@@ -331,20 +513,22 @@ proptest! {
                     valid.insert((value, one));
                 }
                 Move::Revoke(value, one) => {
-                    let scope = permissions.consents().scope("shop", sender(one), Purpose::Marketing).unwrap();
-                    wait(permissions.consents().revoke(number(value), scope, at)).unwrap();
+                    if let Some(scope) = permissions.consents().scope("shop", sender(one), Purpose::Marketing) {
+                        wait(permissions.consents().revoke(number(value), scope, at)).unwrap();
+                    }
                     if valid.remove(&(value, one)) {
                         *consents.entry((value, one)).or_default() += 1;
                     }
                 }
                 Move::Out(value, one) => {
-                    let scope = permissions.suppressions().scope(Some("shop"), Some(sender(one))).unwrap();
+                    let scope = permissions.suppressions().make_scope(Some("shop"), Some(sender(one))).unwrap();
                     wait(permissions.suppressions().add(number(value), scope, at, Origin::Api, "x")).unwrap();
                     out.insert((value, one));
                 }
                 Move::In(value, one) => {
-                    let scope = permissions.suppressions().scope(Some("shop"), Some(sender(one))).unwrap();
-                    wait(permissions.suppressions().remove(number(value), scope, at, Origin::Api, "x")).unwrap();
+                    if let Some(scope) = permissions.suppressions().scope(Some("shop"), Some(sender(one))) {
+                        wait(permissions.suppressions().remove(number(value), scope, at, Origin::Api, "x")).unwrap();
+                    }
                     out.remove(&(value, one));
                 }
                 Move::Erase(value) => {

@@ -25,13 +25,15 @@ use super::consents::{Consent, Evidence};
 use super::desk::Permissions;
 use super::scopes::ScopeName;
 use super::suppressions::Origin;
-use super::{LedgerFault, Registry};
+use super::{LedgerFault, NoScope, Registry};
 use crate::config::Purpose;
 use crate::hex;
 use crate::policy::Msisdn;
 
-/// Rows that become durable together.
+/// Rows that become durable together, at most.
 const BATCH: usize = 8192;
+/// Octets of a batch after which no row is added to it.
+const BATCH_OCTETS: usize = 8 << 20;
 /// Batches that may wait for the disk: so an opt-out waits for few rows.
 const AHEAD: usize = 4;
 /// Different texts that are remembered to be shared between rows.
@@ -60,6 +62,9 @@ pub enum ImportFault {
     /// The first line of a CSV file is not as it must be.
     #[error("the first line {0}")]
     Header(String),
+    /// A registry is of a day that has not come: it would never be too old.
+    #[error("the registry's day is in the future")]
+    Future,
     /// Nothing can be written; what was written stays, and the same import goes on behind it.
     #[error(transparent)]
     NotWritten(#[from] NotWritten),
@@ -94,7 +99,7 @@ impl Permissions {
                 return Err(Rejection::Account);
             }
             consent.check(now).map_err(Rejection::NoConsent)?;
-            let scope = shared.scope(consent.scope_name(), self).ok_or(Rejection::Full)?;
+            let scope = shared.scope(consent.scope_name()?, self)?;
             Ok(consent.into_act(self.subject(consent_number(row)?), scope))
         })
     }
@@ -119,7 +124,7 @@ impl Permissions {
             if at > now {
                 return Err(Rejection::Time);
             }
-            let scope = shared.scope(ScopeName::new(account, sender, None), self).ok_or(Rejection::Full)?;
+            let scope = shared.scope(ScopeName::new(account, sender, None)?, self)?;
             let reference = row.get(Column::Reference).chars().take(256).collect::<String>().into();
             Ok(Act::OptOut { subject, scope, at, origin: Origin::Import, reference })
         })
@@ -137,6 +142,9 @@ impl Permissions {
         file: impl Read + Seek,
         import: Import<'_>,
     ) -> Result<(Arc<Registry>, Report), ImportFault> {
+        if as_of > import.now {
+            return Err(ImportFault::Future);
+        }
         let mut numbers = vec![];
         let mut report = Report::default();
         let mut rejects = csv::Writer::from_writer(import.rejects);
@@ -178,13 +186,14 @@ impl Permissions {
         loop {
             let mut batch = Vec::with_capacity(BATCH + 1);
             let mut times = Vec::with_capacity(BATCH);
-            let mut read = 0;
-            while read < BATCH {
+            let (mut read, mut octets) = (0, 0);
+            while read < BATCH && octets < BATCH_OCTETS {
                 let Some(row) = rows.next()? else { break };
                 read += 1;
                 report.rows += 1;
                 match row.and_then(|row| act(&row)) {
                     Ok(act) => {
+                        octets += act.octets();
                         times.push(match &act {
                             Act::Grant { at, .. } => Some(*at),
                             _ => None,
@@ -337,15 +346,15 @@ impl Shared {
         text
     }
 
-    fn scope(&mut self, name: ScopeName, permissions: &Permissions) -> Option<Scope> {
+    fn scope(&mut self, name: ScopeName, permissions: &Permissions) -> Result<Scope, NoScope> {
         if let Some(scope) = self.scopes.get(&name) {
-            return Some(*scope);
+            return Ok(*scope);
         }
-        let scope = permissions.scope(&name)?;
+        let scope = permissions.make_scope(&name)?;
         if self.scopes.len() < SHARED {
             self.scopes.insert(name, scope);
         }
-        Some(scope)
+        Ok(scope)
     }
 }
 

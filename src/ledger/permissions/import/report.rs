@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Checkpoint;
-use crate::ledger::permissions::{NoConsent, Outcome};
+use crate::ledger::permissions::{NoConsent, NoScope, Outcome};
 
 /// Why a row was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
@@ -11,6 +11,11 @@ pub enum Rejection {
     /// It cannot be read.
     #[error("is no row of this file: the number of fields, the encoding (UTF-8), the length or the JSON is wrong")]
     Shape,
+    /// A quotation mark is not closed.
+    #[error(
+        "the row is longer than 1 MiB, as with a quotation mark that is not closed: only its first line is passed over"
+    )]
+    TooLong,
     /// The number.
     #[error("msisdn is no international number: expected 7 to 15 digits that begin with the country code")]
     Number,
@@ -29,9 +34,9 @@ pub enum Rejection {
     /// The consent.
     #[error("{0}")]
     NoConsent(NoConsent),
-    /// The ledger.
-    #[error("the ledger has as many accounts, senders and purposes as it can hold")]
-    Full,
+    /// Its account and sender.
+    #[error("{0}")]
+    NoScope(#[from] NoScope),
 }
 
 /// What came of an import.

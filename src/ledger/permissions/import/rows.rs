@@ -16,6 +16,13 @@ pub enum Format {
 
 /// The most octets of one line of NDJSON.
 const LINE: u64 = 64 * 1024;
+/// The most octets of one row of CSV, give or take what is read at once: a quotation mark that is not closed would make
+/// one row of the rest of the file.
+const ROW: usize = 1 << 20;
+/// Octets of a CSV file that are read at once.
+const AT_ONCE: usize = 1 << 16;
+/// Octets that are shown of a row that is longer than that.
+const SHOWN: u64 = 1024;
 
 /// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,8 +104,30 @@ pub(super) struct Rows<R> {
 }
 
 enum Source<R> {
-    Csv { reader: Box<csv::Reader<R>>, header: Vec<Option<Column>>, record: csv::ByteRecord },
+    Csv { reader: Box<csv::Reader<Rationed<R>>>, header: Vec<Option<Column>>, record: csv::ByteRecord },
     Ndjson { reader: BufReader<R>, line: Vec<u8>, offset: u64, lines: u64 },
+}
+
+/// A file of which no more is read than is allowed: then reading fails.
+struct Rationed<R> {
+    file: R,
+    left: usize,
+}
+
+impl<R: Read> Read for Rationed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(self.left);
+        let buffer = buffer.get_mut(..most).filter(|buffer| !buffer.is_empty());
+        let read = self.file.read(buffer.ok_or(io::ErrorKind::FileTooLarge)?)?;
+        self.left -= read;
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Rationed<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
 }
 
 impl<R: Read + Seek> Rows<R> {
@@ -111,9 +140,14 @@ impl<R: Read + Seek> Rows<R> {
                 Source::Ndjson { reader: BufReader::with_capacity(1 << 16, file), line: vec![], offset: 0, lines: 0 }
             }
             Format::Csv => {
-                let mut reader = csv::ReaderBuilder::new().flexible(true).buffer_capacity(1 << 16).from_reader(file);
+                let file = Rationed { file, left: ROW };
+                let mut reader = csv::ReaderBuilder::new().flexible(true).buffer_capacity(AT_ONCE).from_reader(file);
                 let mut header = vec![];
-                for name in reader.byte_headers().map_err(io::Error::from)? {
+                let names = reader.byte_headers().map_err(|fault| match is_too_long(&fault) {
+                    true => ImportFault::Header("is longer than 1 MiB".to_owned()),
+                    false => io::Error::from(fault).into(),
+                });
+                for name in names? {
                     let name = String::from_utf8_lossy(name);
                     let name = name.trim_start_matches('\u{FEFF}');
                     let column = Column::named(name).filter(|column| allowed.contains(column));
@@ -156,11 +190,21 @@ impl<R: Read + Seek> Rows<R> {
     pub(super) fn next(&mut self) -> Result<Option<Result<Row<'_>, Rejection>>, ImportFault> {
         match &mut self.source {
             Source::Csv { reader, header, record } => {
-                if !reader.read_byte_record(record).map_err(io::Error::from)? {
-                    return Ok(None);
+                let begin = reader.position().clone();
+                reader.get_mut().left = ROW;
+                match reader.read_byte_record(record) {
+                    Ok(false) => Ok(None),
+                    Ok(true) => {
+                        self.line = record.position().map_or(0, csv::Position::line);
+                        Ok(Some(csv_row(header, record)))
+                    }
+                    Err(fault) if is_too_long(&fault) => {
+                        self.line = begin.line();
+                        *record = csv::ByteRecord::from(vec![pass_line(reader, begin)?]);
+                        Ok(Some(Err(Rejection::TooLong)))
+                    }
+                    Err(fault) => Err(io::Error::from(fault).into()),
                 }
-                self.line = record.position().map_or(0, csv::Position::line);
-                Ok(Some(csv_row(header, record)))
             }
             Source::Ndjson { reader, line, offset, lines } => {
                 line.clear();
@@ -212,6 +256,26 @@ impl<R: Read + Seek> Rows<R> {
             Source::Ndjson { line, .. } => line.trim_ascii_end().to_vec(),
         }
     }
+}
+
+/// Whether more was to be read than is allowed.
+fn is_too_long(fault: &csv::Error) -> bool {
+    matches!(fault.kind(), csv::ErrorKind::Io(fault) if fault.kind() == io::ErrorKind::FileTooLarge)
+}
+
+/// Has the reader go on behind the first line of a row that begins there, and gives the first octets of that.
+fn pass_line<R: Read + Seek>(reader: &mut csv::Reader<Rationed<R>>, mut begin: csv::Position) -> io::Result<Vec<u8>> {
+    let Rationed { file, .. } = reader.get_mut();
+    file.seek(SeekFrom::Start(begin.byte()))?;
+    let mut file = BufReader::with_capacity(AT_ONCE, file);
+    let mut shown = vec![];
+    let read = file.by_ref().take(SHOWN).read_until(b'\n', &mut shown)? as u64;
+    let rest = if shown.ends_with(b"\n") { 0 } else { skip_line(&mut file)? };
+    let (byte, line) = (begin.byte() + read + rest, begin.line() + 1);
+    begin.set_byte(byte).set_line(line);
+    reader.seek(begin).map_err(io::Error::from)?;
+    shown.truncate(shown.trim_ascii_end().len());
+    Ok(shown)
 }
 
 /// Reads to the end of a line, and gives the octets.

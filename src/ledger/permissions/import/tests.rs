@@ -72,6 +72,68 @@ fn bad_rows_are_told_with_line_and_reason_and_the_rest_goes_in() {
 }
 
 #[test]
+fn a_row_with_a_name_that_is_too_long_is_rejected_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let long = "x".repeat(70_000);
+    let text = format!("msisdn,account,sender\n32470000001,shop,a\n32470000002,shop,{long}\n32470000003,shop,b\n");
+    let mut rejects = vec![];
+    let import = Import {
+        format: Format::Csv,
+        now: NOW,
+        known_account: &|_| true,
+        rejects: &mut rejects,
+        progress: &mut |_, _| {},
+    };
+    let report = permissions.import_suppressions(Cursor::new(text), import).unwrap();
+    assert_eq!(counts(&report), [3, 2, 0, 0, 1]);
+    assert!(rejects.starts_with(b"3,the sender has more than 256 octets"));
+    assert_eq!(permissions.health(), None);
+    permissions.close();
+}
+
+#[test]
+fn what_an_import_has_acknowledged_is_read_again_however_long_its_rows_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let mut text = "msisdn,account,sender,purpose,method,at,wording,source,evidence\n".to_owned();
+    let [wording, source, evidence] = [8100, 900, 1900].map(|octets| "y".repeat(octets));
+    for at in 0..8000 {
+        let number = 32_470_000_000_u64 + at;
+        let row = format!("{number},shop,SHOP,marketing,form,2025-01-01,{at:06}{wording},{source},{evidence}\n");
+        text.push_str(&row);
+    }
+    let report = import(&permissions, Format::Csv, &text).0.unwrap();
+    assert_eq!(counts(&report), [8000, 8000, 0, 0, 0]);
+    permissions.close();
+    for file in std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path()) {
+        if file.extension().is_some_and(|extension| extension == "snapshot") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    let permissions = Permissions::open(folder.path()).unwrap();
+    assert_eq!(permissions.figures().consents, 8000);
+    permissions.close();
+}
+
+#[test]
+fn a_quotation_mark_that_is_not_closed_takes_no_more_than_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let rows: String = (2..20_000).map(|at| row(32_470_000_000 + at).replace(['"', '\n'], "") + "\n").collect();
+    let rows = rows.replace("Yes, ", "Yes ");
+    let open = "\"Yes,+32470000001,shop,SHOP,marketing,form,2025-01-02T03:04:05Z,shop.example,form,2030-01-01\n";
+    let text = format!("{HEADER}{open}{rows}");
+    assert!(text.len() > 1 << 20);
+    let (report, rejects) = import(&permissions, Format::Csv, &text);
+    assert_eq!(counts(&report.unwrap()), [19_999, 19_998, 0, 0, 1]);
+    assert!(rejects.starts_with("2,") && rejects.contains("1 MiB") && rejects.len() < 1000, "{rejects:.300}");
+    let header = format!("\"{HEADER}{rows}");
+    assert!(matches!(import(&permissions, Format::Csv, &header).0, Err(ImportFault::Header(_))));
+    permissions.close();
+}
+
+#[test]
 fn a_header_must_be_understood() {
     let folder = tempfile::tempdir().unwrap();
     let permissions = Permissions::open(folder.path()).unwrap();
@@ -178,15 +240,19 @@ fn opt_outs_and_registries_are_imported() {
     let subject = |value| permissions.subject(Msisdn::from_value(value).unwrap());
     let out = permissions.suppressions();
     let scopes = [out.scope(Some("shop"), Some("shop")).unwrap(), out.scope(None, None).unwrap()];
-    assert_eq!(out.find(subject(32_470_000_001), &scopes).unwrap().scope, scopes[0]);
-    assert_eq!(out.find(subject(32_470_000_002), &scopes).unwrap().scope, scopes[1]);
+    assert_eq!(out.find(subject(32_470_000_001), &scopes).unwrap().place, 0);
+    assert_eq!(out.find(subject(32_470_000_002), &scopes).unwrap().place, 1);
     assert_eq!(out.find(subject(32_470_000_003), &scopes), None);
     let import =
         Import { format: Format::Csv, now: NOW, known_account: &|_| false, rejects: &mut rejects, progress: &mut told };
     let text = "name,msisdn\nx,+32470000009\ny,nonsense\n";
     let (registry, report) = permissions.import_registry("dnc", 5, &[], Cursor::new(text), import).unwrap();
     assert_eq!((counts(&report), registry.len()), ([2, 1, 0, 0, 1], 1));
-    assert_eq!(permissions.registries().find(subject(32_470_000_009), "BE").unwrap().name, "dnc");
+    assert!(permissions.registries().all()[0].has(subject(32_470_000_009)));
+    let import =
+        Import { format: Format::Csv, now: 4, known_account: &|_| false, rejects: &mut rejects, progress: &mut told };
+    let future = permissions.import_registry("dnc", 5, &[], Cursor::new(text), import);
+    assert!(matches!(future, Err(ImportFault::Future)));
     assert_eq!(progress.last(), Some(&(text.len() as u64, 2)));
     permissions.close();
 }

@@ -97,6 +97,32 @@ impl Index {
         tables.iter().find_map(|table| table.find(key)).filter(|value| *value != Value::GONE)
     }
 
+    /// The first of these scopes, by its place, in which a subject's state is in force, with its value.
+    ///
+    /// Asks each table once: mostly it knows nothing of the subject.
+    #[inline]
+    pub(super) fn first(
+        &self,
+        subject: Subject,
+        scopes: &[Scope],
+        in_force: impl Fn(u16) -> bool,
+    ) -> Option<(usize, Value)> {
+        let tables = self.tables.load();
+        let mut first: Option<(usize, Value)> = None;
+        for (newer, table) in tables.iter().enumerate() {
+            let entries = table.from(Key::new(subject, Scope::FIRST));
+            for Entry { key, value } in entries.take_while(|entry| entry.key.subject() == subject) {
+                let place = scopes.iter().position(|scope| *scope == key.scope());
+                let Some(place) = place.filter(|place| first.is_none_or(|(best, _)| *place < best)) else { continue };
+                let is_latest = || tables.iter().take(newer).all(|table| table.find(key).is_none());
+                if value != Value::GONE && in_force(value.state) && is_latest() {
+                    first = Some((place, value));
+                }
+            }
+        }
+        first
+    }
+
     /// All that is known of a subject, by scope.
     pub(super) fn of_subject(&self, subject: Subject) -> Vec<Entry> {
         self.from(Key::new(subject, Scope::FIRST), |entries| {

@@ -68,6 +68,13 @@ proptest! {
                 let listed = of_subject.iter().find(|entry| entry.key == key).map(|entry| entry.value);
                 prop_assert_eq!(listed, model.get(&key).copied());
             }
+            let scopes = [2, 0, 9, 1].map(Scope::from_value);
+            let value = |scope: &Scope| model.get(&Key::new(subject, *scope)).copied();
+            let in_turn = scopes.iter().enumerate().filter_map(|(place, scope)| Some((place, value(scope)?)));
+            for least in 1..4 {
+                let expected = in_turn.clone().find(|(_, value)| value.state >= least);
+                prop_assert_eq!(index.first(subject, &scopes, |state| state >= least), expected);
+            }
         }
         let mut paged = vec![];
         while let Some(page) = Some(index.page(paged.last().map(|entry: &Entry| entry.key), 7)).filter(|page| !page.is_empty()) {

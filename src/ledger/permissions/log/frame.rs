@@ -10,7 +10,20 @@ pub(super) const HEADER: usize = 8 + 4 + 4;
 /// Octets before a record's payload: its length and its CRC-32.
 pub(super) const RECORD_HEADER: usize = 2 + 4;
 /// The most octets a frame has that a reader believes in.
-const MAX_FRAME: usize = 64 << 20;
+pub(super) const MAX_FRAME: usize = 64 << 20;
+/// The most octets of a record's payload.
+pub(in super::super) const MAX_RECORD: usize = u16::MAX as usize;
+
+/// Why a record is not added to a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(in super::super) enum NotAdded {
+    /// This one.
+    #[error("a record is longer than {MAX_RECORD} octets")]
+    TooLong,
+    /// This one and all later ones.
+    #[error("the log has reached its greatest size, 32 GiB")]
+    LogFull,
+}
 
 /// A frame that is being made.
 #[derive(Debug)]
@@ -26,20 +39,26 @@ impl Frame {
         Self { position, octets }
     }
 
-    /// Adds a record whose payload `write` appends; none if the log or a record would be too long.
-    pub(in super::super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Option<Locator> {
+    /// Adds a record whose payload `write` appends.
+    ///
+    /// # Errors
+    /// [`NotAdded`]; the frame is as it was.
+    pub(in super::super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<Locator, NotAdded> {
         let begin = self.octets.len();
-        let locator = Locator::of(self.position + begin as u64)?;
+        let locator = Locator::of(self.position + begin as u64).ok_or(NotAdded::LogFull)?;
         self.octets.put(&[0; RECORD_HEADER]);
         write(&mut self.octets);
-        let (header, payload) = self.octets.get_mut(begin..)?.split_at_mut_checked(RECORD_HEADER)?;
-        let Ok(length) = u16::try_from(payload.len()) else {
+        let record = self.octets.get_mut(begin..).and_then(|record| record.split_at_mut_checked(RECORD_HEADER));
+        let sealed = record.and_then(|(header, payload)| {
+            seal(header, payload, u16::try_from(payload.len()).ok()?);
+            Some(())
+        });
+        if sealed.is_none() {
             self.octets.truncate(begin);
-            return None;
-        };
-        seal(header, payload, length);
+            return Err(NotAdded::TooLong);
+        }
         self.octets.resize(self.octets.len().next_multiple_of(Locator::UNIT as usize), 0);
-        Some(locator)
+        Ok(locator)
     }
 
     /// The payload of a record that is in this frame; none if it is in an earlier one.
@@ -67,6 +86,11 @@ impl Frame {
         header.put(&crc32fast::hash(&header).to_le_bytes());
         self.octets.iter_mut().zip(header).for_each(|(slot, octet)| *slot = octet);
         &self.octets
+    }
+
+    /// Where its end is in the log.
+    pub(in super::super) fn end(&self) -> u64 {
+        self.position + self.octets.len() as u64
     }
 
     pub(in super::super) fn into_buffer(self) -> Vec<u8> {

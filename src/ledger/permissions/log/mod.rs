@@ -10,15 +10,17 @@
 mod frame;
 mod segment;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
 use super::LedgerFault;
-pub(super) use frame::Frame;
+pub(super) use frame::{Frame, MAX_RECORD};
 use segment::Segment;
 
 /// Where a record is: its position in the whole log in units of 8 octets, so that a log has at most 32 GiB.
@@ -59,6 +61,14 @@ pub(super) type OpenSink = fn(File) -> Box<dyn Sink>;
 
 /// Octets after which a new file is begun.
 const SEGMENT: u64 = 64 << 20;
+/// The most octets of all files.
+pub(super) const CAPACITY: u64 = (1 << u32::BITS) * Locator::UNIT;
+/// Octets from which on each new file is a warning.
+const NEARLY_FULL: u64 = CAPACITY / 8 * 7;
+/// Files that are kept open for reading.
+const OPEN: usize = 16;
+/// So many neighbours that would make one file become one.
+const SMALL: usize = 16;
 
 /// The log's files, for reading records; shared.
 #[derive(Debug)]
@@ -67,6 +77,10 @@ pub(super) struct Log {
     /// Of the key under which the log's subjects are.
     check: u64,
     segments: ArcSwap<Vec<Arc<Segment>>>,
+    /// The files that were read last, each opened when it was asked for; the latest at the back.
+    opened: Mutex<VecDeque<(Arc<Segment>, Arc<File>)>>,
+    /// Octets of all files.
+    octets: AtomicU64,
     /// Held while a file is replaced by one in which records are erased.
     rewriting: Mutex<()>,
 }
@@ -76,8 +90,6 @@ pub(super) struct Appender {
     log: Arc<Log>,
     sink: Box<dyn Sink>,
     open_sink: OpenSink,
-    /// Where the next frame begins.
-    end: u64,
 }
 
 impl Log {
@@ -96,13 +108,14 @@ impl Log {
         if segments.is_empty() {
             segments.push(Segment::create(folder, 0, check)?);
         }
+        remove_merged(&mut segments)?;
         let mut end = 0;
         let last = segments.len() - 1;
         for (at, segment) in segments.iter().enumerate() {
             if segment.base != end {
                 return Err(segment.damaged(segment.base, format!("the log's part from octet {end} on is missing")));
             }
-            end = segment.base + segment.len()?;
+            end = segment.end()?;
             if end > from {
                 end = segment.replay(from, at == last, &mut record)?;
             }
@@ -115,9 +128,20 @@ impl Log {
             Some(segment) => open_sink(segment.appendable()?),
             None => return Err(LedgerFault::file(folder)(io::ErrorKind::NotFound.into())),
         };
-        let segments = ArcSwap::from_pointee(segments.into_iter().map(Arc::new).collect());
-        let log = Arc::new(Self { folder: folder.to_owned(), check, segments, rewriting: Mutex::new(()) });
-        Ok((log.clone(), Appender { log, sink, open_sink, end }))
+        let log = Arc::new(Self {
+            folder: folder.to_owned(),
+            check,
+            segments: ArcSwap::from_pointee(segments.into_iter().map(Arc::new).collect()),
+            opened: Mutex::default(),
+            octets: AtomicU64::new(end),
+            rewriting: Mutex::new(()),
+        });
+        Ok((log.clone(), Appender { log, sink, open_sink }))
+    }
+
+    /// Octets of all files.
+    pub(super) fn octets(&self) -> u64 {
+        self.octets.load(Ordering::Relaxed)
     }
 
     /// Reads the record at `locator` into `buffer` and gives its payload.
@@ -126,16 +150,34 @@ impl Log {
     /// [`LedgerFault::Damaged`] if there is none; [`LedgerFault::File`].
     pub(super) fn record<'a>(&self, locator: Locator, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], LedgerFault> {
         let position = locator.position();
+        let (segment, file) = self.file_of(position)?;
+        segment.record(&file, position, buffer)
+    }
+
+    /// The file that has this position, opened.
+    fn file_of(&self, position: u64) -> Result<(Arc<Segment>, Arc<File>), LedgerFault> {
+        let mut open = self.opened();
+        // The list is read while nobody replaces files: what it names is there.
         let segments = self.segments.load();
         let segment = segments.iter().rev().find(|segment| segment.base <= position);
-        match segment {
-            Some(segment) => segment.record(position, buffer),
-            None => Err(LedgerFault::Damaged {
-                path: self.folder.clone(),
-                offset: position,
-                what: "a record is referred to that no file has".to_owned(),
-            }),
+        let segment = segment.ok_or_else(|| LedgerFault::Damaged {
+            path: self.folder.clone(),
+            offset: position,
+            what: "a record is referred to that no file has".to_owned(),
+        })?;
+        if let Some(found) = open.iter().find(|(other, _)| Arc::ptr_eq(other, segment)) {
+            return Ok(found.clone());
         }
+        let opened = (segment.clone(), Arc::new(segment.file()?));
+        if open.len() == OPEN {
+            open.pop_front();
+        }
+        open.push_back(opened.clone());
+        Ok(opened)
+    }
+
+    fn opened(&self) -> MutexGuard<'_, VecDeque<(Arc<Segment>, Arc<File>)>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces records by what `erase` makes of their payloads, in files that are no longer appended to.
@@ -144,53 +186,108 @@ impl Log {
     pub(super) fn rewrite(&self, records: &[Locator], erase: impl Fn(&mut [u8])) -> Result<(), LedgerFault> {
         let _one_at_a_time = self.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
         for segment in self.segments.load_full().iter() {
-            let end = segment.base + segment.len()?;
+            let end = segment.end()?;
             let positions = records.iter().map(|locator| locator.position());
             let within: Vec<u64> = positions.filter(|at| (segment.base..end).contains(at)).collect();
-            if within.is_empty() {
-                continue;
+            if !within.is_empty() {
+                segment.rewrite(&within, &erase)?;
+                self.put(segment, 1);
             }
-            let new = Arc::new(segment.rewritten(&within, &erase)?);
-            self.segments.rcu(|segments| {
-                let replaced = |old: &Arc<Segment>| if old.base == new.base { new.clone() } else { old.clone() };
-                segments.iter().map(replaced).collect::<Vec<_>>()
-            });
         }
-        Ok(())
+        self.merge_small()
     }
+
+    /// Makes one file of many small ones, which is what erasures leave behind.
+    fn merge_small(&self) -> Result<(), LedgerFault> {
+        let segments = self.segments.load_full();
+        let closed = segments.split_last().map_or(&[][..], |(_open, closed)| closed);
+        let lengths = closed.iter().map(|segment| Ok(segment.end()? - segment.base)).collect::<Result<Vec<_>, _>>()?;
+        let (mut first, mut octets, mut run) = (0, 0, 0..0);
+        for (at, length) in lengths.iter().enumerate() {
+            octets += length;
+            while octets > SEGMENT && first <= at {
+                octets -= lengths.get(first).copied().unwrap_or_default();
+                first += 1;
+            }
+            if at + 1 - first > run.len() {
+                run = first..at + 1;
+            }
+        }
+        let run = closed.get(run).unwrap_or_default();
+        let Some((head, rest)) = run.split_first().filter(|_| run.len() >= SMALL) else { return Ok(()) };
+        head.take_in(rest)?;
+        self.put(head, run.len());
+        rest.iter().try_for_each(|segment| segment.remove())
+    }
+
+    /// The file of `segment` has been replaced, and has what `count` files from it on had.
+    fn put(&self, segment: &Segment, count: usize) {
+        let mut open = self.opened();
+        let new = Arc::new(segment.again());
+        self.segments.rcu(|segments| {
+            let mut segments = Vec::clone(segments);
+            if let Some(at) = segments.iter().position(|other| other.base == new.base) {
+                segments.splice(at..at + count, [new.clone()]);
+            }
+            segments
+        });
+        let segments = self.segments.load();
+        open.retain(|(opened, _)| segments.iter().any(|segment| Arc::ptr_eq(segment, opened)));
+    }
+}
+
+/// Removes files whose octets are in the file before them: a crash came between a merge and this.
+fn remove_merged(segments: &mut Vec<Segment>) -> Result<(), LedgerFault> {
+    let mut whole: Vec<Segment> = Vec::with_capacity(segments.len());
+    for segment in segments.drain(..) {
+        match whole.last() {
+            Some(before) if segment.end()? <= before.end()? => segment.remove()?,
+            _ => whole.push(segment),
+        }
+    }
+    *segments = whole;
+    Ok(())
 }
 
 impl Appender {
     /// Where the next frame begins.
-    pub(super) const fn end(&self) -> u64 {
-        self.end
+    pub(super) fn end(&self) -> u64 {
+        self.log.octets()
     }
 
     /// Begins a frame that will be appended next.
     pub(super) fn frame(&self, buffer: Vec<u8>) -> Frame {
-        Frame::begin(self.end, buffer)
+        Frame::begin(self.end(), buffer)
     }
 
     /// Appends a frame and makes it durable. After an error, not to be called again.
     pub(super) fn append(&mut self, frame: &mut Frame) -> Result<(), LedgerFault> {
         let octets = frame.finish();
         let path = segment::path(&self.log.folder, self.base());
+        if octets.len() > frame::MAX_FRAME {
+            return Err(LedgerFault::file(&path)(io::Error::other("what is to be durable together is over 64 MiB")));
+        }
         self.sink.append(octets).and_then(|()| self.sink.sync()).map_err(LedgerFault::file(&path))?;
-        self.end += octets.len() as u64;
-        if self.end - self.base() >= SEGMENT { self.rotate() } else { Ok(()) }
+        self.log.octets.fetch_add(octets.len() as u64, Ordering::Relaxed);
+        if self.end() - self.base() >= SEGMENT { self.rotate() } else { Ok(()) }
     }
 
     /// Begins a new file.
     pub(super) fn rotate(&mut self) -> Result<(), LedgerFault> {
-        let segment = Segment::create(&self.log.folder, self.end, self.log.check)?;
+        let segment = Segment::create(&self.log.folder, self.end(), self.log.check)?;
         self.sink = (self.open_sink)(segment.appendable()?);
-        self.end = segment.base + segment.len()?;
+        self.log.octets.store(segment.end()?, Ordering::Relaxed);
+        if self.end() >= NEARLY_FULL {
+            let left = CAPACITY.saturating_sub(self.end());
+            tracing::warn!(left, "the ledger's log is nearly full: see \"Bounds\" in docs/ledger.md");
+        }
         let segment = Arc::new(segment);
         self.log.segments.rcu(|segments| segments.iter().cloned().chain([segment.clone()]).collect::<Vec<_>>());
         Ok(())
     }
 
-    fn base(&self) -> u64 {
+    /// Where the file begins that is appended to.
+    pub(super) fn base(&self) -> u64 {
         self.log.segments.load().last().map_or(0, |segment| segment.base)
     }
 }

@@ -5,8 +5,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{Locator, frame};
+use super::{Frame, Locator, frame};
 use crate::disk;
 use crate::ledger::LedgerFault;
 use crate::ledger::permissions::octets::{Octets, Put};
@@ -15,6 +16,7 @@ const MAGIC: &[u8; 8] = b"smpp-log";
 const VERSION: u32 = 1;
 /// Octets of the header: magic, version, position of the file in the log, check of the key, CRC-32 of all that.
 const HEADER: usize = 8 + 4 + 8 + 8 + 4;
+const _: () = assert!(HEADER.is_multiple_of(frame::HEADER), "empty frames take the place of a header");
 /// Octets read at first for a record: nearly all are shorter.
 const GUESS: usize = 512;
 
@@ -24,7 +26,6 @@ pub(super) struct Segment {
     /// The position of its first octet in the log.
     pub(super) base: u64,
     path: PathBuf,
-    file: File,
 }
 
 /// The file whose first octet is at `base`.
@@ -62,11 +63,10 @@ impl Segment {
 
     fn open(folder: &Path, base: u64, check: u64) -> Result<Self, LedgerFault> {
         let path = path(folder, base);
-        let file = File::open(&path).map_err(LedgerFault::file(&path))?;
-        let segment = Self { base, path, file };
+        let segment = Self { base, path };
         let mut header = [0; HEADER];
         let bad = |what: &str| segment.damaged(base, what.to_owned());
-        match segment.file.read_exact_at(&mut header, 0) {
+        match segment.file()?.read_exact_at(&mut header, 0) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(bad("is shorter than the header of a log"));
             }
@@ -92,8 +92,25 @@ impl Segment {
         Ok(segment)
     }
 
-    pub(super) fn len(&self) -> Result<u64, LedgerFault> {
-        self.file.metadata().map(|metadata| metadata.len()).map_err(LedgerFault::file(&self.path))
+    /// The position behind its last octet.
+    pub(super) fn end(&self) -> Result<u64, LedgerFault> {
+        let metadata = fs::metadata(&self.path).map_err(LedgerFault::file(&self.path))?;
+        Ok(self.base + metadata.len())
+    }
+
+    /// The file, to read from.
+    pub(super) fn file(&self) -> Result<File, LedgerFault> {
+        File::open(&self.path).map_err(LedgerFault::file(&self.path))
+    }
+
+    /// The same file under another identity: what was opened of this one is another file's.
+    pub(super) fn again(&self) -> Self {
+        Self { base: self.base, path: self.path.clone() }
+    }
+
+    /// Removes the file; its name may come back after a crash.
+    pub(super) fn remove(&self) -> Result<(), LedgerFault> {
+        fs::remove_file(&self.path).map_err(LedgerFault::file(&self.path))
     }
 
     /// The same file, to append to.
@@ -144,23 +161,28 @@ impl Segment {
     }
 
     /// The payload of the record at a position of the log.
-    pub(super) fn record<'a>(&self, position: u64, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], LedgerFault> {
+    pub(super) fn record<'a>(
+        &self,
+        file: &File,
+        position: u64,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], LedgerFault> {
         let offset = position - self.base;
-        self.read_at(offset, GUESS, buffer)?;
+        self.read_at(file, offset, GUESS, buffer)?;
         let length = Octets(buffer).array().map_or(0, |length| usize::from(u16::from_le_bytes(length)));
         if frame::RECORD_HEADER + length > GUESS {
-            self.read_at(offset, frame::RECORD_HEADER + length, buffer)?;
+            self.read_at(file, offset, frame::RECORD_HEADER + length, buffer)?;
         }
         let what = "a record is referred to, and there is none";
         frame::record(buffer).ok_or_else(|| self.damaged(position, what.to_owned()))
     }
 
     /// Reads up to `length` octets at `offset`.
-    fn read_at(&self, offset: u64, length: usize, buffer: &mut Vec<u8>) -> Result<(), LedgerFault> {
+    fn read_at(&self, file: &File, offset: u64, length: usize, buffer: &mut Vec<u8>) -> Result<(), LedgerFault> {
         buffer.resize(length, 0);
         let mut read = 0;
         while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
-            match self.file.read_at(rest, offset + read as u64) {
+            match file.read_at(rest, offset + read as u64) {
                 Ok(0) => break,
                 Ok(octets) => read += octets,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -171,8 +193,8 @@ impl Segment {
         Ok(())
     }
 
-    /// This file with what `erase` makes of the records at `positions`, in its place.
-    pub(super) fn rewritten(&self, positions: &[u64], erase: impl Fn(&mut [u8])) -> Result<Self, LedgerFault> {
+    /// Puts in its place a file with what `erase` makes of the records at `positions`.
+    pub(super) fn rewrite(&self, positions: &[u64], erase: impl Fn(&mut [u8])) -> Result<(), LedgerFault> {
         let mut octets = fs::read(&self.path).map_err(LedgerFault::file(&self.path))?;
         for position in positions {
             let offset = usize::try_from(position - self.base).unwrap_or(usize::MAX);
@@ -187,9 +209,21 @@ impl Segment {
                 frame::seal(header, payload, length as u16);
             }
         }
-        disk::replace(&self.path, |out| out.write_all(&octets)).map_err(LedgerFault::file(&self.path))?;
-        let file = File::open(&self.path).map_err(LedgerFault::file(&self.path))?;
-        Ok(Self { base: self.base, path: self.path.clone(), file })
+        disk::replace(&self.path, |out| out.write_all(&octets)).map_err(LedgerFault::file(&self.path))
+    }
+
+    /// Puts in its place a file with what it and those behind it have. Each record keeps its position: where a header
+    /// was, there are empty frames.
+    pub(super) fn take_in(&self, behind: &[Arc<Self>]) -> Result<(), LedgerFault> {
+        let mut octets = fs::read(&self.path).map_err(LedgerFault::file(&self.path))?;
+        for segment in behind {
+            let taken = fs::read(&segment.path).map_err(LedgerFault::file(&segment.path))?;
+            for at in (0..HEADER).step_by(frame::HEADER) {
+                octets.put(Frame::begin(segment.base + at as u64, vec![]).finish());
+            }
+            octets.put(taken.get(HEADER..).unwrap_or_default());
+        }
+        disk::replace(&self.path, |out| out.write_all(&octets)).map_err(LedgerFault::file(&self.path))
     }
 }
 

@@ -2,6 +2,7 @@ use std::fs;
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 
+use super::frame::NotAdded;
 use super::*;
 
 const CHECK: u64 = 7;
@@ -121,6 +122,63 @@ fn a_later_format_another_key_and_a_missing_file_are_refused() {
     fs::remove_file(segment::path(folder.path(), 0)).unwrap();
     fs::copy(segment::path(folder.path(), second), folder.path().join("copy")).unwrap();
     assert!(all(folder.path()).err().unwrap().to_string().contains("is missing"));
+}
+
+#[test]
+fn small_files_become_one_in_which_each_record_keeps_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, mut appender) = Log::open(folder.path(), CHECK, sink, 0, |_, _| Ok(())).unwrap();
+    let payloads: Vec<String> = (0..3 * SMALL).map(|at| format!("record {at}")).collect();
+    let mut locators = vec![];
+    for payload in &payloads {
+        locators.extend(append(&mut appender, &[payload.as_bytes()]));
+        appender.rotate().unwrap();
+    }
+    let (second, copy) = (log.segments.load()[1].base, folder.path().join("copy"));
+    fs::copy(segment::path(folder.path(), second), &copy).unwrap();
+    let mut buffer = vec![];
+    assert_eq!(log.record(locators[1], &mut buffer).unwrap(), b"record 1");
+    log.rewrite(&[], |_| ()).unwrap();
+    assert_eq!(log.segments.load().len(), 2, "all but the last");
+    append(&mut appender, &[b"later"]);
+    let expected: Vec<Vec<u8>> =
+        payloads.iter().map(|payload| payload.clone().into_bytes()).chain([b"later".to_vec()]).collect();
+    for (locator, payload) in locators.iter().zip(&expected) {
+        assert_eq!(log.record(*locator, &mut buffer).unwrap(), payload);
+    }
+    log.rewrite(&[locators[1]], |payload| payload.fill(b'-')).unwrap();
+    assert_eq!(log.record(locators[1], &mut buffer).unwrap(), b"--------");
+    assert!(log.opened().len() <= 2, "no file that is gone stays open");
+    // A crash may leave what is in the merged file already.
+    fs::rename(&copy, segment::path(folder.path(), second)).unwrap();
+    let found = all(folder.path()).unwrap();
+    assert_eq!((found.len(), &found[1][..], &found[2]), (expected.len(), &b"--------"[..], &expected[2]));
+    assert!(!segment::path(folder.path(), second).exists());
+}
+
+#[test]
+fn a_record_that_is_too_long_is_not_a_log_that_is_full() {
+    let mut frame = Frame::begin(0, vec![]);
+    assert_eq!(frame.add(|out| out.extend([1; MAX_RECORD + 1])), Err(NotAdded::TooLong));
+    assert!(frame.is_empty());
+    let longest = frame.add(|out| out.extend([1; MAX_RECORD])).unwrap();
+    assert_eq!(frame.record(longest).map(<[u8]>::len), Some(MAX_RECORD));
+    let mut last = Frame::begin(CAPACITY - 24, vec![]);
+    assert!(last.add(|out| out.push(1)).is_ok());
+    assert_eq!(last.add(|out| out.push(1)), Err(NotAdded::LogFull));
+}
+
+#[test]
+fn a_frame_that_could_not_be_read_again_is_not_appended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, mut appender) = Log::open(folder.path(), CHECK, sink, 0, |_, _| Ok(())).unwrap();
+    append(&mut appender, &[b"a"]);
+    let mut frame = appender.frame(vec![]);
+    while frame.len() <= frame::MAX_FRAME {
+        frame.add(|out| out.extend([1; MAX_RECORD])).unwrap();
+    }
+    assert!(appender.append(&mut frame).is_err());
+    assert_eq!(all(folder.path()).unwrap(), [b"a".to_vec()]);
 }
 
 #[test]
