@@ -98,8 +98,9 @@ pub(super) async fn resolve(
 ) -> Answer {
     let resolution = if upheld { Resolution::Upheld } else { Resolution::Dismissed };
     let done = admin.blocking(move |admin| {
-        let resolved =
-            admin.workflow().resolve_case(admin.now(), CaseId(id), resolution, release, &operator(), &reason);
+        let terms = &admin.ledger().terms().complaints;
+        let (workflow, now, by) = (admin.workflow(), admin.now(), operator());
+        let resolved = workflow.resolve_case(now, CaseId(id), resolution, release, &by, &reason, terms);
         resolved.map_err(|fault| unknown(admin, fault))?;
         case(admin, CaseId(id))
     });

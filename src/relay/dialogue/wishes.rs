@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 use super::Dialogue;
 use crate::ledger::Ledger;
-use crate::ledger::permissions::{Origin, Scope, ScopeName};
-use crate::ledger::workflow::{Actor, Complaint, MachineClock, Via, WorkflowFault};
+use crate::ledger::permissions::{Origin, Outcome, Scope, ScopeName};
+use crate::ledger::workflow::{Actor, Complaint, Via, WorkflowFault};
 use crate::pdu::{Address, CommandId, DataSm, DeliverSm, EsmClass, Frame};
 use crate::policy::replies::{self, Replies, Reply};
 use crate::policy::{AccountFacts, Msisdn, Now};
@@ -183,15 +183,23 @@ async fn keep_permission(
         scopes.extend(account_wide(ledger.clone(), subscriber, account.to_owned()).await);
     }
     let (suppressions, at) = (ledger.permissions().suppressions(), now.unix_millis);
+    let mut is_new = false;
     for scope in scopes {
         let written = match change {
             Change::Out => suppressions.add(subscriber, scope, at, Origin::Mo, "").await,
             Change::In => suppressions.remove(subscriber, scope, at, Origin::Mo, "").await,
         };
-        if let Err(fault) = written {
-            tracing::error!(%fault, "an opt-out by message could not be kept; the SMSC is to send it again");
-            return false;
+        match written {
+            Ok(outcome) => is_new |= matches!(outcome, Outcome::Changed { .. }),
+            Err(fault) => {
+                tracing::error!(%fault, "an opt-out by message could not be kept; the SMSC is to send it again");
+                return false;
+            }
         }
+    }
+    // What comes again says nothing new about the account.
+    if change == Change::Out && is_new {
+        ledger.opted_out_by_message(account);
     }
     true
 }
@@ -213,7 +221,7 @@ async fn keep_complaint(ledger: Arc<Ledger>, msisdn: Msisdn, text: String, accou
     let at = now.unix_millis;
     let complaint = Complaint { msisdn, at, text, account: Some(account), message: None, via: Via::Message };
     let opened = tokio::task::spawn_blocking(move || {
-        let (terms, now) = (ledger.terms(), MachineClock::new().now());
+        let (terms, now) = (ledger.terms(), ledger.now());
         ledger.workflow().open_case(now, complaint, &Actor::Recipient, &terms.complaints)
     });
     match opened.await {
