@@ -70,7 +70,7 @@ pub(super) async fn open(State(admin): State<Admin>, Body(asked): Body<Asked>) -
             Some(message) => (Some(message.account), Some(message.reference.to_string())),
             None => (asked.account, None),
         };
-        let complaint = Complaint { msisdn, at, text, account, message, via };
+        let complaint = Complaint { msisdn, at, text, account, message, via, is_part: false };
         let terms = admin.ledger().terms();
         let case = admin.workflow().open_case(admin.now(), complaint, &operator(), &terms.complaints)?;
         Ok::<_, Problem>(whole(&case))

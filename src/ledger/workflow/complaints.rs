@@ -25,6 +25,8 @@ use crate::policy::Msisdn;
 
 /// How long a complaint that comes again is the same, in milliseconds.
 const SAME: i64 = 24 * 3_600_000;
+/// How long all parts of a message may take, likewise.
+const PARTS: i64 = 600_000;
 /// The most cases of a number that are looked at for it, the latest.
 const LOOKED_AT: usize = 100;
 
@@ -68,6 +70,8 @@ pub struct Complaint {
     pub message: Option<String>,
     /// How it came in.
     pub via: Via,
+    /// Whether the text is but one part of a longer message.
+    pub is_part: bool,
 }
 
 impl fmt::Debug for Complaint {
@@ -140,6 +144,9 @@ pub struct Case {
     pub message: Option<String>,
     /// How it came in.
     pub via: Via,
+    /// Whether it came in parts; each is a line of the text.
+    #[serde(default)]
+    pub(super) in_parts: bool,
     /// When the recipient says that it was, in milliseconds since 1970.
     pub at: i64,
     /// When it came in, likewise.
@@ -185,7 +192,7 @@ impl Case {
 impl Workflow {
     /// Opens a case, with the event `complaint.opened` and what the thresholds of `terms` ask for. Of the text 1000
     /// characters are kept. Who says the same about the same account again within a day, or whose message comes again,
-    /// gets the case that there is.
+    /// gets the case that there is; so does the next part of a message, whose text goes into it.
     ///
     /// # Errors
     /// [`WorkflowFault::Ledger`]
@@ -203,7 +210,7 @@ impl Workflow {
                 return Ok(case);
             }
             let (id, state) = (CaseId(change.next("case")?), CaseState::Open);
-            let Complaint { msisdn, at, account, message, via, .. } = complaint;
+            let Complaint { msisdn, at, account, message, via, is_part, .. } = complaint;
             let case = Case {
                 id,
                 number_hash: hash,
@@ -212,6 +219,7 @@ impl Workflow {
                 account,
                 message,
                 via,
+                in_parts: is_part,
                 at,
                 opened: now.unix_millis,
                 country: Authority::of_number(msisdn).map(|authority| authority.country.clone()),
@@ -338,20 +346,34 @@ impl Change {
         self.get(CASES, id.0)?.ok_or_else(|| Refusal::Unknown { what: "case", id: id.0 }.into())
     }
 
-    /// The case that the number with this hash has opened about the same with the same words within the last day.
-    fn same_case(&self, hash: &str, complaint: &Complaint, text: &str) -> Result<Option<Case>, Stop> {
-        let by_number = self.table(CASES_BY_NUMBER)?;
-        for entry in by_number.range((hash, 0)..=(hash, u64::MAX))?.rev().take(LOOKED_AT) {
-            let case = self.case(CaseId(entry?.0.value().1))?;
-            if case.opened < self.now.unix_millis.saturating_sub(SAME) {
+    /// The case that the number with this hash has opened about the same account within the last day with the same words,
+    /// or a moment ago with another part of the same message: then this part is added to it.
+    fn same_case(&mut self, hash: &str, complaint: &Complaint, text: &str) -> Result<Option<Case>, Stop> {
+        let now = self.now.unix_millis;
+        for id in self.latest_cases(hash)? {
+            let mut case = self.case(id)?;
+            if case.opened < now.saturating_sub(SAME) {
                 break;
             }
-            let is_same = case.account == complaint.account && case.text.as_deref() == Some(text);
-            if is_same && (case.counts() || !complaint.counts()) {
+            let may_be = case.account == complaint.account && (case.counts() || !complaint.counts());
+            let Some(said) = case.text.as_deref().filter(|_| may_be) else { continue };
+            let goes_on = complaint.is_part && case.in_parts && case.opened >= now.saturating_sub(PARTS);
+            if said == text || goes_on && said.lines().any(|line| line == text) {
+                return Ok(Some(case));
+            }
+            if goes_on && case.state == CaseState::Open {
+                case.text = Some(format!("{said}\n{text}").chars().take(MAX_NOTE).collect());
+                self.put_case(&case)?;
                 return Ok(Some(case));
             }
         }
         Ok(None)
+    }
+
+    fn latest_cases(&self, hash: &str) -> Result<Vec<CaseId>, Stop> {
+        let by_number = self.table(CASES_BY_NUMBER)?;
+        let latest = by_number.range((hash, 0)..=(hash, u64::MAX))?.rev().take(LOOKED_AT);
+        latest.map(|entry| Ok(CaseId(entry?.0.value().1))).collect()
     }
 
     /// Does what the threshold asks for that complaints about an account reach now.

@@ -69,6 +69,11 @@ pub struct Replies {
     decoder: Decoder,
 }
 
+/// Whether a deliver_sm or data_sm is one part of a longer message.
+pub fn is_part(frame: Frame<'_>) -> bool {
+    fields(frame).is_some_and(|(esm_class, _, short_message, tlvs)| part(esm_class, short_message, tlvs).is_some())
+}
+
 impl Replies {
     /// What a deliver_sm or data_sm from the SMSC asks of an account, whose SMSC takes data_coding 0 for `alphabet`.
     /// `is_sender` says whether a name, in the form of [`name`], is one of its senders. Anything else asks for nothing.

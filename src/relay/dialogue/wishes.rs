@@ -43,8 +43,8 @@ pub(super) enum Kept {
 struct Wish {
     /// Out of these scopes, or in again.
     permission: Option<(Vec<Scope>, Change)>,
-    /// What somebody complains of.
-    complaint: Option<String>,
+    /// What somebody complains of, and whether that is one part of several.
+    complaint: Option<(String, bool)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,7 @@ impl Dialogue {
         let (reply, text) = REPLIES.with_borrow_mut(|replies| {
             let reply = replies.of_frame(frame, alphabet, &|name| !account.named(name).is_empty());
             let text = is_complaint.then(|| replies.text(frame, alphabet).unwrap_or_default());
+            let text = text.map(|text| (text, replies::is_part(frame)));
             (reply, text)
         });
         let asked = match reply {
@@ -167,7 +168,7 @@ async fn keep(ledger: Arc<Ledger>, subscriber: Msisdn, wish: Wish, account: Stri
         return false;
     }
     match complaint {
-        Some(text) => keep_complaint(ledger, subscriber, text, account, now).await,
+        Some(complaint) => keep_complaint(ledger, subscriber, complaint, account, now).await,
         None => true,
     }
 }
@@ -217,9 +218,15 @@ async fn account_wide(ledger: Arc<Ledger>, subscriber: Msisdn, account: String) 
     look_up.await.ok()?
 }
 
-async fn keep_complaint(ledger: Arc<Ledger>, msisdn: Msisdn, text: String, account: String, now: Now) -> bool {
+async fn keep_complaint(
+    ledger: Arc<Ledger>,
+    msisdn: Msisdn,
+    (text, is_part): (String, bool),
+    account: String,
+    now: Now,
+) -> bool {
     let at = now.unix_millis;
-    let complaint = Complaint { msisdn, at, text, account: Some(account), message: None, via: Via::Message };
+    let complaint = Complaint { msisdn, at, text, account: Some(account), message: None, via: Via::Message, is_part };
     let opened = tokio::task::spawn_blocking(move || {
         let (terms, now) = (ledger.terms(), ledger.now());
         ledger.workflow().open_case(now, complaint, &Actor::Recipient, &terms.complaints)

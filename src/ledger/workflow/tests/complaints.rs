@@ -133,6 +133,24 @@ fn a_complaint_that_comes_again_within_a_day_is_the_same_case() {
 }
 
 #[test]
+fn the_parts_of_a_message_are_one_case() {
+    let folder = tempfile::tempdir().unwrap();
+    let workflow = open(folder.path());
+    let take = |now, text: &str| {
+        let part = Complaint { is_part: true, via: Via::Message, ..said(1, text) };
+        workflow.open_case(at(now), part, &Actor::Recipient, &complaints()).unwrap()
+    };
+    assert_eq!(take(0, "they write").id.0, 1);
+    let whole = take(1000, "every day");
+    assert_eq!((whole.id.0, whole.text.as_deref()), (1, Some("they write\nevery day")));
+    assert_eq!(take(2000, "they write"), whole, "a part that comes again");
+    let alone = workflow.open_case(at(3000), said(1, "a message of one part"), &Actor::Recipient, &complaints());
+    assert_eq!(alone.unwrap().id.0, 2);
+    assert_eq!(take(4000, &"x".repeat(1000)).text.unwrap().len(), 1000);
+    assert_eq!(take(11 * MINUTE, "later").id.0, 3, "another message");
+}
+
+#[test]
 fn a_threshold_that_is_jumped_over_is_reached() {
     let folder = tempfile::tempdir().unwrap();
     let workflow = open(folder.path());

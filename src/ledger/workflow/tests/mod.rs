@@ -118,6 +118,7 @@ fn complaint(from: u64) -> Complaint {
         account: Some("shop".to_owned()),
         message: None,
         via: Via::Api,
+        is_part: false,
     }
 }
 
