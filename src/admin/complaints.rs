@@ -13,7 +13,7 @@ use super::problem::Problem;
 use crate::ledger::LedgerFault;
 use crate::ledger::journal::{Query, Relayed};
 use crate::ledger::workflow::{
-    Actor, Case, CaseId, CaseState, Complaint, Refusal, Resolution, Step, Via, WorkflowFault,
+    Actor, Case, CaseId, CaseState, Complaint, Decision, Refusal, Resolution, Step, Via, WorkflowFault,
 };
 use crate::policy::Msisdn;
 
@@ -98,9 +98,9 @@ pub(super) async fn resolve(
 ) -> Answer {
     let resolution = if upheld { Resolution::Upheld } else { Resolution::Dismissed };
     let done = admin.blocking(move |admin| {
-        let terms = &admin.ledger().terms().complaints;
-        let (workflow, now, by) = (admin.workflow(), admin.now(), operator());
-        let resolved = workflow.resolve_case(now, CaseId(id), resolution, release, &by, &reason, terms);
+        let (decision, terms) = (Decision { resolution, release, reason }, admin.ledger().terms());
+        let resolved =
+            admin.workflow().resolve_case(admin.now(), CaseId(id), &decision, &operator(), &terms.complaints);
         resolved.map_err(|fault| unknown(admin, fault))?;
         case(admin, CaseId(id))
     });

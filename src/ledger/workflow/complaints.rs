@@ -126,6 +126,17 @@ pub enum Resolution {
     Dismissed,
 }
 
+/// How somebody decides.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// What.
+    pub resolution: Resolution,
+    /// Whether the account's hold ends as well.
+    pub release: bool,
+    /// Why.
+    pub reason: String,
+}
+
 /// A case.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
@@ -265,8 +276,7 @@ impl Workflow {
         })
     }
 
-    /// Decides a case, and does what the thresholds of `terms` ask for if it counts again; with `release`, the account's
-    /// hold ends as well. The number is no longer kept in clear.
+    /// Decides a case, and does what the thresholds of `terms` ask for if it counts again. The number is no longer kept in clear.
     ///
     /// # Errors
     /// [`Refusal::Unknown`], [`Refusal::Invalid`] if `reason` is none, [`Refusal::Conflict`] if it was decided
@@ -275,17 +285,16 @@ impl Workflow {
         &self,
         now: Moment,
         id: CaseId,
-        resolution: Resolution,
-        release: bool,
+        decision: &Decision,
         by: &Actor,
-        reason: &str,
         terms: &config::Complaints,
     ) -> Result<Outcome, WorkflowFault> {
+        let Decision { resolution, release, reason } = decision;
         let reason = note("the reason", reason)?;
         self.change(now, |change| {
             let mut case = change.case(id)?;
             if case.state == CaseState::Resolved {
-                return match case.resolution == Some(resolution) {
+                return match case.resolution == Some(*resolution) {
                     true => Ok(Outcome::Unchanged),
                     false => {
                         let message = format!("the case {id} has been resolved otherwise: record an appeal first");
@@ -293,15 +302,15 @@ impl Workflow {
                     }
                 };
             }
-            (case.resolution, case.msisdn) = (Some(resolution), None);
+            (case.resolution, case.msisdn) = (Some(*resolution), None);
             case.step(now, by, CaseState::Resolved, Some(reason.clone()));
             change.put_case(&case)?;
             let data = json!({"case": id, "resolution": resolution});
             change.emit(case.account.as_deref(), EventKind::ComplaintResolved, data)?;
             if let Some(account) = &case.account {
-                let counts = resolution == Resolution::Upheld && case.counts();
+                let counts = *resolution == Resolution::Upheld && case.counts();
                 change.count(account, &case, counts, terms)?;
-                if release {
+                if *release {
                     change.command_if_allowed(account, &Command::Release, by, &reason)?;
                 }
             }

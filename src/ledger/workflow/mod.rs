@@ -25,7 +25,7 @@ mod tests;
 
 pub use accounts::{Actor, Command, Outcome, StandingChange, Standings};
 pub use authorities::{Authority, Confidence};
-pub use complaints::{Case, CaseId, CaseState, Complaint, Resolution, Via};
+pub use complaints::{Case, CaseId, CaseState, Complaint, Decision, Resolution, Via};
 pub use due::Due;
 pub use evidence::{EvidenceId, MAX_EVIDENCE};
 pub use outbox::{Event, EventKind, OutboxBounds, Outgoing};

@@ -21,7 +21,13 @@ fn complaints_of_distinct_recipients_warn_hold_and_block_once() {
     let third = open_case(3, 3);
     assert_eq!(workflow.standings().of("shop"), AccountState::Held);
     let resolve = |case: &Case, resolution, release| {
-        workflow.resolve_case(at(10), case.id, resolution, release, &operator(), "looked into", &complaints())
+        workflow.resolve_case(
+            at(10),
+            case.id,
+            &decision(resolution, release, "looked into"),
+            &operator(),
+            &complaints(),
+        )
     };
     assert_eq!(resolve(&third, Resolution::Upheld, true).unwrap(), Outcome::Done);
     assert_eq!(workflow.standings().of("shop"), AccountState::Active);
@@ -73,7 +79,7 @@ fn a_case_is_appealed_resolved_and_overdue() {
     assert_eq!(case.msisdn, Some(number(1)));
     assert!(!format!("{case:?} {:?}", complaint(1)).contains("32470"));
     let resolve = |now, resolution| {
-        workflow.resolve_case(at(now), case.id, resolution, false, &operator(), "seen", &complaints())
+        workflow.resolve_case(at(now), case.id, &decision(resolution, false, "seen"), &operator(), &complaints())
     };
     assert_eq!(resolve(HOUR, Resolution::Upheld).unwrap(), Outcome::Done);
     assert_eq!(resolve(HOUR, Resolution::Upheld).unwrap(), Outcome::Unchanged);
@@ -158,7 +164,9 @@ fn a_threshold_that_is_jumped_over_is_reached() {
         workflow.open_case(at(now), complaint(from), &Actor::Recipient, terms).unwrap().id
     };
     let resolve = |now, id, resolution| {
-        workflow.resolve_case(at(now), id, resolution, false, &operator(), "looked into", &complaints()).unwrap();
+        workflow
+            .resolve_case(at(now), id, &decision(resolution, false, "looked into"), &operator(), &complaints())
+            .unwrap();
     };
     let dismissed = open_case(1, 1, &complaints());
     resolve(2, dismissed, Resolution::Dismissed);

@@ -127,6 +127,10 @@ fn item(workflow: &Workflow) -> Item {
     Item { recipient: Some(number(1)), evidence: Some(evidence), ..Item::default() }
 }
 
+fn decision(resolution: Resolution, release: bool, reason: &str) -> Decision {
+    Decision { resolution, release, reason: reason.to_owned() }
+}
+
 /// The kinds of the waiting events, in order of their numbers.
 fn events(workflow: &Workflow) -> Vec<EventKind> {
     let mut events = all_events(workflow);

@@ -203,7 +203,8 @@ fn a_record_that_cannot_be_read_keeps_no_other_from_being_done() {
     let (spoilt, sound) = (ask("bad"), ask("good"));
     let secret = br#"{"id": "32470123456"}"#;
     let spoil = |change: &mut super::store::Change| {
-        Ok(drop(change.table(super::store::PROOFS)?.insert(spoilt.0, &secret[..])?))
+        change.table(super::store::PROOFS)?.insert(spoilt.0, &secret[..])?;
+        Ok(())
     };
     workflow.change(at(0), spoil).unwrap();
     let expected = Due::Expiry { proof: sound, account: "good".to_owned() };
@@ -240,7 +241,7 @@ fn what_is_due_is_found_by_its_time_alone() {
     workflow.reject_proof(at(14 * HOUR), id, &operator(), "unreadable").unwrap();
     assert_eq!(index(), [23 * HOUR, 72 * HOUR]);
     workflow
-        .resolve_case(at(15 * HOUR), case.id, Resolution::Upheld, false, &operator(), "seen", &complaints())
+        .resolve_case(at(15 * HOUR), case.id, &decision(Resolution::Upheld, false, "seen"), &operator(), &complaints())
         .unwrap();
     workflow.do_due(at(DAY), OnExpiry::Hold, sent).unwrap();
     assert!(index().is_empty());

@@ -42,7 +42,9 @@ fn what_is_old_is_forgotten_and_what_is_open_is_not() {
     let request = || workflow.request_proof(at(0), request(), &operator()).unwrap().id;
     let (ended, running) = (request(), request());
     workflow.proof_delivered(at(0), ended, &operator(), &terms()).unwrap();
-    workflow.resolve_case(at(DAY), closed.id, Resolution::Upheld, false, &operator(), "seen", &complaints()).unwrap();
+    workflow
+        .resolve_case(at(DAY), closed.id, &decision(Resolution::Upheld, false, "seen"), &operator(), &complaints())
+        .unwrap();
     workflow.do_due(at(DAY), OnExpiry::Propose, sent).unwrap();
     workflow.command(at(DAY), "shop", &Command::Deactivate(sent("")), &operator(), "because").unwrap();
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
