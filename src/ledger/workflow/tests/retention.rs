@@ -104,7 +104,7 @@ fn evidence_that_is_handed_in_again_is_not_swept_as_old() {
     let folder = tempfile::tempdir().unwrap();
     let workflow = open(folder.path());
     let stop = AtomicBool::new(false);
-    // The sweep takes what is older than an hour to come: all that has got its name before it looks.
+    // A second after 1970 the sweep takes what is made out to be of 1970, and nothing that was just handed in.
     let evidence = folder.path().join("evidence");
     let old = |path: &Path| {
         let file = fs::File::options().write(true).open(path)?;
@@ -113,7 +113,7 @@ fn evidence_that_is_handed_in_again_is_not_swept_as_old() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::SeqCst) {
-                workflow.purge(at(0), &forever()).unwrap();
+                workflow.purge(Moment { unix_millis: DAY + 1000, ..at(0) }, &forever()).unwrap();
             }
         });
         for _ in 0..300 {
