@@ -182,13 +182,20 @@ fn a_threshold_that_is_jumped_over_is_reached() {
     let lower = config::Complaints { warn: 1, hold: 2, block: 4, ..complaints() };
     workflow.open_case(at(9), said(1, "and again"), &Actor::Recipient, &lower).unwrap();
     assert_eq!(workflow.standings().of("shop"), AccountState::Blocked, "four are enough under the new terms");
-    let lapsed = 9 * DAY;
-    for from in 11..=12 {
-        open_case(lapsed, from, &complaints());
-    }
-    workflow.command(at(lapsed), "shop", &Command::Unblock, &operator(), "explained").unwrap();
-    open_case(lapsed, 13, &complaints());
-    assert_eq!(workflow.standings().of("shop"), AccountState::Held, "what fell below is reached again");
+}
+
+#[test]
+fn what_has_lapsed_must_be_reached_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let workflow = open(folder.path());
+    let open_case = |day, from| {
+        workflow.open_case(at(day * DAY), complaint(from), &Actor::Recipient, &complaints()).unwrap();
+        workflow.standings().of("shop")
+    };
+    assert_eq!([open_case(0, 1), open_case(3, 2)], [AccountState::Active; 2]);
+    assert_eq!(open_case(3, 3), AccountState::Held);
+    workflow.command(at(4 * DAY), "shop", &Command::Release, &operator(), "explained").unwrap();
+    assert_eq!(open_case(8, 4), AccountState::Held, "two counted before this one");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Evidence, and what is forgotten.
 
 use std::os::unix::fs::PermissionsExt;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 
@@ -100,30 +99,26 @@ fn evidence_takes_no_more_room_than_it_may() {
 }
 
 #[test]
-fn evidence_that_is_handed_in_again_is_not_swept_as_old() {
+fn evidence_that_comes_or_goes_while_it_is_swept_is_no_fault_and_not_lost() {
     let folder = tempfile::tempdir().unwrap();
     let workflow = open(folder.path());
-    let stop = AtomicBool::new(false);
-    // A second after 1970 the sweep takes what is made out to be of 1970, and nothing that was just handed in.
-    let evidence = folder.path().join("evidence");
-    let old = |path: &Path| {
-        let file = fs::File::options().write(true).open(path)?;
-        file.set_modified(std::time::UNIX_EPOCH)
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !stop.load(Ordering::SeqCst) {
-                workflow.purge(Moment { unix_millis: DAY + 1000, ..at(0) }, &forever()).unwrap();
-            }
-        });
-        for _ in 0..300 {
-            let id = workflow.keep_evidence(&mut &b"again and again"[..], u64::MAX).unwrap();
-            let path = evidence.join(id.to_string());
-            assert!(path.exists(), "it was acknowledged");
-            old(&path).unwrap();
+    let keep = |contents: &[u8]| workflow.keep_evidence(&mut &*contents, u64::MAX).unwrap();
+    let (again, gone, old) = (keep(b"handed in again"), keep(b"gets another name"), keep(b"old"));
+    let path = |id: EvidenceId| folder.path().join("evidence").join(id.to_string());
+    for id in [again, gone, old] {
+        fs::File::options().write(true).open(path(id)).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    }
+    let meanwhile = |id| {
+        if id == again {
+            keep(b"handed in again");
+        } else if id == gone {
+            fs::remove_file(path(id)).unwrap();
         }
-        stop.store(true, Ordering::SeqCst);
-    });
+        false
+    };
+    assert_eq!(workflow.evidence.sweep(1000, meanwhile).unwrap(), 1);
+    assert!(path(again).exists(), "it was acknowledged");
+    assert!(!path(old).exists());
 }
 
 fn forever() -> config::Retention {
