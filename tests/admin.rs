@@ -184,7 +184,11 @@ async fn accounts_change_state_and_their_binds_feel_it() {
     let states: Vec<&str> =
         account["history"].as_array().unwrap().iter().map(|c| c["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["active", "blocked", "active", "deactivated", "active", "held"]);
-    assert_eq!(account["usage"]["messages"], 0);
+    assert_eq!(
+        (&account["usage"]["messages"], &account["usage"]["since"]),
+        (&json!(0), &account["last_refund"]["until"])
+    );
+    assert_eq!((&account["last_refund"]["messages"], &account["last_refund"]["since"]), (&json!(0), &Value::Null));
 
     let unknown = office.expect(404, Method::GET, "/v1/accounts/shp", Value::Null).await;
     assert_eq!((&unknown["hint"], &unknown["status"]), (&json!("did you mean shop?"), &json!(404)));
@@ -560,21 +564,22 @@ async fn a_reload_is_all_or_nothing() {
 async fn a_request_that_is_sent_again_with_its_key_is_done_once() {
     let office = Office::open(Smsc::listen().await.address()).await;
     let token = format!("Bearer {}", office.token);
-    let sent = async |key: &str, text: &str| {
+    let sent_at = async |key: &str, text: &str, at: &str| {
         let headers = [("authorization", token.as_str()), ("idempotency-key", key)];
-        let body = json!({"msisdn": RECIPIENT, "at": "2026-01-01", "text": text}).to_string();
+        let body = json!({"msisdn": RECIPIENT, "at": at, "text": text}).to_string();
         office.ask_with(Method::POST, "/v1/complaints", &headers, body.into_bytes()).await
     };
+    let sent = async |key: &str, text: &str| sent_at(key, text, "2026-01-01").await;
     let first = sent("one", "no").await;
     let again = sent("one", "no").await;
     assert_eq!((first.status, again.status, &again.body), (201, 201, &first.body));
     assert_eq!(again.content_type, "application/json");
     assert_eq!(sent("one", "something else").await.status, 422);
     assert_eq!(sent(&"x".repeat(256), "no").await.status, 400);
-    assert_ne!(sent("two", "no").await.body["id"], first.body["id"]);
+    assert_ne!(sent("two", "not again").await.body["id"], first.body["id"]);
     assert_eq!(office.get("/v1/complaints").await["items"].as_array().unwrap().len(), 2);
     // What was refused is tried again.
-    assert_eq!(sent("three", "").await.status, 400);
+    assert_eq!(sent_at("three", "no time", "some day").await.status, 400);
     assert_eq!(sent("three", "now there is a text").await.status, 201);
     office.close().await.stop().await;
 }

@@ -11,8 +11,7 @@ use super::asked::{Answer, Body, By, Named, Page, Parameters, cut, listed, ok, s
 use super::problem::Problem;
 use crate::config::AccountState;
 use crate::config::reader::nearest;
-use crate::ledger::upkeep::usage;
-use crate::ledger::workflow::{Command, StandingChange, WorkflowFault};
+use crate::ledger::workflow::{Command, Refund, StandingChange, WorkflowFault};
 
 /// Changes of an account's state that are shown with it: the latest.
 const HISTORY: usize = 100;
@@ -58,7 +57,7 @@ pub(super) async fn act(
         let command = match &*act {
             "block" => Command::Block,
             "unblock" => Command::Unblock,
-            "deactivate" => Command::Deactivate(usage(admin.ledger(), admin.journal(), &id)),
+            "deactivate" => Command::Deactivate(admin.journal().sent(&id)),
             "reactivate" => Command::Reactivate,
             "hold" => Command::Hold,
             _ => Command::Release,
@@ -81,18 +80,16 @@ pub(super) fn known(admin: &Admin, id: &str) -> Result<AccountState, Problem> {
     })
 }
 
-/// An account with its history and usage.
+/// An account with its history, what it has sent since its last refund, and what that refund was.
 fn account(admin: &Admin, id: &str, declared: AccountState) -> Result<Value, WorkflowFault> {
     let mut account = item(admin, id, declared, &binds(admin))?;
     let history: Vec<Value> = admin.workflow().history(id, None, HISTORY)?.iter().map(change).collect();
-    let usage = usage(admin.ledger(), admin.journal(), id);
+    let usage = admin.workflow().refund_due(admin.now(), id, &admin.journal().sent(id))?;
+    let last_refund = admin.workflow().last_refund(id)?;
     if let Some(account) = account.as_object_mut() {
         account.insert("history".to_owned(), history.into());
-        let usage = json!({
-            "since": shown(usage.since), "messages": usage.messages, "segments": usage.segments,
-            "campaigns": usage.campaigns,
-        });
-        account.insert("usage".to_owned(), usage);
+        account.insert("usage".to_owned(), counts(&usage));
+        account.insert("last_refund".to_owned(), last_refund.as_ref().map(counts).into());
     }
     Ok(account)
 }
@@ -122,6 +119,14 @@ fn binds(admin: &Admin) -> HashMap<Box<str>, usize> {
     let mut binds = HashMap::new();
     admin.proxy().binds().into_iter().for_each(|bind| *binds.entry(bind.account).or_default() += 1);
     binds
+}
+
+/// What an account has sent between two times.
+fn counts(refund: &Refund) -> Value {
+    json!({
+        "since": refund.since.and_then(shown), "until": shown(refund.until), "messages": refund.messages,
+        "segments": refund.segments, "campaigns": refund.campaigns,
+    })
 }
 
 fn change(change: &StandingChange) -> Value {

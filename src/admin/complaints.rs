@@ -11,7 +11,7 @@ use super::problem::Problem;
 use crate::ledger::LedgerFault;
 use crate::ledger::journal::{Query, Relayed};
 use crate::ledger::workflow::{
-    Actor, Case, CaseId, CaseState, Complaint, Refusal, Resolution, Step, Via, WorkflowFault,
+    Actor, Case, CaseId, CaseState, Complaint, Decision, Refusal, Resolution, Step, Via, WorkflowFault,
 };
 use crate::policy::Msisdn;
 
@@ -68,7 +68,7 @@ pub(super) async fn open(State(admin): State<Admin>, By(by): By, Body(asked): Bo
             Some(message) => (Some(message.account), Some(message.reference.to_string())),
             None => (asked.account, None),
         };
-        let complaint = Complaint { msisdn, at, text, account, message, via };
+        let complaint = Complaint { msisdn, at, text, account, message, via, is_part: false };
         let terms = admin.ledger().terms();
         let case = admin.workflow().open_case(admin.now(), complaint, &by, &terms.complaints)?;
         Ok::<_, Problem>(whole(&case))
@@ -97,7 +97,8 @@ pub(super) async fn resolve(
 ) -> Answer {
     let resolution = if upheld { Resolution::Upheld } else { Resolution::Dismissed };
     let done = admin.blocking(move |admin| {
-        let resolved = admin.workflow().resolve_case(admin.now(), CaseId(id), resolution, release, &by, &reason);
+        let (decision, terms) = (Decision { resolution, release, reason }, admin.ledger().terms());
+        let resolved = admin.workflow().resolve_case(admin.now(), CaseId(id), &decision, &by, &terms.complaints);
         resolved.map_err(|fault| unknown(admin, fault))?;
         case(admin, CaseId(id))
     });

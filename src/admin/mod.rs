@@ -40,7 +40,7 @@ pub use proxy::{Declared, NotReloaded, Proxy, Running, Stopped};
 pub use running::RunningFile;
 
 use crate::audit::{Audit, NumberHash};
-use crate::ledger::workflow::{MachineClock, Moment, Workflow};
+use crate::ledger::workflow::{Moment, Workflow};
 use crate::ledger::{Journal, Ledger};
 use crate::policy::Msisdn;
 use once::Once;
@@ -60,7 +60,6 @@ struct Shared {
     audit: Audit,
     journal: Journal,
     proxy: Box<dyn Proxy>,
-    clock: MachineClock,
     kept: Once,
 }
 
@@ -81,8 +80,7 @@ struct Ready {
 impl Admin {
     /// An interface to these records, and to the proxy beside them.
     pub fn new(ledger: Arc<Ledger>, audit: Audit, journal: Journal, proxy: impl Proxy + 'static) -> Self {
-        let (clock, kept) = (MachineClock::new(), Once::default());
-        Self(Arc::new(Shared { ledger, audit, journal, proxy: Box::new(proxy), clock, kept }))
+        Self(Arc::new(Shared { ledger, audit, journal, proxy: Box::new(proxy), kept: Once::default() }))
     }
 
     /// Its routes under `/v1`, which ask for no token: for callers in this process, which hold the ledger's files anyway.
@@ -130,7 +128,7 @@ impl Admin {
     }
 
     fn now(&self) -> Moment {
-        self.0.clock.now()
+        self.0.ledger.now()
     }
 
     /// What stands for a number in the journal and in cases.

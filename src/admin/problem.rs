@@ -72,7 +72,7 @@ impl From<Refusal> for Problem {
             Refusal::Unknown { .. } => StatusCode::NOT_FOUND,
             Refusal::Conflict(_) => StatusCode::CONFLICT,
             Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
-            Refusal::OutboxFull { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, refusal.to_string())
     }

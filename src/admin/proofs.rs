@@ -116,7 +116,7 @@ pub(super) async fn evidence(
         if length == 0 {
             return Err(Problem::invalid("the body is empty: send the evidence itself"));
         }
-        let evidence = admin.workflow().keep_evidence(&mut file)?;
+        let evidence = admin.workflow().keep_evidence(&mut file, admin.ledger().terms().proof.evidence_total)?;
         let About { note, purpose, .. } = about;
         let item = Item { recipient, purpose, evidence: Some(evidence), content_type, note, message: None };
         let answered = admin.workflow().submit_proof(admin.now(), ProofId(id), vec![item], &Actor::Customer);

@@ -14,6 +14,8 @@ use super::{pem, value::parsed};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
+const MIB: u64 = 1 << 20;
+const EVIDENCE_TOTAL: usize = 10 << 30;
 /// The shortest secret, in octets.
 const MIN_SECRET: usize = 16;
 
@@ -26,7 +28,7 @@ pub struct Webhook {
     pub secret: SecretString,
     /// PEM roots that the receiver's certificate must lead to; absent: the public ones.
     pub ca: Option<PathBuf>,
-    /// Events that may wait; twice as many of those that must not be lost.
+    /// Events that may wait; twice as many of those that do not only inform.
     pub queue: u64,
 }
 
@@ -39,6 +41,8 @@ pub struct Proof {
     pub reminders: Vec<Duration>,
     /// What happens to the account when the deadline has passed.
     pub on_expiry: OnExpiry,
+    /// How many octets all evidence may have.
+    pub evidence_total: u64,
 }
 
 /// `proof.on_expiry`
@@ -171,7 +175,12 @@ pub(super) fn proof(mut table: Table<'_>) -> Proof {
     if table.has("reminders") && reminders.iter().any(|after| *after >= deadline) {
         table.fault("reminders", "has one that is not before the deadline", "expected times from the delivery");
     }
-    Proof { deadline, reminders, on_expiry: table.or("on_expiry", OnExpiry::Deactivate, value::choice(ACTS)) }
+    Proof {
+        deadline,
+        reminders,
+        on_expiry: table.or("on_expiry", OnExpiry::Deactivate, value::choice(ACTS)),
+        evidence_total: table.or("evidence_total", EVIDENCE_TOTAL, value::size(MIB..=1 << 50)) as u64,
+    }
 }
 
 /// `[complaints]`

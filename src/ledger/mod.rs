@@ -27,7 +27,7 @@ use crate::disk;
 use crate::policy::{Acquaintance, DurableFacts, Listing, LiveState, Msisdn, NoScope, Scope, calling_codes};
 use permissions::Permissions;
 use upkeep::Terms;
-use workflow::{OutboxBounds, Workflow};
+use workflow::{MachineClock, Moment, OutboxBounds, Workflow};
 
 /// The file of who has written to whom.
 const ACQUAINTANCES: &str = "acquaintances";
@@ -37,6 +37,7 @@ const ACQUAINTANCES: &str = "acquaintances";
 pub struct Ledger {
     permissions: Permissions,
     workflow: Arc<Workflow>,
+    clock: MachineClock,
     acquaintance: Acquaintance,
     folder: PathBuf,
     registry_max_age: Duration,
@@ -61,6 +62,7 @@ impl Ledger {
         Ok(Self {
             permissions: Permissions::open_under(&folder.join("permissions"), lock.clone())?,
             workflow: Arc::new(Workflow::open(folder, numbers, outbox)?),
+            clock: MachineClock::new(),
             acquaintance: acquaintance::load(&folder.join(ACQUAINTANCES), config.journal.acquaintances, keep)?,
             folder: folder.clone(),
             registry_max_age: config.ledger.registry_max_age,
@@ -90,6 +92,17 @@ impl Ledger {
         &self.acquaintance
     }
 
+    /// The machine's clocks now, for what is done by hand or because a message came.
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// Counts a recipient whose opt-out from an account's messages came by message and is kept: too large a share of them
+    /// warns, or holds the account.
+    pub fn opted_out_by_message(&self, account: &str) {
+        self.workflow.count_opt_out(account);
+    }
+
     /// How long a subscriber's wish may wait for the disk.
     pub fn write_timeout(&self) -> Duration {
         self.write_timeout
@@ -105,13 +118,16 @@ impl Ledger {
         self.terms.store(Arc::new(terms));
     }
 
-    /// Takes no more changes of permissions, and returns when what was asked is durable and who has written to whom is
-    /// written down. Blocks.
+    /// Takes no more changes of permissions, and returns when what was asked is durable, and how many have opted out and
+    /// who has written to whom is written down. Blocks.
     ///
     /// # Errors
-    /// [`LedgerFault`]: the latter is not.
+    /// [`LedgerFault`]: the last is not.
     pub fn close(&self) -> Result<(), LedgerFault> {
         self.permissions.close();
+        if let Err(fault) = self.workflow.keep(self.now()) {
+            tracing::warn!(%fault, "how many opted out lately could not be written down");
+        }
         self.keep_acquaintance()
     }
 

@@ -1,5 +1,5 @@
-//! What the ledger does by the clock: deadlines of requests for proof and of cases, events to the webhook, retention.
-//! Reads the machine's clocks, and decides nothing: what is due is the workflow's to say.
+//! What the ledger does by the clock: deadlines of requests for proof and of cases, shares of opt-outs, events to the
+//! webhook, retention. Decides nothing: what is due is the workflow's to say.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::workflow::{MachineClock, Usage, Webhook};
+use super::workflow::Webhook;
 use super::{Journal, Ledger};
 use crate::config;
 
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// At every how many of those the ledger's time and the acquaintances are written down, and old records go.
+/// At every how many of those the ledger's time and the acquaintances are written down, opt-outs are judged, and old
+/// records go.
 const KEEP_EVERY: u64 = 300;
 
 /// What the configuration in force says about it.
@@ -34,58 +35,107 @@ impl Terms {
     }
 }
 
-/// Does what is due until `stop`.
+/// Does what is due until `stop`. What breaks in one part of it keeps no other from going on.
 pub async fn run(ledger: Arc<Ledger>, journal: Journal, webhook: Option<Webhook>, stop: CancellationToken) {
-    let clock = Arc::new(MachineClock::new());
-    let deliver = async {
-        if let Some(webhook) = webhook {
-            let (of, clock) = (ledger.clone(), clock.clone());
+    let delivery = webhook.map(|webhook| {
+        let (webhook, ledger, stop) = (Arc::new(webhook), ledger.clone(), stop.clone());
+        let deliver = move || {
+            let (of, clock) = (ledger.clone(), ledger.clone());
             let terms = move || of.terms().proof.clone();
-            webhook.run(ledger.workflow().clone(), terms, move || clock.now(), stop.clone()).await;
-        }
-    };
-    tokio::join!(deliver, keep_time(&ledger, &journal, &clock, &stop));
+            webhook.clone().run(ledger.workflow().clone(), terms, move || clock.now(), stop.clone())
+        };
+        tokio::spawn(insist(deliver, TICK))
+    });
+    keep_time(&ledger, &journal, &stop).await;
+    if let Some(delivery) = delivery {
+        // It ends by itself, and what may panic in it is a task of its own.
+        let _ended = delivery.await;
+    }
 }
 
-async fn keep_time(ledger: &Arc<Ledger>, journal: &Journal, clock: &Arc<MachineClock>, stop: &CancellationToken) {
+/// Runs what `start` gives to its end; if it panics, starts it again after `rest`.
+async fn insist<F: Future<Output = ()> + Send + 'static>(start: impl Fn() -> F, rest: Duration) {
+    while let Err(error) = tokio::spawn(start()).await {
+        if error.is_cancelled() {
+            break;
+        }
+        tracing::error!("the delivery of events has broken off and is started again");
+        tokio::time::sleep(rest).await;
+    }
+}
+
+async fn keep_time(ledger: &Arc<Ledger>, journal: &Journal, stop: &CancellationToken) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for count in 1_u64.. {
         if stop.run_until_cancelled(tick.tick()).await.is_none() {
             break;
         }
-        if count % KEEP_EVERY != 0 && !ledger.workflow().may_be_due() {
-            continue;
+        if ledger.workflow().may_be_due() {
+            let (ledger, journal) = (ledger.clone(), journal.clone());
+            aside("what is due", move || do_due(&ledger, &journal)).await;
         }
-        let (ledger, journal, clock) = (ledger.clone(), journal.clone(), clock.clone());
-        let work = move || {
-            let (now, terms) = (clock.now(), ledger.terms());
-            let usage = |account: &str| usage(&ledger, &journal, account);
-            if let Err(fault) = ledger.workflow().do_due(now, terms.proof.on_expiry, usage) {
-                tracing::error!(%fault, "what is due in the ledger could not be done");
-            }
-            if count % KEEP_EVERY == 0 {
-                let kept = ledger.workflow().keep_time(now);
-                let purged = kept.and_then(|()| ledger.workflow().purge(now, &terms.retention).map(drop));
-                if let Err(fault) = purged {
-                    tracing::error!(%fault, "the ledger's old records could not be removed");
-                }
-                if let Err(fault) = journal.forget_old(now) {
-                    tracing::error!(%fault, "old files of the journal are still there");
-                }
-                if let Err(fault) = ledger.keep_acquaintance() {
-                    tracing::warn!(%fault, "who has written to whom could not be kept");
-                }
-            }
-        };
-        // Whether it ended is of no consequence: the next tick looks again.
-        let _done = tokio::task::spawn_blocking(work).await;
+        if count % KEEP_EVERY == 0 {
+            let (ledger, journal) = (ledger.clone(), journal.clone());
+            aside("keeping records", move || keep(&ledger, &journal)).await;
+        }
     }
 }
 
-/// What an account has sent since its standing last changed, for a refund (clause 17).
-pub fn usage(ledger: &Ledger, journal: &Journal, account: &str) -> Usage {
-    let change = ledger.workflow().standing_change(account).ok().flatten();
-    let since = change.map_or(0, |change| change.at);
-    journal.usage_since(account, since)
+/// Does what waits for the disk where that may. Whether it breaks off is of no consequence here: the next tick looks
+/// again.
+async fn aside(what: &str, work: impl FnOnce() + Send + 'static) {
+    if tokio::task::spawn_blocking(work).await.is_err() {
+        tracing::error!(what, "the ledger's upkeep has broken off and is tried again");
+    }
+}
+
+fn do_due(ledger: &Ledger, journal: &Journal) {
+    let (now, terms) = (ledger.now(), ledger.terms());
+    if let Err(fault) = ledger.workflow().do_due(now, terms.proof.on_expiry, |account| journal.sent(account)) {
+        tracing::error!(%fault, "what is due in the ledger could not be done");
+    }
+}
+
+/// Each part by itself: none waits for another to succeed.
+fn keep(ledger: &Ledger, journal: &Journal) {
+    let (now, terms, workflow) = (ledger.now(), ledger.terms(), ledger.workflow());
+    if let Err(fault) = workflow.keep(now) {
+        tracing::error!(%fault, "the ledger's time and the opt-outs of the last minutes could not be written down");
+    }
+    let messages = |account: &str, since| journal.messages_since(account, since);
+    if let Err(fault) = workflow.judge_opt_outs(now, &terms.complaints, messages) {
+        tracing::error!(%fault, "the shares of opt-outs could not be judged");
+    }
+    if let Err(fault) = workflow.purge(now, &terms.retention) {
+        tracing::error!(%fault, "the ledger's old records could not be removed");
+    }
+    if let Err(fault) = journal.forget_old(now) {
+        tracing::error!(%fault, "old files of the journal are still there");
+    }
+    if let Err(fault) = ledger.keep_acquaintance() {
+        tracing::warn!(%fault, "who has written to whom could not be kept");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_panics_is_started_again_until_it_ends() {
+        let starts = Arc::new(AtomicU32::new(0));
+        let counted = starts.clone();
+        let start = move || {
+            let starts = counted.clone();
+            async move {
+                assert!(starts.fetch_add(1, Ordering::SeqCst) == 2, "not yet");
+            }
+        };
+        insist(start, Duration::ZERO).await;
+        assert_eq!(starts.load(Ordering::SeqCst), 3);
+        aside("a test", || panic!("of its own")).await;
+    }
 }

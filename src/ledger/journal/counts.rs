@@ -43,7 +43,7 @@ impl AddAssign for Usage {
 }
 
 /// Usage by campaign.
-type Campaigns = BTreeMap<Box<str>, Usage>;
+pub(super) type Campaigns = BTreeMap<Box<str>, Usage>;
 
 /// By account, day and campaign. A campaign that is not known is the empty one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -138,17 +138,9 @@ impl Counts {
         total
     }
 
-    /// What an account has sent on a day and since: all, and messages by campaign.
-    pub(super) fn by_campaign(&self, account: &str, since: Date) -> (Usage, BTreeMap<String, u64>) {
-        let days = self.accounts.get(account).into_iter().flat_map(|days| days.range(since..));
-        let (mut all, mut messages) = (Usage::default(), BTreeMap::new());
-        for (campaign, usage) in days.flat_map(|(_, campaigns)| campaigns) {
-            all += *usage;
-            if !campaign.is_empty() {
-                *messages.entry(campaign.to_string()).or_default() += usage.messages;
-            }
-        }
-        (all, messages)
+    /// See [`Journal::sent`](super::Journal::sent).
+    pub(super) fn sent(&self, account: &str) -> BTreeMap<Date, Campaigns> {
+        self.accounts.get(account).cloned().unwrap_or_default()
     }
 
     /// Forgets days before `first`.

@@ -30,6 +30,7 @@ mod pen;
 mod search;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -107,11 +108,15 @@ impl Journal {
         self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).usage(account, campaign, since)
     }
 
-    /// What an account has sent since a time in milliseconds since 1970, from the beginning of that day, by campaign.
-    pub fn usage_since(&self, account: &str, since: i64) -> super::workflow::Usage {
-        let counts = self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let (all, campaigns) = counts.by_campaign(account, day(since));
-        super::workflow::Usage { since, messages: all.messages, segments: all.segments, campaigns }
+    /// How many messages an account has sent since a time in milliseconds since 1970, from the beginning of that day.
+    pub fn messages_since(&self, account: &str, since: i64) -> u64 {
+        self.usage(account, None, day(since)).messages
+    }
+
+    /// What an account has sent, by day and campaign, as far as days are kept. A campaign that is not known is the empty
+    /// one.
+    pub fn sent(&self, account: &str) -> BTreeMap<Date, BTreeMap<Box<str>, Usage>> {
+        self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).sent(account)
     }
 
     /// The entries that are written so far.

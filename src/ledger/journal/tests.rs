@@ -276,7 +276,7 @@ async fn a_clock_that_was_ahead_hides_nothing_and_counts_nothing_twice() {
     refs.push(relay(&mut pen, midnight - 1, shop(), "32470123456", b"hello"));
     drop(pen);
     let archive = journal.archive();
-    let usage_since = |journal: &Journal, at| journal.usage_since("shop", at).messages;
+    let usage_since = |journal: &Journal, at| journal.messages_since("shop", at);
     let whole = archive.clone();
     let found = |since, until, limit| -> Vec<_> {
         let found = archive.find(&Query::between(since, until), limit).unwrap();

@@ -3,7 +3,7 @@
 //! An account that nothing has been done about is active; whether there is an account of a name is for the caller to
 //! know, and what the configuration says of it stands beside this. Saying a thing twice changes nothing the second time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use redb::ReadableTable;
@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::outbox::EventKind;
 use super::proofs::ProofId;
+use super::refunds::{Refund, Sent};
 use super::refusal::note;
 use super::store::{ACCOUNTS, Change, HISTORY, Stop, Workflow, record};
 use super::time::Moment;
@@ -78,19 +79,9 @@ pub struct StandingChange {
     pub reason: String,
     /// Its number over all accounts.
     pub number: u64,
-}
-
-/// What an account has sent since it last was refunded or began, for a refund: the caller's counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// The beginning of the count, in milliseconds since 1970.
-    pub since: i64,
-    /// Messages relayed.
-    pub messages: u64,
-    /// Segments relayed.
-    pub segments: u64,
-    /// Messages relayed, by campaign.
-    pub campaigns: BTreeMap<String, u64>,
+    /// Of a deactivation: the refund that it makes due.
+    #[serde(default)]
+    pub refund: Option<Refund>,
 }
 
 /// What may be done about an account.
@@ -100,8 +91,8 @@ pub enum Command {
     Block,
     /// Blocked becomes active.
     Unblock,
-    /// Whatever it is becomes deactivated; the counts go into the refund's event.
-    Deactivate(Usage),
+    /// Whatever it is becomes deactivated, and what it has sent is to be refunded.
+    Deactivate(Sent),
     /// Deactivated becomes active.
     Reactivate,
     /// Active becomes held.
@@ -255,16 +246,19 @@ impl Change {
         let before = self.standing(system_id)?;
         let number = self.next("standing")?;
         let (at, standing) = (self.now.unix_millis, command.leads_to());
-        let change = StandingChange { standing, before, at, by: by.clone(), reason: reason.to_owned(), number };
+        let refund = match command {
+            Command::Deactivate(sent) => Some(self.refund(system_id, sent)?),
+            _ => None,
+        };
+        let change = StandingChange { standing, before, at, by: by.clone(), reason: reason.to_owned(), number, refund };
         self.put(ACCOUNTS, system_id, &change)?;
         self.put(HISTORY, (system_id, number), &change)?;
         let data = json!({"standing": standing, "before": before, "by": by, "reason": reason});
         self.emit(Some(system_id), command.kind(), data)?;
-        match command {
-            Command::Deactivate(usage) => {
-                self.emit(Some(system_id), EventKind::CreditRefundDue, json!({"deactivation": number, "usage": usage}))
-            }
-            _ => Ok(()),
+        if let Some(refund) = change.refund {
+            let data = json!({"deactivation": number, "usage": refund});
+            self.emit(Some(system_id), EventKind::CreditRefundDue, data)?;
         }
+        Ok(())
     }
 }

@@ -1,12 +1,10 @@
 //! Complaints of recipients (clauses 18, 27 and 28): each is a case, with what has come of it.
 //!
 //! Counts against an account: distinct recipients within a window, by keyed hash, whose complaints nobody has found
-//! baseless. What a threshold does happens once, when it is reached: an operator who releases the account is not
-//! overruled by the next complaint. The recipient's number is kept in clear until the case is resolved.
+//! baseless. The recipient's number is kept in clear until the case is resolved.
 
 use std::collections::HashSet;
 use std::fmt;
-use std::time::Duration;
 
 use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
@@ -17,12 +15,20 @@ use super::authorities::Authority;
 use super::number;
 use super::outbox::EventKind;
 use super::proofs::Step;
-use super::refusal::note;
-use super::store::{CASES, CASES_BY_ACCOUNT, CASES_BY_NUMBER, Change, OPEN_CASES, OPT_OUTS, Stop, Workflow, record};
-use super::time::Moment;
+use super::refusal::{MAX_NOTE, note};
+use super::store::{CASES, CASES_BY_ACCOUNT, CASES_BY_NUMBER, COMPLAINT_LEVELS, Change, Stop, Workflow, record};
+use super::thresholds::Level;
+use super::time::{Moment, millis};
 use super::{Refusal, WorkflowFault};
 use crate::config;
 use crate::policy::Msisdn;
+
+/// How long a complaint that comes again is the same, in milliseconds.
+const SAME: i64 = 24 * 3_600_000;
+/// How long all parts of a message may take, likewise.
+const PARTS: i64 = 600_000;
+/// The most cases of a number that are looked at for it, the latest.
+const LOOKED_AT: usize = 100;
 
 /// Names a case, in the order in which they were opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,12 +70,27 @@ pub struct Complaint {
     pub message: Option<String>,
     /// How it came in.
     pub via: Via,
+    /// Whether the text is but one part of a longer message.
+    pub is_part: bool,
 }
 
 impl fmt::Debug for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Complaint").field("account", &self.account).field("via", &self.via).finish_non_exhaustive()
     }
+}
+
+impl Complaint {
+    /// Whether it counts against the account.
+    fn counts(&self) -> bool {
+        is_proven(self.via, self.message.as_deref())
+    }
+}
+
+/// Anybody can write any number into the public form: what comes from there counts if it is about a message that this
+/// number was sent.
+fn is_proven(via: Via, message: Option<&str>) -> bool {
+    via != Via::Form || message.is_some()
 }
 
 /// How far a case is.
@@ -105,6 +126,17 @@ pub enum Resolution {
     Dismissed,
 }
 
+/// How somebody decides.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// What.
+    pub resolution: Resolution,
+    /// Whether the account's hold ends as well.
+    pub release: bool,
+    /// Why.
+    pub reason: String,
+}
+
 /// A case.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
@@ -123,6 +155,9 @@ pub struct Case {
     pub message: Option<String>,
     /// How it came in.
     pub via: Via,
+    /// Whether it came in parts; each is a line of the text.
+    #[serde(default)]
+    pub(super) in_parts: bool,
     /// When the recipient says that it was, in milliseconds since 1970.
     pub at: i64,
     /// When it came in, likewise.
@@ -154,10 +189,9 @@ impl Case {
         Authority::of_country(self.country.as_deref()?)
     }
 
-    /// Whether it counts against the account. Anybody can write any number into the public form: what comes from there
-    /// counts if it is about a message that this number was sent.
+    /// Whether it counts against the account.
     fn counts(&self) -> bool {
-        self.via != Via::Form || self.message.is_some()
+        is_proven(self.via, self.message.as_deref())
     }
 
     fn step(&mut self, now: Moment, by: &Actor, state: CaseState, note: Option<String>) {
@@ -166,20 +200,13 @@ impl Case {
     }
 }
 
-/// How far an account's opt-out rate has gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-enum Level {
-    #[default]
-    Below,
-    Warn,
-    Hold,
-}
-
 impl Workflow {
-    /// Opens a case, with the event `complaint.opened` and what the thresholds of `terms` ask for.
+    /// Opens a case, with the event `complaint.opened` and what the thresholds of `terms` ask for. Of the text 1000
+    /// characters are kept. Who says the same about the same account again within a day, or whose message comes again,
+    /// gets the case that there is; so does the next part of a message, whose text goes into it.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] if there is no text, or one of more than 1000 characters.
+    /// [`WorkflowFault::Ledger`]
     pub fn open_case(
         &self,
         now: Moment,
@@ -187,11 +214,14 @@ impl Workflow {
         by: &Actor,
         terms: &config::Complaints,
     ) -> Result<Case, WorkflowFault> {
-        let text = note("the complaint", &complaint.text)?;
+        let text = cleaned(&complaint.text);
         let hash = self.numbers.hash(complaint.msisdn.digits().as_bytes()).to_string();
         self.change(now, |change| {
+            if let Some(case) = change.same_case(&hash, &complaint, &text)? {
+                return Ok(case);
+            }
             let (id, state) = (CaseId(change.next("case")?), CaseState::Open);
-            let Complaint { msisdn, at, account, message, via, .. } = complaint;
+            let Complaint { msisdn, at, account, message, via, is_part, .. } = complaint;
             let case = Case {
                 id,
                 number_hash: hash,
@@ -200,6 +230,7 @@ impl Workflow {
                 account,
                 message,
                 via,
+                in_parts: is_part,
                 at,
                 opened: now.unix_millis,
                 country: Authority::of_number(msisdn).map(|authority| authority.country.clone()),
@@ -218,7 +249,7 @@ impl Workflow {
                 json!({"case": id, "via": via, "message": case.message}),
             )?;
             if let Some(account) = account.filter(|_| case.counts()) {
-                change.count_complaint(account, &case, terms)?;
+                change.count(account, &case, true, terms)?;
             }
             Ok(case)
         })
@@ -245,7 +276,7 @@ impl Workflow {
         })
     }
 
-    /// Decides a case; with `release`, the account's hold ends as well. The number is no longer kept in clear.
+    /// Decides a case, and does what the thresholds of `terms` ask for if it counts again. The number is no longer kept in clear.
     ///
     /// # Errors
     /// [`Refusal::Unknown`], [`Refusal::Invalid`] if `reason` is none, [`Refusal::Conflict`] if it was decided
@@ -254,16 +285,16 @@ impl Workflow {
         &self,
         now: Moment,
         id: CaseId,
-        resolution: Resolution,
-        release: bool,
+        decision: &Decision,
         by: &Actor,
-        reason: &str,
+        terms: &config::Complaints,
     ) -> Result<Outcome, WorkflowFault> {
+        let Decision { resolution, release, reason } = decision;
         let reason = note("the reason", reason)?;
         self.change(now, |change| {
             let mut case = change.case(id)?;
             if case.state == CaseState::Resolved {
-                return match case.resolution == Some(resolution) {
+                return match case.resolution == Some(*resolution) {
                     true => Ok(Outcome::Unchanged),
                     false => {
                         let message = format!("the case {id} has been resolved otherwise: record an appeal first");
@@ -271,67 +302,19 @@ impl Workflow {
                     }
                 };
             }
-            (case.resolution, case.msisdn) = (Some(resolution), None);
+            (case.resolution, case.msisdn) = (Some(*resolution), None);
             case.step(now, by, CaseState::Resolved, Some(reason.clone()));
             change.put_case(&case)?;
             let data = json!({"case": id, "resolution": resolution});
             change.emit(case.account.as_deref(), EventKind::ComplaintResolved, data)?;
             if let Some(account) = &case.account {
-                let key = (account.as_str(), case.opened, id.0);
-                if resolution == Resolution::Dismissed {
-                    change.remove(CASES_BY_ACCOUNT, key)?;
-                } else if case.counts() {
-                    change.table(CASES_BY_ACCOUNT)?.insert(key, case.number_hash.as_str())?;
-                }
-                if release {
+                let counts = *resolution == Resolution::Upheld && case.counts();
+                change.count(account, &case, counts, terms)?;
+                if *release {
                     change.command_if_allowed(account, &Command::Release, by, &reason)?;
                 }
             }
             Ok(Outcome::Done)
-        })
-    }
-
-    /// Looks at how many recipients opted out of how many messages of an account, in the caller's window. A share that
-    /// reaches a threshold warns or holds once; it must fall below before it does so again.
-    ///
-    /// # Errors
-    /// [`WorkflowFault::Ledger`], [`Refusal::OutboxFull`]
-    pub fn judge_opt_outs(
-        &self,
-        now: Moment,
-        account: &str,
-        opt_outs: u64,
-        messages: u64,
-        terms: &config::Complaints,
-    ) -> Result<Outcome, WorkflowFault> {
-        let reaches = |percent: u32| {
-            let share = u128::from(opt_outs) * 100 >= u128::from(messages) * u128::from(percent);
-            opt_outs > 0 && messages >= terms.minimum && share
-        };
-        let level = match (reaches(terms.opt_out_hold), reaches(terms.opt_out_warn)) {
-            (true, _) => Level::Hold,
-            (false, true) => Level::Warn,
-            (false, false) => Level::Below,
-        };
-        self.change(now, |change| {
-            let before: Level = change.get(OPT_OUTS, account)?.unwrap_or_default();
-            if before == level {
-                return Ok(Outcome::Unchanged);
-            }
-            change.put(OPT_OUTS, account, &level)?;
-            let reason = format!("{opt_outs} of {messages} recipients opted out");
-            match level {
-                Level::Hold => change.command_if_allowed(account, &Command::Hold, &Actor::OptOuts, &reason),
-                Level::Warn if before == Level::Below => {
-                    change.emit(
-                        Some(account),
-                        EventKind::AccountWarned,
-                        json!({"by": Actor::OptOuts, "reason": reason}),
-                    )?;
-                    Ok(Outcome::Done)
-                }
-                _ => Ok(Outcome::Unchanged),
-            }
         })
     }
 
@@ -367,47 +350,79 @@ impl Workflow {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
 impl Change {
     pub(super) fn case(&self, id: CaseId) -> Result<Case, Stop> {
         self.get(CASES, id.0)?.ok_or_else(|| Refusal::Unknown { what: "case", id: id.0 }.into())
     }
 
-    pub(super) fn put_case(&mut self, case: &Case) -> Result<(), Stop> {
-        self.put(CASES, case.id.0, case)?;
-        self.mark(OPEN_CASES, case.id.0, case.state != CaseState::Resolved)
+    /// The case that the number with this hash has opened about the same account within the last day with the same words,
+    /// or a moment ago with another part of the same message: then this part is added to it.
+    fn same_case(&mut self, hash: &str, complaint: &Complaint, text: &str) -> Result<Option<Case>, Stop> {
+        let now = self.now.unix_millis;
+        for id in self.latest_cases(hash)? {
+            let mut case = self.case(id)?;
+            if case.opened < now.saturating_sub(SAME) {
+                break;
+            }
+            let may_be = case.account == complaint.account && (case.counts() || !complaint.counts());
+            let Some(said) = case.text.as_deref().filter(|_| may_be) else { continue };
+            let goes_on = complaint.is_part && case.in_parts && case.opened >= now.saturating_sub(PARTS);
+            if said == text || goes_on && said.lines().any(|line| line == text) {
+                return Ok(Some(case));
+            }
+            if goes_on && case.state == CaseState::Open {
+                case.text = Some(format!("{said}\n{text}").chars().take(MAX_NOTE).collect());
+                self.put_case(&case)?;
+                return Ok(Some(case));
+            }
+        }
+        Ok(None)
     }
 
-    /// Counts a new case against the account, and does what the threshold that it reaches asks for.
-    fn count_complaint(&mut self, account: &str, case: &Case, terms: &config::Complaints) -> Result<(), Stop> {
-        let since = case.opened.saturating_sub(millis(terms.window));
+    fn latest_cases(&self, hash: &str) -> Result<Vec<CaseId>, Stop> {
+        let by_number = self.table(CASES_BY_NUMBER)?;
+        let latest = by_number.range((hash, 0)..=(hash, u64::MAX))?.rev().take(LOOKED_AT);
+        latest.map(|entry| Ok(CaseId(entry?.0.value().1))).collect()
+    }
+
+    /// Does what the threshold asks for that complaints about an account reach now.
+    fn judge_complaints(&mut self, account: &str, terms: &config::Complaints) -> Result<(), Stop> {
+        let since = self.now.unix_millis.saturating_sub(millis(terms.window));
         let mut recipients = HashSet::new();
-        {
-            let mut counted = self.table(CASES_BY_ACCOUNT)?;
+        for entry in self.table(CASES_BY_ACCOUNT)?.range((account, since, 0)..(account, i64::MAX, u64::MAX))? {
+            recipients.insert(entry?.1.value().to_owned());
             // No count beyond the last threshold matters.
-            for entry in counted.range((account, since, 0)..(account, i64::MAX, u64::MAX))? {
-                recipients.insert(entry?.1.value().to_owned());
-                if recipients.len() > terms.block as usize {
-                    break;
-                }
+            if recipients.len() >= terms.block as usize {
+                break;
             }
-            counted.insert((account, case.opened, case.id.0), case.number_hash.as_str())?;
-        }
-        if !recipients.insert(case.number_hash.clone()) {
-            return Ok(());
         }
         let count = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
+        let level = match count {
+            count if count >= terms.block => Level::Block,
+            count if count >= terms.hold => Level::Hold,
+            count if count >= terms.warn => Level::Warn,
+            _ => Level::Below,
+        };
         let reason = format!("{count} recipients have complained");
-        if count == terms.block {
-            self.command_if_allowed(account, &Command::Block, &Actor::Complaints, &reason)?;
-        } else if count == terms.hold {
-            self.command_if_allowed(account, &Command::Hold, &Actor::Complaints, &reason)?;
-        } else if count == terms.warn {
-            self.emit(Some(account), EventKind::AccountWarned, json!({"by": Actor::Complaints, "reason": reason}))?;
-        }
-        Ok(())
+        self.reach(COMPLAINT_LEVELS, account, level, &Actor::Complaints, &reason).map(drop)
     }
+
+    /// Counts a case against an account from now on, or no longer, and judges. What has lapsed since it was judged last
+    /// is seen first: it must be reached anew.
+    fn count(&mut self, account: &str, case: &Case, counts: bool, terms: &config::Complaints) -> Result<(), Stop> {
+        self.judge_complaints(account, terms)?;
+        let key = (account, case.opened, case.id.0);
+        match counts {
+            true => drop(self.table(CASES_BY_ACCOUNT)?.insert(key, case.number_hash.as_str())?),
+            false => self.remove(CASES_BY_ACCOUNT, key)?,
+        }
+        self.judge_complaints(account, terms)
+    }
+}
+
+/// What a recipient says, as it is kept: whatever came, it is a complaint.
+fn cleaned(text: &str) -> String {
+    let plain: String = text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
+    let text: String = plain.trim().chars().take(MAX_NOTE).collect();
+    if text.is_empty() { "(no text)".to_owned() } else { text }
 }

@@ -9,24 +9,28 @@ mod complaints;
 mod due;
 mod evidence;
 mod number;
+mod opt_outs;
 mod outbox;
 mod proofs;
+mod refunds;
 mod refusal;
 mod retention;
 mod store;
+mod thresholds;
 mod time;
 mod webhook;
 
 #[cfg(test)]
 mod tests;
 
-pub use accounts::{Actor, Command, Outcome, StandingChange, Standings, Usage};
+pub use accounts::{Actor, Command, Outcome, StandingChange, Standings};
 pub use authorities::{Authority, Confidence};
-pub use complaints::{Case, CaseId, CaseState, Complaint, Resolution, Via};
+pub use complaints::{Case, CaseId, CaseState, Complaint, Decision, Resolution, Via};
 pub use due::Due;
 pub use evidence::{EvidenceId, MAX_EVIDENCE};
 pub use outbox::{Event, EventKind, OutboxBounds, Outgoing};
 pub use proofs::{Delivery, Drawn, Item, Proof, ProofId, ProofRequest, ProofState, Step};
+pub use refunds::{Refund, Sent};
 pub use refusal::{Refusal, WorkflowFault};
 pub use retention::{Holdings, Purged};
 pub use store::Workflow;

@@ -1,9 +1,10 @@
 //! Events that wait for the webhook: written in the transaction of what they tell, taken away when they are delivered.
 //!
 //! Order holds within an account; accounts do not wait for each other. The outbox is bounded: when `most` events wait,
-//! those that only inform ([`EventKind::only_informs`]; what they tell is on record elsewhere) are left out, and at
-//! twice as many a command that would add one is refused, since an event such as a refund must not be lost. Never
-//! holds a subscriber's number or text: what a request asks about is added when it is delivered.
+//! those that only inform ([`EventKind::only_informs`]) are left out, and at twice as many all but those that must arrive
+//! ([`EventKind::must_arrive`]); what they tell is on record elsewhere. Then nothing more is asked of accounts either, but
+//! no change of a standing is ever refused for want of room here: a refund is added whatever waits, and is but one for
+//! each deactivation. Never holds a subscriber's number or text: what a request asks about is added when it is delivered.
 
 use redb::{ReadableTable, ReadableTableMetadata};
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use super::{Refusal, WorkflowFault};
 pub enum OutboxBounds {
     /// There is no webhook: nothing is.
     NoWebhook,
-    /// So many events, and as many more of those that must not be lost.
+    /// So many events, as many more of those that do not only inform, and then those that must arrive.
     Most(u64),
 }
 
@@ -92,6 +93,11 @@ impl EventKind {
                 | Self::ComplaintResolved
         )
     }
+
+    /// Whether it is kept until it is delivered, however many wait and however long: money or a deadline hangs on it.
+    pub const fn must_arrive(self) -> bool {
+        matches!(self, Self::CreditRefundDue | Self::ProofRequested)
+    }
 }
 
 /// One event.
@@ -114,18 +120,29 @@ impl Change {
     pub(super) fn emit(&mut self, account: Option<&str>, kind: EventKind, data: Value) -> Result<(), Stop> {
         let OutboxBounds::Most(most) = self.outbox else { return Ok(()) };
         let events = self.table(OUTBOX)?.len()?;
-        if kind.only_informs() && events >= most {
-            tracing::warn!(events, kind = ?kind, "the outbox is full: an event that only informs is left out");
+        let room = if kind.only_informs() { most } else { most.saturating_mul(2) };
+        if events >= room && !kind.must_arrive() {
+            tracing::warn!(events, ?kind, "the outbox is full: an event is left out");
             return Ok(());
-        }
-        if events >= most.saturating_mul(2) {
-            return Err(Refusal::OutboxFull { events }.into());
         }
         let id = self.next("event")?;
         let event = Event { id, at: self.now.unix_millis, account: account.map(str::to_owned), kind, data };
         self.put(OUTBOX, (account.unwrap_or_default(), id), &event)?;
         self.events_added = true;
         Ok(())
+    }
+}
+
+impl Change {
+    /// Whether something may be asked of an account, which it must be told.
+    pub(super) fn may_ask(&self) -> Result<(), Stop> {
+        let OutboxBounds::Most(most) = self.outbox else { return Ok(()) };
+        let events = self.table(OUTBOX)?.len()?;
+        if events < most.saturating_mul(2) {
+            return Ok(());
+        }
+        let message = format!("{events} events wait for the webhook: see why admin.webhook does not take them");
+        Err(Refusal::Full(message).into())
     }
 }
 
@@ -139,24 +156,41 @@ pub struct Outgoing {
 }
 
 impl Workflow {
-    /// The first event of each account in the order of the accounts, `skip` left out, at most `most`.
+    /// The first event of each account in the order of the accounts, those behind `after` before the others, `skip` left
+    /// out, at most `most`.
     ///
     /// # Errors
     /// [`WorkflowFault::Ledger`]
-    pub fn outgoing(&self, most: usize, skip: impl Fn(&str) -> bool) -> Result<Vec<Outgoing>, WorkflowFault> {
+    pub fn outgoing(
+        &self,
+        after: Option<&str>,
+        most: usize,
+        skip: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Outgoing>, WorkflowFault> {
         self.view(|view| {
             let (outbox, proofs) = (view.table(OUTBOX)?, view.table(PROOFS)?);
             let mut found = Vec::new();
-            let mut from = (String::new(), 0);
-            while found.len() < most {
-                let Some(entry) = outbox.range((from.0.as_str(), from.1)..)?.next() else { break };
-                let (key, bytes) = entry?;
-                let account = key.value().0.to_owned();
-                if !skip(&account) {
-                    let event: Event = serde_json::from_slice(bytes.value())?;
-                    found.push(Outgoing { body: body(&event, &proofs)?, event });
+            let end = after.map(str::to_owned);
+            // Behind the last one served to the end, then from the beginning to that one.
+            for is_around in [false, true] {
+                let mut from = match (&end, is_around) {
+                    (Some(after), false) => (after.clone(), u64::MAX),
+                    (None, true) => break,
+                    _ => (String::new(), 0),
+                };
+                while found.len() < most {
+                    let Some(entry) = outbox.range((from.0.as_str(), from.1)..)?.next() else { break };
+                    let (key, bytes) = entry?;
+                    let account = key.value().0.to_owned();
+                    if is_around && end.as_ref().is_some_and(|end| account > *end) {
+                        break;
+                    }
+                    if !skip(&account) {
+                        let event: Event = serde_json::from_slice(bytes.value())?;
+                        found.push(Outgoing { body: body(&event, &proofs)?, event });
+                    }
+                    from = (account, u64::MAX);
                 }
-                from = (account, u64::MAX);
             }
             Ok(found)
         })

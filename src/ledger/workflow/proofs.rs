@@ -5,7 +5,6 @@
 //! evidence may be followed by other until the deadline.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,8 +14,8 @@ use super::evidence::EvidenceId;
 use super::number;
 use super::outbox::EventKind;
 use super::refusal::note;
-use super::store::{Change, OPEN_PROOFS, PROOFS, Stop, Workflow, record};
-use super::time::Moment;
+use super::store::{Change, PROOFS, Stop, Workflow, record};
+use super::time::{Moment, millis};
 use super::{Refusal, WorkflowFault};
 use crate::config::{self, Purpose};
 use crate::policy::Msisdn;
@@ -208,7 +207,8 @@ impl Workflow {
     /// Makes a request, with the event `proof.requested`, whose delivery starts its clock.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] if it names no recipients and draws none, or more than 1000.
+    /// [`Refusal::Invalid`] if it names no recipients and draws none, or more than 1000; [`Refusal::Full`] if the webhook has taken
+    /// nothing for too long.
     pub fn request_proof(&self, now: Moment, request: ProofRequest, by: &Actor) -> Result<Proof, WorkflowFault> {
         let most = request.recipients.len().max(request.sample.unwrap_or(0) as usize);
         if !(1..=MAX_RECIPIENTS).contains(&most) {
@@ -216,6 +216,7 @@ impl Workflow {
             return Err(Refusal::Invalid(message).into());
         }
         self.change(now, |change| {
+            change.may_ask()?;
             let ProofRequest { account, campaign, purpose, sample, mut recipients, messages } = request;
             recipients.sort_unstable();
             recipients.dedup();
@@ -393,11 +394,6 @@ impl Change {
         self.get(PROOFS, id.0)?.ok_or_else(|| Refusal::Unknown { what: "proof request", id: id.0 }.into())
     }
 
-    pub(super) fn put_proof(&mut self, proof: &Proof) -> Result<(), Stop> {
-        self.put(PROOFS, proof.id.0, proof)?;
-        self.mark(OPEN_PROOFS, proof.id.0, !proof.state.is_final())
-    }
-
     /// Starts the clock of a request, if it does not run; `by` is none for the webhook. None: there is no such request.
     pub(super) fn start_clock(
         &mut self,
@@ -409,13 +405,12 @@ impl Change {
         if proof.delivery.is_some() {
             return Ok(Some(Outcome::Unchanged));
         }
-        let millis = |duration: &Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        let deadline = millis(&terms.deadline);
+        let deadline = millis(terms.deadline);
         proof.delivery = Some(Delivery {
             at: self.now.unix_millis,
             deadline: self.now.unix_millis.saturating_add(deadline),
             ends: self.steady.saturating_add(deadline),
-            reminders: terms.reminders.iter().map(|after| self.steady.saturating_add(millis(after))).collect(),
+            reminders: terms.reminders.iter().map(|after| self.steady.saturating_add(millis(*after))).collect(),
         });
         proof.step(self.now, by.unwrap_or(&Actor::Webhook), ProofState::Delivered, None);
         self.put_proof(&proof)?;

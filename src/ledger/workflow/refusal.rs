@@ -30,16 +30,13 @@ pub enum Refusal {
     /// It cannot be meant so; the message says what is expected.
     #[error("{0}")]
     Invalid(String),
-    /// The webhook has taken nothing for too long.
-    #[error("{events} events wait for the webhook, the most that may: see why admin.webhook does not take them")]
-    OutboxFull {
-        /// How many wait.
-        events: u64,
-    },
+    /// There is no room for it now; the message says where, and what to do.
+    #[error("{0}")]
+    Full(String),
 }
 
 /// The longest reason or note, in characters.
-const MAX_NOTE: usize = 1000;
+pub(super) const MAX_NOTE: usize = 1000;
 
 /// `text` trimmed, if it is a text of 1 to 1000 characters without control characters but line feeds; `what` names it.
 pub(super) fn note(what: &str, text: &str) -> Result<String, Refusal> {

@@ -12,7 +12,7 @@ use super::evidence::EvidenceId;
 use super::outbox::Event;
 use super::proofs::Proof;
 use super::store::{CASES, CASES_BY_ACCOUNT, CASES_BY_NUMBER, Change, OUTBOX, PROOFS, Stop, Workflow};
-use super::time::Moment;
+use super::time::{Moment, millis};
 use super::{CaseId, ProofId, WorkflowFault};
 use crate::config;
 use crate::policy::Msisdn;
@@ -27,7 +27,7 @@ pub struct Purged {
     pub cases: u64,
     /// Requests for proof that had ended.
     pub proofs: u64,
-    /// Events that were never delivered.
+    /// Events that were never delivered, but need not be.
     pub events: u64,
     /// Pieces of evidence that nothing refers to.
     pub evidence: u64,
@@ -48,9 +48,7 @@ impl Workflow {
     /// # Errors
     /// [`WorkflowFault::Ledger`]
     pub fn purge(&self, now: Moment, ages: &config::Retention) -> Result<Purged, WorkflowFault> {
-        let before = |age: std::time::Duration| {
-            now.unix_millis.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
-        };
+        let before = |age| now.unix_millis.saturating_sub(millis(age));
         let mut purged = self.change(now, |change| {
             Ok(Purged {
                 cases: change.purge_cases(before(ages.cases))?,
@@ -180,7 +178,8 @@ impl Change {
         let mut events = 0;
         self.table(OUTBOX)?.retain(|_, bytes| {
             // What cannot be read is not thrown away.
-            let old = serde_json::from_slice::<Event>(bytes).is_ok_and(|event| event.at < before);
+            let old = serde_json::from_slice::<Event>(bytes)
+                .is_ok_and(|event| event.at < before && !event.kind.must_arrive());
             events += u64::from(old);
             !old
         })?;

@@ -4,13 +4,13 @@
 //! at all. Commands block for the disk; asynchronous callers use `spawn_blocking`. Decides nothing: what may happen is
 //! for the files about accounts, proofs and complaints.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use redb::backends::FileBackend;
@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
 use super::accounts::{Standings, read_standings};
+use super::due;
 use super::evidence::EvidenceFolder;
 use super::outbox::OutboxBounds;
 use super::time::{Moment, SteadyTime};
@@ -30,7 +31,7 @@ use crate::audit::NumberKey;
 use crate::policy::LiveState;
 
 /// The format of the file. A later one brings its migration along, in [`prepare`].
-const SCHEMA: u64 = 1;
+const SCHEMA: u64 = 2;
 /// Octets of the file that are kept in memory.
 const CACHE: usize = 16 * 1024 * 1024;
 
@@ -45,14 +46,18 @@ const TIME: Records<&str> = Records::new("time");
 pub(super) const ACCOUNTS: Records<&str> = Records::new("accounts");
 /// By system_id and number of the change.
 pub(super) const HISTORY: Records<(&str, u64)> = Records::new("history");
-/// By system_id: how far the opt-out rate has gone.
-pub(super) const OPT_OUTS: Records<&str> = Records::new("opt_outs");
+/// By system_id: up to where it has been refunded.
+pub(super) const REFUNDS: Records<&str> = Records::new("refunds");
+/// By account and UTC day since 1970: how many recipients opted out by message.
+pub(super) const OPT_OUTS: TableDefinition<'static, (&str, i64), u64> = TableDefinition::new("opt_outs_by_day");
+/// By system_id: how far the share of opt-outs has gone.
+pub(super) const OPT_OUT_LEVELS: Records<&str> = Records::new("opt_outs");
+/// By system_id: how far complaints have gone.
+pub(super) const COMPLAINT_LEVELS: Records<&str> = Records::new("complaints");
 pub(super) const PROOFS: Records<u64> = Records::new("proofs");
-/// Those whose clock may run.
-pub(super) const OPEN_PROOFS: Marks<u64> = Marks::new("open_proofs");
 pub(super) const CASES: Records<u64> = Records::new("cases");
-/// Those that are not resolved.
-pub(super) const OPEN_CASES: Marks<u64> = Marks::new("open_cases");
+/// By the ledger's time at which something is due, kind of record and number.
+pub(super) const DUE: Marks<(i64, u8, u64)> = Marks::new("due");
 /// By keyed hash of the number, and case.
 pub(super) const CASES_BY_NUMBER: Marks<(&str, u64)> = Marks::new("cases_by_number");
 /// By account, time of opening and case: the keyed hash of the number, for cases that count against the account.
@@ -65,8 +70,7 @@ pub(super) const OUTBOX: Records<(&str, u64)> = Records::new("outbox");
 #[derive(Debug)]
 pub struct Workflow {
     path: PathBuf,
-    /// None after the disk failed, until it can be opened again.
-    database: RwLock<Option<Database>>,
+    database: Mutex<Slot>,
     open: fn(&Path) -> Result<Database, redb::Error>,
     writing: Mutex<()>,
     pub(super) standings: ArcSwap<Standings>,
@@ -78,11 +82,31 @@ pub struct Workflow {
     /// due costs nothing while nothing is.
     pub(super) changes: AtomicU64,
     pub(super) idle_since: AtomicU64,
+    /// By account: recipients who have opted out by message since that was last written down.
+    pub(super) opted_out: Mutex<BTreeMap<String, u64>>,
     pub(super) numbers: NumberKey,
     pub(super) evidence: EvidenceFolder,
     pub(super) outbox: OutboxBounds,
     /// Told when events have been added.
     pub(super) events: Notify,
+}
+
+/// The database. It is not locked while it is used: what runs on it may call whatever it likes.
+#[derive(Debug)]
+struct Slot {
+    /// None after the disk failed, until it can be opened again.
+    open: Option<Arc<Database>>,
+    /// The one that failed, which holds the file as long as somebody still works on it.
+    failed: Weak<Database>,
+}
+
+impl Slot {
+    /// `database` has failed; another one may have taken its place already.
+    fn give_up(&mut self, database: &Arc<Database>) {
+        if self.open.as_ref().is_some_and(|open| Arc::ptr_eq(open, database)) {
+            (self.open, self.failed) = (None, Arc::downgrade(database));
+        }
+    }
 }
 
 impl Workflow {
@@ -108,7 +132,7 @@ impl Workflow {
         let (database, standings) = open_checked(&path, open)?;
         Ok(Self {
             path,
-            database: RwLock::new(Some(database)),
+            database: Mutex::new(Slot { open: Some(Arc::new(database)), failed: Weak::new() }),
             open,
             writing: Mutex::new(()),
             standings: ArcSwap::from_pointee(standings),
@@ -116,19 +140,12 @@ impl Workflow {
             changed: Notify::new(),
             changes: AtomicU64::new(1),
             idle_since: AtomicU64::new(0),
+            opted_out: Mutex::default(),
             numbers,
             evidence,
             outbox,
             events: Notify::new(),
         })
-    }
-
-    /// Writes the ledger's time down; to be called every few minutes.
-    ///
-    /// # Errors
-    /// [`LedgerFault`]
-    pub fn keep_time(&self, now: Moment) -> Result<(), WorkflowFault> {
-        self.change(now, |_| Ok(()))
     }
 
     /// Runs `command` in one transaction: all of it is durable on return, or nothing of it has happened.
@@ -187,31 +204,33 @@ impl Workflow {
 
     /// redb refuses to go on after an error of the disk until the file is opened anew, which the next call does.
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Stop>) -> Result<T, WorkflowFault> {
-        let read = || self.database.read().unwrap_or_else(PoisonError::into_inner);
-        if read().is_none() {
-            self.reopen()?;
-        }
-        let guard = read();
-        let Some(database) = guard.as_ref() else { return Err(self.fault(redb::Error::PreviousIo.into())) };
-        let outcome = work(database);
-        drop(guard);
-        outcome.map_err(|stop| {
+        let database = self.opened()?;
+        work(&database).map_err(|stop| {
             if stop.is_of_the_disk() {
-                *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+                self.slot().give_up(&database);
             }
             self.fault(stop)
         })
     }
 
-    fn reopen(&self) -> Result<(), LedgerFault> {
-        let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        if slot.is_none() {
-            let (database, standings) = open_checked(&self.path, self.open)?;
-            self.publish(standings);
-            self.changes.fetch_add(1, Ordering::SeqCst);
-            *slot = Some(database);
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opened(&self) -> Result<Arc<Database>, WorkflowFault> {
+        let mut slot = self.slot();
+        if let Some(database) = &slot.open {
+            return Ok(database.clone());
         }
-        Ok(())
+        if slot.failed.strong_count() > 0 {
+            return Err(self.fault(redb::Error::PreviousIo.into()));
+        }
+        let (database, standings) = open_checked(&self.path, self.open)?;
+        let database = Arc::new(database);
+        self.publish(standings);
+        slot.open = Some(database.clone());
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        Ok(database)
     }
 
     fn fault(&self, stop: Stop) -> WorkflowFault {
@@ -219,7 +238,7 @@ impl Workflow {
             Stop::Refused(refusal) => refusal.into(),
             Stop::Ledger(fault) => fault.into(),
             Stop::Store(error) => ledger_fault(&self.path, *error).into(),
-            Stop::Record(error) => damaged(&self.path, format!("a record cannot be read: {error}")).into(),
+            Stop::Record(error) => unreadable(&self.path, &error).into(),
         }
     }
 }
@@ -247,7 +266,7 @@ fn open_checked(path: &Path, open: fn(&Path) -> Result<Database, redb::Error>) -
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(Stop::Ledger(fault))) => Err(fault),
         Ok(Err(Stop::Store(error))) => Err(ledger_fault(path, *error)),
-        Ok(Err(Stop::Record(error))) => Err(damaged(path, format!("a record cannot be read: {error}"))),
+        Ok(Err(Stop::Record(error))) => Err(unreadable(path, &error)),
         Ok(Err(Stop::Refused(refusal))) => Err(damaged(path, refusal.to_string())),
         Err(_) => Err(damaged(path, "the database contradicts itself".to_owned())),
     }
@@ -268,16 +287,21 @@ fn prepare(database: &Database, path: &Path) -> Result<Standings, Stop> {
         for table in [PROOFS, CASES] {
             transaction.open_table(table)?;
         }
-        for table in [OPEN_PROOFS, OPEN_CASES] {
-            transaction.open_table(table)?;
-        }
+        transaction.open_table(DUE)?;
         for table in [HISTORY, OUTBOX] {
             transaction.open_table(table)?;
         }
         transaction.open_table(CASES_BY_NUMBER)?;
         transaction.open_table(CASES_BY_ACCOUNT)?;
-        for table in [TIME, OPT_OUTS] {
+        transaction.open_table(OPT_OUTS)?;
+        for table in [TIME, REFUNDS, OPT_OUT_LEVELS, COMPLAINT_LEVELS] {
             transaction.open_table(table)?;
+        }
+        if found < 2 {
+            due::index(&transaction)?;
+            for table in ["open_proofs", "open_cases"] {
+                transaction.delete_table(Marks::<u64>::new(table))?;
+            }
         }
         read_standings(&transaction.open_table(ACCOUNTS)?)?
     };
@@ -287,6 +311,11 @@ fn prepare(database: &Database, path: &Path) -> Result<Standings, Stop> {
 
 fn damaged(path: &Path, what: String) -> LedgerFault {
     LedgerFault::Damaged { path: path.to_owned(), offset: 0, what }
+}
+
+/// Where in the record, and no more: what is there may be a subscriber's.
+fn unreadable(path: &Path, error: &serde_json::Error) -> LedgerFault {
+    damaged(path, format!("a record cannot be read from its octet {} on", error.column()))
 }
 
 fn ledger_fault(path: &Path, error: redb::Error) -> LedgerFault {

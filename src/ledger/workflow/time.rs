@@ -7,17 +7,15 @@
 //! - advances by the machine's uptime as long as the machine has not been started anew, whether this process ran or not;
 //! - advances by the wall's clock, never backwards, over a start of the machine: while it was off, there is no other
 //!   witness. What the wall's clock was set by in that time cannot be told from time that passed;
-//! - is written down with every change and by [`Workflow::keep_time`](super::Workflow::keep_time), so that what hangs
+//! - is written down with every change and by [`Workflow::keep`](super::Workflow::keep), so that what hangs
 //!   on the wall's clock is the time since the last of those.
 
 use std::fs;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-/// Uptimes of one boot may come in out of order by this much, in milliseconds; more is a start of the machine.
-const DISORDER: i64 = 60_000;
 
 /// A reading of both clocks, handed in with every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,18 +43,18 @@ impl SteadyTime {
 
     /// The time at `now`, in milliseconds.
     pub(super) fn steady(&self, now: Moment) -> i64 {
-        let same_boot = now.boot == self.at.boot && now.uptime_millis >= self.at.uptime_millis - DISORDER;
-        let passed = match same_boot {
-            true => now.uptime_millis - self.at.uptime_millis,
+        let passed = match now.boot == self.at.boot {
+            true => now.uptime_millis.saturating_sub(self.at.uptime_millis),
             false => now.unix_millis.saturating_sub(self.at.unix_millis),
         };
         self.steady.saturating_add(passed.max(0))
     }
 
-    /// What to write down at `now`.
+    /// What to write down at `now`. Within a boot an uptime never falls: a lower one is an earlier reading that comes
+    /// late, and takes nothing back.
     pub(super) fn advanced(&self, now: Moment) -> Self {
-        let late = now.boot == self.at.boot && (0..=DISORDER).contains(&(self.at.uptime_millis - now.uptime_millis));
-        if late { *self } else { Self { steady: self.steady(now), at: now } }
+        let is_late = now.boot == self.at.boot && now.uptime_millis <= self.at.uptime_millis;
+        if is_late { *self } else { Self { steady: self.steady(now), at: now } }
     }
 }
 
@@ -64,38 +62,19 @@ impl SteadyTime {
 #[derive(Debug)]
 pub struct MachineClock {
     boot: u64,
-    uptime: Uptime,
-}
-
-/// Where the uptime comes from.
-#[derive(Debug)]
-enum Uptime {
-    /// Linux tells it, time asleep included.
-    Kernel,
-    /// Elsewhere each process is a boot of its own.
-    Process(Instant),
 }
 
 impl MachineClock {
-    /// Finds out which boot this is.
+    /// Finds out which boot this is. Where the system does not say, each process is a boot of its own.
     pub fn new() -> Self {
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().filter(|_| kernel_uptime().is_some());
-        match boot {
-            Some(boot) => Self { boot: number(boot.trim().as_bytes()), uptime: Uptime::Kernel },
-            None => {
-                let start = format!("{}-{}", std::process::id(), wall());
-                Self { boot: number(start.as_bytes()), uptime: Uptime::Process(Instant::now()) }
-            }
-        }
+        let of_process = || format!("{}-{}", std::process::id(), wall());
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| of_process());
+        Self { boot: number(boot.trim().as_bytes()) }
     }
 
-    /// Reads the clocks.
+    /// What they say.
     pub fn now(&self) -> Moment {
-        let uptime_millis = match self.uptime {
-            Uptime::Kernel => kernel_uptime().unwrap_or(0),
-            Uptime::Process(start) => start.elapsed().as_millis() as i64,
-        };
-        Moment { unix_millis: wall(), uptime_millis, boot: self.boot }
+        Moment { unix_millis: wall(), uptime_millis: uptime(), boot: self.boot }
     }
 }
 
@@ -109,11 +88,19 @@ fn wall() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
-/// The first number in `/proc/uptime`: seconds with two decimals.
-fn kernel_uptime() -> Option<i64> {
-    let text = fs::read_to_string("/proc/uptime").ok()?;
-    let seconds: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
-    Some((seconds * 1000.0) as i64)
+/// Time asleep included where the system counts it. Asks for no file, and cannot fail.
+fn uptime() -> i64 {
+    #[cfg(target_os = "linux")]
+    const CLOCK: ClockId = ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    const CLOCK: ClockId = ClockId::Monotonic;
+    let up = clock_gettime(CLOCK);
+    up.tv_sec * 1000 + up.tv_nsec / 1_000_000
+}
+
+/// A duration in milliseconds; of one without end the longest that there is.
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn number(name: &[u8]) -> u64 {
@@ -153,7 +140,8 @@ mod tests {
             ("a start of the machine", vec![moment(10_090, 3, 2), moment(10_150, 63, 2)], vec![90, 150]),
             ("a start and a step back", vec![moment(1, 3, 2), moment(61, 63, 2)], vec![0, 60]),
             ("the wall put right after a start", vec![moment(0, 1, 2), moment(10_120, 11, 2)], vec![0, 10]),
-            ("an uptime that began anew", vec![moment(10_200, 1, 1), moment(10_210, 11, 1)], vec![200, 210]),
+            ("one reading of no uptime", vec![moment(10_001, 0, 1), moment(10_002, 102, 1)], vec![0, 2]),
+            ("one reading of another boot", vec![moment(10_001, 1, 2), moment(10_002, 102, 1)], vec![1, 2]),
         ] {
             let readings: Vec<Moment> = std::iter::once(start).chain(readings).collect();
             assert_eq!(passed(&readings)[1..], expected, "{what}");

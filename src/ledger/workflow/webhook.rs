@@ -95,34 +95,36 @@ impl Webhook {
     /// Delivers events until `stop`; `terms` are those of a request whose delivery starts its clock, `clock` tells the
     /// time. What is under way at `stop` is brought to its end.
     pub async fn run(
-        self,
+        self: Arc<Self>,
         workflow: Arc<Workflow>,
         terms: impl Fn() -> config::Proof,
         clock: impl Fn() -> Moment + Clone + Send + 'static,
         stop: CancellationToken,
     ) {
-        let this = Arc::new(self);
         let mut failing: HashMap<String, Failing> = HashMap::new();
         let mut under_way = JoinSet::new();
         let mut busy: HashMap<task::Id, String> = HashMap::new();
+        // The account served last: the next are those behind it, so that each has its turn.
+        let mut last: Option<String> = None;
         while !stop.is_cancelled() {
             let now = Instant::now();
             let resting = failing.iter().filter(|(_, failing)| failing.until > now).map(|(account, _)| account);
             let skipped: HashSet<String> = resting.chain(busy.values()).cloned().collect();
-            let outgoing = this.next(&workflow, AT_ONCE - under_way.len(), skipped).await;
+            let outgoing = self.next(&workflow, last.clone(), AT_ONCE - under_way.len(), skipped).await;
             let retry = failing.values().map(|failing| failing.until).filter(|until| *until > now).min();
-            let retry = retry.into_iter().chain(outgoing.is_none().then(|| now + this.first_wait)).min();
+            let retry = retry.into_iter().chain(outgoing.is_none().then(|| now + self.first_wait)).min();
             for outgoing in outgoing.unwrap_or_default() {
                 let account = account_of(&outgoing.event);
-                let (this, workflow, terms, clock) = (this.clone(), workflow.clone(), terms(), clock.clone());
+                let (this, workflow, terms, clock) = (self.clone(), workflow.clone(), terms(), clock.clone());
                 let delivery = under_way.spawn_blocking(move || this.deliver(&workflow, outgoing, &terms, clock));
+                last = Some(account.clone());
                 busy.insert(delivery.id(), account);
             }
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(done) = under_way.join_next_with_id() => {
                     let (id, taken) = done.unwrap_or_else(|error| (error.id(), false));
-                    busy.remove(&id).into_iter().for_each(|account| this.remember(&mut failing, account, taken));
+                    busy.remove(&id).into_iter().for_each(|account| self.remember(&mut failing, account, taken));
                 }
                 () = workflow.events_added(), if under_way.len() < AT_ONCE => {}
                 () = tokio::time::sleep_until(retry.unwrap_or(now + LONGEST_WAIT)), if under_way.len() < AT_ONCE => {}
@@ -132,9 +134,15 @@ impl Webhook {
     }
 
     /// What can be delivered now; none if the outbox cannot be read.
-    async fn next(&self, workflow: &Arc<Workflow>, most: usize, skipped: HashSet<String>) -> Option<Vec<Outgoing>> {
+    async fn next(
+        &self,
+        workflow: &Arc<Workflow>,
+        after: Option<String>,
+        most: usize,
+        skipped: HashSet<String>,
+    ) -> Option<Vec<Outgoing>> {
         let workflow = workflow.clone();
-        let read = move || workflow.outgoing(most, |account| skipped.contains(account));
+        let read = move || workflow.outgoing(after.as_deref(), most, |account| skipped.contains(account));
         match task::spawn_blocking(read).await.ok()? {
             Ok(outgoing) => Some(outgoing),
             Err(fault) => {
@@ -208,7 +216,8 @@ mod tests {
 
     use super::*;
     use crate::audit::NumberKey;
-    use crate::ledger::workflow::{Actor, Command, EventKind, OutboxBounds, ProofRequest, ProofState, Usage};
+    use crate::ledger::journal::Usage;
+    use crate::ledger::workflow::{Actor, Command, EventKind, OutboxBounds, ProofRequest, ProofState, Sent};
     use crate::policy::Msisdn;
 
     const SECRET: &str = "a secret of the two of us";
@@ -271,7 +280,12 @@ mod tests {
 
     fn terms() -> config::Proof {
         let hours = |hours: u64| Duration::from_secs(hours * 3600);
-        config::Proof { deadline: hours(24), reminders: vec![], on_expiry: config::OnExpiry::Hold }
+        config::Proof {
+            deadline: hours(24),
+            reminders: vec![],
+            on_expiry: config::OnExpiry::Hold,
+            evidence_total: u64::MAX,
+        }
     }
 
     fn workflow(folder: &tempfile::TempDir) -> Arc<Workflow> {
@@ -290,11 +304,16 @@ mod tests {
 
     fn start_with(workflow: &Arc<Workflow>, webhook: Webhook) -> (CancellationToken, tokio::task::JoinHandle<()>) {
         let stop = CancellationToken::new();
-        (stop.clone(), tokio::spawn(webhook.run(workflow.clone(), terms, || NOW, stop)))
+        (stop.clone(), tokio::spawn(Arc::new(webhook).run(workflow.clone(), terms, || NOW, stop)))
     }
 
     fn act(workflow: &Workflow, account: &str, command: Command) {
         workflow.command(NOW, account, &command, &Actor::Operator("ann".to_owned()), "because").unwrap();
+    }
+
+    fn one_day(messages: u64) -> Sent {
+        let usage = Usage { messages, ..Usage::default() };
+        [(jiff::civil::date(2026, 11, 24), [("".into(), usage)].into())].into()
     }
 
     async fn next(told: &mut mpsc::Receiver<Seen>) -> Seen {
@@ -312,7 +331,7 @@ mod tests {
         let workflow = workflow(&folder);
         let (url, mut told) = receiver(|_| 204);
         let task = start(&workflow, &url);
-        act(&workflow, "shop", Command::Deactivate(Usage { messages: 7, ..Usage::default() }));
+        act(&workflow, "shop", Command::Deactivate(one_day(7)));
         let (first, second) = (next(&mut told).await, next(&mut told).await);
         assert_eq!(first.event().2, "account.deactivated");
         assert_eq!(second.event().2, "credit.refund_due");
@@ -382,6 +401,28 @@ mod tests {
         }
         stopped(task).await;
         assert_eq!(workflow.waiting_events().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_account_has_its_turn_however_much_others_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let workflow = workflow(&folder);
+        let (busy, each) = (["a", "b", "c", "d"], 20);
+        for _ in 0..each / 2 {
+            for account in busy {
+                act(&workflow, account, Command::Hold);
+                act(&workflow, account, Command::Release);
+            }
+        }
+        act(&workflow, "last", Command::Block);
+        let (url, mut told) = receiver(|_| 200);
+        let task = start(&workflow, &url);
+        let mut before = 0;
+        while next(&mut told).await.event().1 != "last" {
+            before += 1;
+        }
+        stopped(task).await;
+        assert!(before < busy.len() * each / 2, "{before} events of others came first");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Receipts are told from what people write here and nowhere else. Never looks into a text.
 
 use crate::pdu::{Address, CommandId, DataCoding, DataSm, DeliverSm, EsmClass, Frame, TlvTag, Tlvs, observed};
-use crate::policy::message::part;
+use crate::policy::message::{Part, part};
 
 /// Who wrote a message by hand, and to which address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct Written<'a> {
     pub source: Address<'a>,
     /// Whom they wrote to.
     pub destination: Address<'a>,
+    /// Whether it is one part of a longer message.
+    pub is_part: bool,
 }
 
 /// Who wrote a deliver_sm or data_sm; none for a receipt, or for anything else that no person wrote.
@@ -32,11 +34,11 @@ pub(super) struct Mo<'a> {
 impl<'a> Mo<'a> {
     /// None for a receipt, or for anything else that no person wrote.
     pub(super) fn of(frame: Frame<'a>) -> Option<Self> {
-        let mo = match frame.command_id() {
+        let mut mo = match frame.command_id() {
             CommandId::DELIVER_SM => {
                 let pdu = observed(frame, DeliverSm::decode).ok()?;
                 Self {
-                    written: Written { source: pdu.source, destination: pdu.destination },
+                    written: Written { source: pdu.source, destination: pdu.destination, is_part: false },
                     esm_class: pdu.esm_class,
                     coding: pdu.data_coding,
                     short_message: pdu.short_message,
@@ -46,7 +48,7 @@ impl<'a> Mo<'a> {
             CommandId::DATA_SM => {
                 let pdu = observed(frame, DataSm::decode).ok()?;
                 Self {
-                    written: Written { source: pdu.source, destination: pdu.destination },
+                    written: Written { source: pdu.source, destination: pdu.destination, is_part: false },
                     esm_class: pdu.esm_class,
                     coding: pdu.data_coding,
                     short_message: b"",
@@ -55,6 +57,7 @@ impl<'a> Mo<'a> {
             }
             _ => return None,
         };
+        mo.written.is_part = mo.part().is_some();
         // An acknowledgement by the user may carry their answer; all other types are made by machines.
         let by_hand = matches!(mo.esm_class.message_type(), EsmClass::TYPE_DEFAULT | EsmClass::TYPE_USER_ACK);
         let is_receipt = mo.tlvs.get(TlvTag::RECEIPTED_MESSAGE_ID).is_some() || mo.fields().any(is_receipt);
@@ -68,7 +71,11 @@ impl<'a> Mo<'a> {
 
     /// Whether a part of the text was to come before it.
     pub(super) fn is_continued(&self) -> bool {
-        part(self.esm_class, self.short_message, self.tlvs).is_some_and(|part| part.number > 1)
+        self.part().is_some_and(|part| part.number > 1)
+    }
+
+    fn part(&self) -> Option<Part> {
+        part(self.esm_class, self.short_message, self.tlvs)
     }
 }
 

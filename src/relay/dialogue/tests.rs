@@ -40,7 +40,7 @@ struct Bound {
 
 fn config(folder: &TempDir, account: &str) -> Config {
     let text = format!(
-        "[upstream.main]\naddress = 'simulator'\n[audit]\npath = 'audit'\nmsisdn_key_file = 'key'\n[ledger]\npath = 'ledger'\n\
+        "[upstream.main]\naddress = 'simulator'\n[complaints]\ncode = '7726'\n[audit]\npath = 'audit'\nmsisdn_key_file = 'key'\n[ledger]\npath = 'ledger'\n\
          [[account]]\nsystem_id = 'shop'\n{account}"
     );
     Config::parse(&text, "test.toml", folder.path()).unwrap_or_else(|faults| panic!("{faults}"))
@@ -453,4 +453,43 @@ fn what_opt_outs_have_no_place_for_is_not_put_in_force() {
     assert!(with_brand(5).is_ok());
     let refused = with_brand(6).unwrap_err().to_string();
     assert!(refused.contains("account \"shop\"") && refused.contains("more than 256 octets"), "{refused}");
+}
+
+async fn kept(bound: &mut Bound, to: &[u8], esm_class: u8, text: &[u8]) {
+    let mut pdu = BytesMut::new();
+    let source = Address { digits: b"32470000001", ..Address::default() };
+    let destination = Address { digits: to, ..Address::default() };
+    let esm_class = EsmClass(esm_class);
+    let message = DeliverSm { source, destination, esm_class, short_message: text, ..DeliverSm::default() };
+    message.encode(SequenceNumber(1), &mut pdu).unwrap();
+    while bound.down(&pdu) == Became::Held {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_opt_out_counts_against_the_account_once() {
+    let mut bound = Bound::new(BindState::Transceiver);
+    for text in [&b"STOP"[..], b"STOP", b"hi"] {
+        kept(&mut bound, b"8850", 0, text).await;
+    }
+    let ledger = bound.dialogue.records.ledger.clone();
+    let (now, terms) = (ledger.now(), crate::config::Complaints { minimum: 1, ..ledger.terms().complaints.clone() });
+    ledger.workflow().keep(now).unwrap();
+    let held = |messages| {
+        ledger.workflow().judge_opt_outs(now, &terms, |_, _| messages).unwrap();
+        ledger.workflow().standings().of("shop") == crate::config::AccountState::Held
+    };
+    assert_eq!([held(11), held(10)], [false, true], "a tenth holds");
+}
+
+#[tokio::test]
+async fn a_complaint_in_parts_and_with_a_carriage_return_is_one_case() {
+    let mut bound = Bound::new(BindState::Transceiver);
+    for text in [&b"\x05\0\x03\x09\x02\x01they sell"[..], b"\x05\0\x03\x09\x02\x02my\rnumber"] {
+        kept(&mut bound, b"7726", 0x40, text).await;
+    }
+    let cases = bound.dialogue.records.ledger.workflow().cases(None, 10).unwrap();
+    let texts: Vec<_> = cases.iter().map(|case| case.text.as_deref()).collect();
+    assert_eq!(texts, [Some("they sell\nmy number")]);
 }

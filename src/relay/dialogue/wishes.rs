@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 use super::Dialogue;
 use crate::ledger::Ledger;
-use crate::ledger::permissions::{NoScope, Origin, Scope, ScopeName};
-use crate::ledger::workflow::{Actor, Complaint, MachineClock, Via, WorkflowFault};
+use crate::ledger::permissions::{NoScope, Origin, Outcome, Scope, ScopeName};
+use crate::ledger::workflow::{Actor, Complaint, Via, WorkflowFault};
 use crate::pdu::{Address, Frame};
 use crate::policy::replies::{self, Replies, Reply, Written};
 use crate::policy::{AccountFacts, Msisdn, Now};
@@ -43,8 +43,8 @@ pub(super) enum Kept {
 struct Wish {
     /// Out of these scopes, or in again.
     permission: Option<(Vec<Scope>, Change)>,
-    /// What somebody complains of.
-    complaint: Option<String>,
+    /// What somebody complains of, and whether that is one part of several.
+    complaint: Option<(String, bool)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Dialogue {
             self.pledge = None;
             return kept;
         }
-        let Some(Written { source: author, destination: addressed }) = replies::written(frame) else {
+        let Some(written @ Written { source: author, .. }) = replies::written(frame) else {
             return Kept::Yes;
         };
         let account = self.standing.account.clone();
@@ -75,7 +75,7 @@ impl Dialogue {
             return Kept::Yes;
         };
         self.records.ledger.acquaintance().heard(account.system_id(), subscriber, now.unix_millis);
-        match self.wish(&account, frame, &addressed) {
+        match self.wish(&account, frame, &written) {
             Ok(None) => Kept::Yes,
             Ok(Some(wish)) => {
                 self.pledge = Some(self.write_down(wish, subscriber, now));
@@ -88,13 +88,15 @@ impl Dialogue {
         }
     }
 
-    fn wish(&self, account: &AccountFacts, frame: Frame<'_>, addressed: &Address<'_>) -> Result<Option<Wish>, NoScope> {
+    fn wish(&self, account: &AccountFacts, frame: Frame<'_>, written: &Written<'_>) -> Result<Option<Wish>, NoScope> {
+        let addressed = &written.destination;
         let (ledger, alphabet) = (&*self.records.ledger, account.declared().default_alphabet);
         let is_complaint =
             ledger.terms().complaints.code.as_ref().is_some_and(|code| code.as_bytes() == addressed.without_prefix());
         let (reply, text) = REPLIES.with_borrow_mut(|replies| {
             let reply = replies.of_frame(frame, alphabet, &|name| !account.named(name).is_empty());
             let text = is_complaint.then(|| replies.text(frame, alphabet).unwrap_or_default());
+            let text = text.map(|text| (text, written.is_part));
             (reply, text)
         });
         let asked = match reply {
@@ -165,7 +167,7 @@ async fn keep(ledger: Arc<Ledger>, subscriber: Msisdn, wish: Wish, account: Stri
         return false;
     }
     match complaint {
-        Some(text) => keep_complaint(ledger, subscriber, text, account, now).await,
+        Some(complaint) => keep_complaint(ledger, subscriber, complaint, account, now).await,
         None => true,
     }
 }
@@ -185,10 +187,20 @@ async fn keep_permission(
         Change::Out => suppressions.add_all(subscriber, &scopes, at, Origin::Mo, "").await,
         Change::In => suppressions.remove_all(subscriber, &scopes, at, Origin::Mo, "").await,
     };
-    if let Err(fault) = &written {
-        tracing::error!(%fault, "an opt-out by message could not be kept; the SMSC is to send it again");
+    match written {
+        Ok(outcomes) => {
+            let is_new = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Changed { .. }));
+            // What comes again says nothing new about the account.
+            if change == Change::Out && is_new {
+                ledger.opted_out_by_message(account);
+            }
+            true
+        }
+        Err(fault) => {
+            tracing::error!(%fault, "an opt-out by message could not be kept; the SMSC is to send it again");
+            false
+        }
     }
-    written.is_ok()
 }
 
 /// The opt-out from all of the account's, if it was by message: what a message has ended, a message may revive.
@@ -204,11 +216,17 @@ async fn account_wide(ledger: Arc<Ledger>, subscriber: Msisdn, account: String) 
     look_up.await.ok()?
 }
 
-async fn keep_complaint(ledger: Arc<Ledger>, msisdn: Msisdn, text: String, account: String, now: Now) -> bool {
+async fn keep_complaint(
+    ledger: Arc<Ledger>,
+    msisdn: Msisdn,
+    (text, is_part): (String, bool),
+    account: String,
+    now: Now,
+) -> bool {
     let at = now.unix_millis;
-    let complaint = Complaint { msisdn, at, text, account: Some(account), message: None, via: Via::Message };
+    let complaint = Complaint { msisdn, at, text, account: Some(account), message: None, via: Via::Message, is_part };
     let opened = tokio::task::spawn_blocking(move || {
-        let (terms, now) = (ledger.terms(), MachineClock::new().now());
+        let (terms, now) = (ledger.terms(), ledger.now());
         ledger.workflow().open_case(now, complaint, &Actor::Recipient, &terms.complaints)
     });
     match opened.await {
