@@ -22,7 +22,7 @@ import sys
 import tomllib
 
 import judge
-from scenarios import SCENARIOS, SCRIPT, at_smsc, kept_away
+from scenarios import CONSENTS, CUT, LEGS, SCENARIOS, SCRIPT, at_smsc, from_handset, kept_away, offers_at_smsc
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -56,13 +56,16 @@ SMSCS = {
 }
 # SMSCs that tell of each submit_sm they took, as their own decoder read it; of the simulator's only the wire tells.
 TELLING = {"node-smpp", "net-smpp", "rusmpp", "smppy"}
+# SMSCs that deliver what they are told to on their stdin. Not smppy: it drops a submit_sm that comes in one read with the
+# answer to what it delivered, and so the offer that follows.
+DELIVERING = {"node-smpp", "net-smpp", "rusmpp"}
 
 
 # --- processes ----------------------------------------------------------------------------
 
 
 class Child:
-    """One process in its own group, its stdout read line by line, its stderr in a file."""
+    """One process in its own group, told and read line by line, its stderr in a file."""
 
     def __init__(self, process, errors):
         self.process, self.errors = process, errors
@@ -72,7 +75,7 @@ class Child:
         errors = open(log, "wb")
         process = await asyncio.create_subprocess_exec(
             *command,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             env={**os.environ, "NODE_PATH": NODE_PATH, **SCRIPT, **env},
@@ -88,11 +91,20 @@ class Child:
                     return found
         raise RuntimeError(f"ended without a line like {pattern!r}, see {self.errors.name}")
 
+    async def tell(self, what):
+        """Something to do, as one JSON line on its stdin."""
+        self.process.stdin.write(json.dumps(what).encode() + b"\n")
+        await self.process.stdin.drain()
+
     def signal(self, number):
         try:
             os.killpg(self.process.pid, number)
         except ProcessLookupError:
             pass
+
+    async def kill(self):
+        self.signal(signal.SIGKILL)
+        await self.process.wait()
 
     async def stop(self):
         self.signal(signal.SIGTERM)
@@ -101,8 +113,7 @@ class Child:
         except TimeoutError:
             pass
         # Also when it ended by itself: its own children are in the group.
-        self.signal(signal.SIGKILL)
-        await self.process.wait()
+        await self.kill()
         self.errors.close()
 
 
@@ -139,7 +150,9 @@ class Run:
                 self.faults[step] = "the client did not report it"
             else:
                 self.faults[step] = seen.get("error") or check(seen)
-        if self.smsc in TELLING:
+        if self.scenario == "opt_out":
+            self.faults["at_smsc"] = offers_at_smsc(self.events)
+        elif self.smsc in TELLING:
             self.faults["at_smsc"] = at_smsc(self.events, self.scenario)
             if self.proxied and self.scenario == "transceiver":
                 self.faults["kept_away"] = kept_away(self.events, self.steps)
@@ -152,56 +165,93 @@ async def collect(child, run):
             run.events.append(json.loads(raw))
 
 
-async def converse(run, client, smsc):
+async def converse(run, client, cues):
+    """Takes down what the client reports, and does what a report is the cue for."""
     while raw := await client.process.stdout.readline():
         try:
             seen = json.loads(raw)
         except ValueError:
             continue
         run.steps[seen["step"]] = seen
-        if seen["step"] == "up":
-            smsc.signal(signal.SIGKILL)
+        if seen["step"] in cues:
+            await cues[seen["step"]]()
+
+
+class Stage:
+    """The processes of one run, and the capture of its wire; `clear` ends all that there is."""
+
+    def __init__(self, run, binary):
+        self.run, self.binary = run, str(binary)
+        self.children, self.capture = [], None
+
+    async def start(self, command, log):
+        self.children.append(await Child.start(command, self.run.folder / log, PEER_FOLDER=str(self.run.folder)))
+        return self.children[-1]
+
+    async def play(self):
+        smsc = await self.start([word.replace("PROXY", self.binary) for word in SMSCS[self.run.smsc]], "smsc.err")
+        port = int((await smsc.line(r"^ready (?:listen=)?(?:[\d.]+:)?(\d+)"))[1])
+        telling = asyncio.create_task(collect(smsc, self.run))
+        if self.run.proxied:
+            config = proxy_config(self.run.folder, port)
+            if self.run.scenario == "opt_out":
+                await self.import_consents(config)
+        for leg in LEGS.get(self.run.scenario, [self.run.scenario]):
+            if self.run.proxied:
+                await self.play_proxied(leg, smsc, port, config)
+            else:
+                await self.play_leg(leg, smsc, smsc, port)
+        await smsc.stop()
+        await telling
+
+    async def import_consents(self, config):
+        path = self.run.folder / "consents.csv"
+        path.write_text(CONSENTS)
+        command = [self.binary, "consent", "import", str(path), "--config", str(config)]
+        importing = await self.start(command, "import.err")
+        async with asyncio.timeout(START_SECONDS):
+            if await importing.process.wait() != 0:
+                raise RuntimeError(f"the consents are not taken, see {importing.errors.name}")
+
+    async def play_proxied(self, leg, smsc, port, config):
+        """Each leg has a proxy of its own, over the folders that the one before it left."""
+        proxy = await self.start([self.binary, "run", "--config", str(config)], f"{leg}.proxy.err")
+        front = int((await proxy.line(r"^ready listen=[\d.]+:(\d+)"))[1])
+        self.capture = await judge.Capture.start(self.run.folder / f"{leg}.pcapng", front, port)
+        await self.play_leg(leg, smsc, smsc if leg == "loss" else proxy, front)
+        await proxy.stop()
+        for step, fault in (await self.capture.judge(lost=leg in CUT)).items():
+            self.run.faults[step if leg == self.run.scenario else f"{step}_{leg}"] = fault
+        self.capture = None
+
+    async def play_leg(self, leg, smsc, lost, port):
+        """One client, from its bind to its end; `lost` is killed when the client is ready for it."""
+        cues = {"up": lost.kill, "listening": lambda: smsc.tell(from_handset(leg))}
+        client = await self.start([*CLIENTS[self.run.client], "127.0.0.1", str(port), leg], f"{leg}.client.err")
+        try:
+            await asyncio.wait_for(converse(self.run, client, cues), RUN_SECONDS)
+        except TimeoutError:
+            self.run.faults["end"] = f"the client did not end within {RUN_SECONDS} s"
+        await client.stop()
+
+    async def clear(self):
+        if self.capture:
+            await self.capture.stop()
+        for child in reversed(self.children):
+            await child.stop()
 
 
 async def perform(run, binary):
     shutil.rmtree(run.folder, ignore_errors=True)
     run.folder.mkdir(parents=True)
-    children = []
-    capture = None
-
-    async def start(command, name):
-        children.append(await Child.start(command, run.folder / name, PEER_FOLDER=str(run.folder)))
-        return children[-1]
-
+    stage = Stage(run, binary)
     try:
-        smsc = await start([word.replace("PROXY", str(binary)) for word in SMSCS[run.smsc]], "smsc.err")
-        port = int((await smsc.line(r"^ready (?:listen=)?(?:[\d.]+:)?(\d+)"))[1])
-        telling = asyncio.create_task(collect(smsc, run))
-        if run.proxied:
-            proxy = await start([str(binary), "run", "--config", str(proxy_config(run.folder, port))], "proxy.err")
-            front = int((await proxy.line(r"^ready listen=[\d.]+:(\d+)"))[1])
-            capture = await judge.Capture.start(run.folder, front, port)
-        else:
-            front = port
-        client = await start([*CLIENTS[run.client], "127.0.0.1", str(front), run.scenario], "client.err")
-        try:
-            await asyncio.wait_for(converse(run, client, smsc), RUN_SECONDS)
-        except TimeoutError:
-            run.faults["end"] = f"the client did not end within {RUN_SECONDS} s"
-        for child in reversed(children):
-            await child.stop()
-        await telling
+        await stage.play()
         run.judge()
-        if capture:
-            run.faults.update(await capture.judge(lost=run.scenario == "loss"))
-            capture = None
     except (RuntimeError, TimeoutError, OSError) as error:
         run.faults["start"] = str(error) or type(error).__name__
     finally:
-        if capture:
-            await capture.stop()
-        for child in children:
-            await child.stop()
+        await stage.clear()
     (run.folder / "seen.json").write_text(
         json.dumps({"steps": run.steps, "smsc": run.events, "faults": run.faults}, indent=1, ensure_ascii=False)
     )
@@ -314,6 +364,8 @@ async def main():
     ]
     # Where a peer does nothing of a scenario, there is nothing to compare: shown direct, not repeated.
     runs = [run for run in runs if not (run.proxied and exceptions.whole(run))]
+    # Who opts out does so of the proxy: there is no such thing without it.
+    runs = [run for run in runs if run.scenario != "opt_out" or run.proxied and run.smsc in DELIVERING]
     slots = asyncio.Semaphore(options.jobs)
 
     async def one(run):

@@ -14,6 +14,10 @@ SCRIPT = {
     "PEER_BURSTER": "BURST",
     "PEER_TO": "32470000001",
     "PEER_TEXT": "hello world",
+    # What OFFERS sends is marketing. Both numbers have agreed to it; TO changes its mind, OTHER does not.
+    "PEER_OFFERER": "OFFERS",
+    "PEER_OTHER": "32470000002",
+    "PEER_OFFER": "Shop: winter sale until Sunday. STOP to end",
     # The SMSC answers this text with a message of its own (MO), PEER_MO, as smppolicy's simulator does.
     "PEER_CALL": "MO:hello from the handset",
     "PEER_MO": "hello from the handset",
@@ -44,8 +48,8 @@ def receipt(seen):
     return None if "stat:DELIVRD" in text else f"receipt text {text!r}"
 
 
-def mo(seen):
-    return None if seen.get("text") == SCRIPT["PEER_MO"] else f"MO text {seen.get('text')!r}"
+def mo(text):
+    return lambda seen: None if seen.get("text") == text else f"MO text {seen.get('text')!r}"
 
 
 def all_ok(seen):
@@ -68,12 +72,13 @@ def closed(seen):
 
 
 OK = is_status(ROK)
+OUT = is_status(RINVDSTADR)
 SCENARIOS = {
     "transceiver": {
         "bind": OK,
         "submit": submitted,
         "receipt": receipt,
-        "mo": mo,
+        "mo": mo(SCRIPT["PEER_MO"]),
         "long": all_ok,
         "ucs2": OK,
         "enquire_link": OK,
@@ -87,12 +92,40 @@ SCENARIOS = {
         "bind_receiver": OK,
         "submit": submitted,
         "receipt": receipt,
-        "mo": mo,
+        "mo": mo(SCRIPT["PEER_MO"]),
         "unbind_transmitter": OK,
         "unbind_receiver": OK,
     },
     "loss": {"bind": OK, "submit": submitted, "lost": closed},
+    # Its first leg ends with the death of the proxy.
+    "opt_out": {
+        "bind": OK,
+        "offer": OK,
+        "stop": mo("STOP"),
+        "opted_out": OUT,
+        "other": OK,
+        "lost": closed,
+        "bind_again": OK,
+        "still_out": OUT,
+        "start": mo("START"),
+        "opted_in": OK,
+        "unbind": OK,
+    },
 }
+# Where a client is started more than once: with what, one after the other. Else it is started once, with the scenario.
+LEGS = {"opt_out": ["stop", "start"]}
+# Legs in which a process beyond the client's link is killed.
+CUT = {"loss", "stop"}
+
+CONSENTS = "msisdn,account,sender,purpose,method,at,wording,source\n" + "".join(
+    f"{number},{SCRIPT['PEER_SYSTEM_ID']},{SCRIPT['PEER_OFFERER']},marketing,web form,2024-01-02T03:04:05Z,Yes to offers,shop.example\n"
+    for number in (SCRIPT["PEER_TO"], SCRIPT["PEER_OTHER"])
+)
+
+
+def from_handset(leg):
+    """What the SMSC is told to deliver in the midst of a leg of `opt_out`: the word that the leg is named after."""
+    return {"source": SCRIPT["PEER_TO"], "destination": SCRIPT["PEER_OFFERER"], "text": leg.upper()}
 
 
 def at_smsc(events, scenario):
@@ -107,6 +140,13 @@ def at_smsc(events, scenario):
             return f"the long message arrived as {joined!r}"
     missing = [text for text in wanted if text not in texts]
     return f"never arrived: {missing}" if missing else None
+
+
+def offers_at_smsc(events):
+    """Of the five offers the SMSC saw these three and nothing else: not one that was refused."""
+    wanted = [(SCRIPT[f"PEER_{to}"], SCRIPT["PEER_OFFER"]) for to in ("TO", "OTHER", "TO")]
+    seen = [(event["destination"], event["text"]) for event in events]
+    return None if seen == wanted else f"the SMSC saw {seen}"
 
 
 def kept_away(events, steps):
