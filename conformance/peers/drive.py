@@ -332,7 +332,8 @@ def report(runs, exceptions, clients, smscs):
                 names = {what for *_, verdict, what in got if verdict == "except"}
                 failed = any(verdict == "fail" for _, _, verdict, _ in got)
                 passed = sum(verdict == "pass" for _, _, verdict, _ in got)
-                cells[client, smsc] = "FAIL" if failed else f"pass {passed}" + (f", {len(names)} exc." if names else "")
+                passes = f"pass {passed}" + (f", {len(names)} exc." if names else "")
+                cells[client, smsc] = "FAIL" if failed else passes if got else "-"
         table(clients, smscs, cells)
         if failures:
             print("failures (logs in conformance/.work/logs):", *failures, sep="\n")

@@ -93,7 +93,9 @@ class Capture:
     async def _dissect(self):
         """The TCP streams in the order they began, and what tshark found malformed."""
         process = await asyncio.create_subprocess_exec(
-            "tshark", "-r", str(self.path), "-n", "-Y", "tcp.len > 0 || tcp.flags.reset == 1",
+            "tshark", "-r", str(self.path), "-n",
+            # A peer that is late to acknowledge is sent the same octets again, which are no more than they were.
+            "-Y", "tcp.len > 0 && !tcp.analysis.retransmission || tcp.flags.reset == 1",
             "-d", f"tcp.port=={self.front},smpp", "-d", f"tcp.port=={self.back},smpp",
             "-T", "json", "--no-duplicate-keys", "-x", "-J", "frame tcp smpp _ws.malformed",
             stdin=asyncio.subprocess.DEVNULL,
