@@ -183,7 +183,7 @@ async def stop(host, port):
     esme = Esme(host, port, BindMode.TRANSCEIVER)
     await esme.bound("bind")
     await esme.offer("offer", TO)
-    await esme.heard("stop")
+    await esme.heard("heard_stop")
     await esme.offer("opted_out", TO)
     await esme.offer("other", OTHER)
     await esme.lost()
@@ -193,7 +193,7 @@ async def start(host, port):
     esme = Esme(host, port, BindMode.TRANSCEIVER)
     await esme.bound("bind_again")
     await esme.offer("still_out", TO)
-    await esme.heard("start")
+    await esme.heard("heard_start")
     await esme.offer("opted_in", TO)
     await esme.unbind("unbind")
 

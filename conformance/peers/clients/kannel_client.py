@@ -267,7 +267,7 @@ def loss(host, port):
 def stop(host, port):
     kannel = bound(host, port, "bind")
     kannel.offer("offer", TO)
-    kannel.heard("stop")
+    kannel.heard("heard_stop")
     kannel.offer("opted_out", TO)
     kannel.offer("other", OTHER)
     kannel.lost()
@@ -277,7 +277,7 @@ def stop(host, port):
 def start(host, port):
     kannel = bound(host, port, "bind_again")
     kannel.offer("still_out", TO)
-    kannel.heard("start")
+    kannel.heard("heard_start")
     kannel.offer("opted_in", TO)
     kannel.stop("unbind")
 

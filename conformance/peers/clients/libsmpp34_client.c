@@ -370,7 +370,7 @@ static void stop(void) {
     connect_esme(&e);
     report_status(&e, "bind", bind_as(&e, BIND_TRANSCEIVER));
     offer(&e, "offer", env("PEER_TO"));
-    heard(&e, "stop");
+    heard(&e, "heard_stop");
     offer(&e, "opted_out", env("PEER_TO"));
     offer(&e, "other", env("PEER_OTHER"));
     lost(&e);
@@ -381,7 +381,7 @@ static void start(void) {
     connect_esme(&e);
     report_status(&e, "bind_again", bind_as(&e, BIND_TRANSCEIVER));
     offer(&e, "still_out", env("PEER_TO"));
-    heard(&e, "start");
+    heard(&e, "heard_start");
     offer(&e, "opted_in", env("PEER_TO"));
     unbind(&e, "unbind");
 }

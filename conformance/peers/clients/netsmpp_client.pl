@@ -172,7 +172,7 @@ my %scenarios = (
         my $esme = connect_esme();
         step('bind', sub { bind_as($esme, 'transceiver') });
         step('offer', sub { offer($esme, $env{TO}) });
-        step('stop', sub { heard($esme) });
+        step('heard_stop', sub { heard($esme) });
         step('opted_out', sub { offer($esme, $env{TO}) });
         step('other', sub { offer($esme, $env{OTHER}) });
         lost($esme);
@@ -181,7 +181,7 @@ my %scenarios = (
         my $esme = connect_esme();
         step('bind_again', sub { bind_as($esme, 'transceiver') });
         step('still_out', sub { offer($esme, $env{TO}) });
-        step('start', sub { heard($esme) });
+        step('heard_start', sub { heard($esme) });
         step('opted_in', sub { offer($esme, $env{TO}) });
         step('unbind', sub { unbind($esme) });
     },

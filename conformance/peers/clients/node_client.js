@@ -146,7 +146,7 @@ const scenarios = {
     const esme = connect();
     await step('bind', () => esme.bind('bind_transceiver'));
     await step('offer', () => esme.offer(env.PEER_TO));
-    await step('stop', () => esme.heard());
+    await step('heard_stop', () => esme.heard());
     await step('opted_out', () => esme.offer(env.PEER_TO));
     await step('other', () => esme.offer(env.PEER_OTHER));
     await esme.lost();
@@ -155,7 +155,7 @@ const scenarios = {
     const esme = connect();
     await step('bind_again', () => esme.bind('bind_transceiver'));
     await step('still_out', () => esme.offer(env.PEER_TO));
-    await step('start', () => esme.heard());
+    await step('heard_start', () => esme.heard());
     await step('opted_in', () => esme.offer(env.PEER_TO));
     await step('unbind', () => esme.unbind());
   },

@@ -158,7 +158,7 @@ def stop(host, port):
     esme = Esme(host, port)
     esme.bind("bind")
     esme.offer("offer", TO)
-    heard(esme, "stop")
+    heard(esme, "heard_stop")
     esme.offer("opted_out", TO)
     esme.offer("other", OTHER)
     lost(esme)
@@ -168,7 +168,7 @@ def start(host, port):
     esme = Esme(host, port)
     esme.bind("bind_again")
     esme.offer("still_out", TO)
-    heard(esme, "start")
+    heard(esme, "heard_start")
     esme.offer("opted_in", TO)
     esme.unbind("unbind")
 

@@ -172,7 +172,7 @@ def stop(host, port):
     esme = Esme(host, port, SMPPClientTransceiver)
     yield esme.bind("bind")
     yield esme.offer("offer", TO)
-    yield esme.heard("stop")
+    yield esme.heard("heard_stop")
     yield esme.offer("opted_out", TO)
     yield esme.offer("other", OTHER)
     yield esme.lost()
@@ -183,7 +183,7 @@ def start(host, port):
     esme = Esme(host, port, SMPPClientTransceiver)
     yield esme.bind("bind_again")
     yield esme.offer("still_out", TO)
-    yield esme.heard("start")
+    yield esme.heard("heard_start")
     yield esme.offer("opted_in", TO)
     yield esme.unbind("unbind")
 

@@ -219,7 +219,7 @@ async fn stop(mut esme: Esme) {
     step("bind", esme.bind("transceiver")).await;
     step("offer", esme.offer(&peer("TO"))).await;
     println!("{}", json!({ "step": "listening" }));
-    step("stop", esme.deliver(false)).await;
+    step("heard_stop", esme.deliver(false)).await;
     step("opted_out", esme.offer(&peer("TO"))).await;
     step("other", esme.offer(&peer("OTHER"))).await;
     lost(&esme).await;
@@ -229,7 +229,7 @@ async fn start(mut esme: Esme) {
     step("bind_again", esme.bind("transceiver")).await;
     step("still_out", esme.offer(&peer("TO"))).await;
     println!("{}", json!({ "step": "listening" }));
-    step("start", esme.deliver(false)).await;
+    step("heard_start", esme.deliver(false)).await;
     step("opted_in", esme.offer(&peer("TO"))).await;
     step("unbind", esme.unbind()).await;
 }

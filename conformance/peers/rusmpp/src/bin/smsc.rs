@@ -62,7 +62,7 @@ impl Smsc {
     }
 
     /// What a handset writes goes out on any session that may receive.
-    async fn from_handset(&self, said: &Value) -> Result<(), Box<dyn Error + Send + Sync>> {
+    async fn handset_wrote(&self, said: &Value) -> Result<(), Box<dyn Error + Send + Sync>> {
         let field = |name: &str| said[name].as_str().unwrap_or_default();
         let pdu = DeliverSm::builder()
             .source_addr_ton(Ton::International)
@@ -225,7 +225,7 @@ async fn serve(smsc: &Smsc, stream: TcpStream) -> Result<(), Box<dyn Error + Sen
 async fn listen_to_handset(smsc: &Smsc) -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
-        smsc.from_handset(&serde_json::from_str(&line)?).await?;
+        smsc.handset_wrote(&serde_json::from_str(&line)?).await?;
     }
     Ok(())
 }
