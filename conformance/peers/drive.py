@@ -118,7 +118,7 @@ class Child:
 
 
 def proxy_config(folder, port):
-    """What the proxy enforces here: the senders of one account, and the rate of one of them."""
+    """What the proxy enforces here: the senders of one account, the rate of one, and who agreed to the offers of another."""
     (folder / "proxy").mkdir(exist_ok=True)
     text = (HERE / "proxy.toml").read_text().replace("UPSTREAM_PORT", str(port)).replace("FOLDER", str(folder / "proxy"))
     path = folder / "config.toml"
@@ -235,10 +235,10 @@ class Stage:
         await client.stop()
 
     async def clear(self):
-        if self.capture:
-            await self.capture.stop()
         for child in reversed(self.children):
             await child.stop()
+        if self.capture:
+            await self.capture.stop()
 
 
 async def perform(run, binary):
