@@ -22,35 +22,14 @@ import sys
 import tomllib
 
 import judge
+from scenarios import CONSENTS, CUT, LEGS, SCENARIOS, SCRIPT, at_smsc, from_handset, kept_away, offers_at_smsc
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WORK = HERE.parent / ".work"
 LOGS = WORK / "logs"
+NODE_PATH = str(WORK / "node" / "node_modules")
 
-# What every client sends, in the environment of every peer.
-SCRIPT = {
-    "PEER_SYSTEM_ID": "shop",
-    "PEER_PASSWORD": "secret",
-    "PEER_SENDER": "SHOP",
-    "PEER_STRANGER": "EVIL",
-    "PEER_BURSTER": "BURST",
-    "PEER_TO": "32470000001",
-    "PEER_TEXT": "hello world",
-    # The SMSC answers this text with a message of its own (MO), PEER_MO, as smppolicy's simulator does.
-    "PEER_CALL": "MO:hello from the handset",
-    "PEER_MO": "hello from the handset",
-    # Only characters that are one octet in GSM 03.38, Latin-1 and ASCII alike.
-    "PEER_LONG": " ".join(f"word{number:03}" for number in range(50)),
-    "PEER_UCS2": "Grüße, Κόσμε 😀",
-    "PEER_BURST": "12",
-    "PEER_WAIT": "3",
-    "PEER_PAUSE": "1.5",
-}
-SCRIPT["NODE_PATH"] = str(WORK / "node" / "node_modules")
-SCRIPT["PEER_UCS2_HEX"] = SCRIPT["PEER_UCS2"].encode("utf-16-be").hex()
-
-ROK, RINVSRCADR, RTHROTTLED = 0x00, 0x0A, 0x58
 START_SECONDS, RUN_SECONDS, STOP_SECONDS = 20, 60, 5
 
 
@@ -77,108 +56,16 @@ SMSCS = {
 }
 # SMSCs that tell of each submit_sm they took, as their own decoder read it; of the simulator's only the wire tells.
 TELLING = {"node-smpp", "net-smpp", "rusmpp", "smppy"}
-
-
-# --- what a client must have seen ---------------------------------------------------------
-
-
-def is_status(wanted):
-    return lambda seen: None if seen.get("status") == wanted else f"status {seen.get('status')}, expected {wanted}"
-
-
-def submitted(seen):
-    return is_status(ROK)(seen) or (None if seen.get("message_id") else "no message_id")
-
-
-def receipt(seen):
-    text = seen.get("text") or ""
-    if seen.get("esm_class") is not None and seen["esm_class"] & 0x3C != 0x04:
-        return f"esm_class {seen['esm_class']} is no receipt"
-    return None if "stat:DELIVRD" in text else f"receipt text {text!r}"
-
-
-def mo(seen):
-    return None if seen.get("text") == SCRIPT["PEER_MO"] else f"MO text {seen.get('text')!r}"
-
-
-def all_ok(seen):
-    statuses = seen.get("statuses") or []
-    return None if len(statuses) >= 3 and not any(statuses) else f"statuses {statuses}"
-
-
-def throttled(seen):
-    statuses = seen.get("statuses") or []
-    odd = [s for s in statuses if s not in (ROK, RTHROTTLED)]
-    if odd or len(statuses) < int(SCRIPT["PEER_BURST"]):
-        return f"statuses {statuses}"
-    if RTHROTTLED not in statuses:
-        return "nothing of the burst was throttled"
-    return None if statuses.count(ROK) >= 5 else f"only {statuses.count(ROK)} of the burst passed"
-
-
-def closed(seen):
-    return None if seen.get("closed") else "the link stayed open"
-
-
-OK = is_status(ROK)
-SCENARIOS = {
-    "transceiver": {
-        "bind": OK,
-        "submit": submitted,
-        "receipt": receipt,
-        "mo": mo,
-        "long": all_ok,
-        "ucs2": OK,
-        "enquire_link": OK,
-        "refused": is_status(RINVSRCADR),
-        "throttled": throttled,
-        "later": OK,
-        "unbind": OK,
-    },
-    "two_binds": {
-        "bind_transmitter": OK,
-        "bind_receiver": OK,
-        "submit": submitted,
-        "receipt": receipt,
-        "mo": mo,
-        "unbind_transmitter": OK,
-        "unbind_receiver": OK,
-    },
-    "loss": {"bind": OK, "submit": submitted, "lost": closed},
-}
-
-
-def at_smsc(events, scenario):
-    """What the SMSC says it took against what the client meant, octets decoded by the SMSC."""
-    texts = [e["text"] for e in events if e["status"] == ROK and not e.get("udh")]
-    wanted = [SCRIPT["PEER_TEXT"]]
-    if scenario == "transceiver":
-        wanted += [SCRIPT["PEER_CALL"], SCRIPT["PEER_UCS2"]]
-        parts = sorted((bytes.fromhex(e["udh"])[-1], e["text"]) for e in events if e.get("udh"))
-        joined = "".join(text for _, text in parts)
-        if joined != SCRIPT["PEER_LONG"]:
-            return f"the long message arrived as {joined!r}"
-    missing = [text for text in wanted if text not in texts]
-    return f"never arrived: {missing}" if missing else None
-
-
-def kept_away(events, steps):
-    """Through the proxy, what it refused must never reach the SMSC."""
-    if any(e["source"] == SCRIPT["PEER_STRANGER"] for e in events):
-        return "the refused message reached the SMSC"
-    statuses = steps.get("throttled", {}).get("statuses")
-    if statuses is None:
-        return None  # told by the step itself
-    passed = statuses.count(ROK)
-    arrived = sum(e["status"] == ROK and re.fullmatch(r"burst \d+", e["text"]) is not None for e in events)
-    return None if passed == arrived else f"{passed} of the burst were answered ESME_ROK, {arrived} reached the SMSC"
+# SMSCs that deliver what they are told to on their stdin. Not smppy: it drops a submit_sm that comes in one read with the
+# answer to what it delivered, and so the offer that follows.
+DELIVERING = {"node-smpp", "net-smpp", "rusmpp"}
 
 
 # --- processes ----------------------------------------------------------------------------
 
 
 class Child:
-    """One process in its own group, its stdout read line by line, its stderr in a file."""
+    """One process in its own group, told and read line by line, its stderr in a file."""
 
     def __init__(self, process, errors):
         self.process, self.errors = process, errors
@@ -188,10 +75,10 @@ class Child:
         errors = open(log, "wb")
         process = await asyncio.create_subprocess_exec(
             *command,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
-            env={**os.environ, **SCRIPT, **env},
+            env={**os.environ, "NODE_PATH": NODE_PATH, **SCRIPT, **env},
             start_new_session=True,
         )
         return cls(process, errors)
@@ -204,11 +91,20 @@ class Child:
                     return found
         raise RuntimeError(f"ended without a line like {pattern!r}, see {self.errors.name}")
 
+    async def tell(self, what):
+        """Something to do, as one JSON line on its stdin."""
+        self.process.stdin.write(json.dumps(what).encode() + b"\n")
+        await self.process.stdin.drain()
+
     def signal(self, number):
         try:
             os.killpg(self.process.pid, number)
         except ProcessLookupError:
             pass
+
+    async def kill(self):
+        self.signal(signal.SIGKILL)
+        await self.process.wait()
 
     async def stop(self):
         self.signal(signal.SIGTERM)
@@ -217,13 +113,12 @@ class Child:
         except TimeoutError:
             pass
         # Also when it ended by itself: its own children are in the group.
-        self.signal(signal.SIGKILL)
-        await self.process.wait()
+        await self.kill()
         self.errors.close()
 
 
 def proxy_config(folder, port):
-    """What the proxy enforces here: the senders of one account, and the rate of one of them."""
+    """What the proxy enforces here: the senders of one account, the rate of one, and who agreed to the offers of another."""
     (folder / "proxy").mkdir(exist_ok=True)
     text = (HERE / "proxy.toml").read_text().replace("UPSTREAM_PORT", str(port)).replace("FOLDER", str(folder / "proxy"))
     path = folder / "config.toml"
@@ -255,7 +150,9 @@ class Run:
                 self.faults[step] = "the client did not report it"
             else:
                 self.faults[step] = seen.get("error") or check(seen)
-        if self.smsc in TELLING:
+        if self.scenario == "opt_out":
+            self.faults["at_smsc"] = offers_at_smsc(self.events)
+        elif self.smsc in TELLING:
             self.faults["at_smsc"] = at_smsc(self.events, self.scenario)
             if self.proxied and self.scenario == "transceiver":
                 self.faults["kept_away"] = kept_away(self.events, self.steps)
@@ -268,56 +165,93 @@ async def collect(child, run):
             run.events.append(json.loads(raw))
 
 
-async def converse(run, client, smsc):
+async def converse(run, client, cues):
+    """Takes down what the client reports, and does what a report is the cue for."""
     while raw := await client.process.stdout.readline():
         try:
             seen = json.loads(raw)
         except ValueError:
             continue
         run.steps[seen["step"]] = seen
-        if seen["step"] == "up":
-            smsc.signal(signal.SIGKILL)
+        if seen["step"] in cues:
+            await cues[seen["step"]]()
+
+
+class Stage:
+    """The processes of one run, and the capture of its wire; `clear` ends all that there is."""
+
+    def __init__(self, run, binary):
+        self.run, self.binary = run, str(binary)
+        self.children, self.capture = [], None
+
+    async def start(self, command, log):
+        self.children.append(await Child.start(command, self.run.folder / log, PEER_FOLDER=str(self.run.folder)))
+        return self.children[-1]
+
+    async def play(self):
+        smsc = await self.start([word.replace("PROXY", self.binary) for word in SMSCS[self.run.smsc]], "smsc.err")
+        port = int((await smsc.line(r"^ready (?:listen=)?(?:[\d.]+:)?(\d+)"))[1])
+        telling = asyncio.create_task(collect(smsc, self.run))
+        if self.run.proxied:
+            config = proxy_config(self.run.folder, port)
+            if self.run.scenario == "opt_out":
+                await self.import_consents(config)
+        for leg in LEGS.get(self.run.scenario, [self.run.scenario]):
+            if self.run.proxied:
+                await self.play_proxied(leg, smsc, port, config)
+            else:
+                await self.play_leg(leg, smsc, smsc, port)
+        await smsc.stop()
+        await telling
+
+    async def import_consents(self, config):
+        path = self.run.folder / "consents.csv"
+        path.write_text(CONSENTS)
+        command = [self.binary, "consent", "import", str(path), "--config", str(config)]
+        importing = await self.start(command, "import.err")
+        async with asyncio.timeout(START_SECONDS):
+            if await importing.process.wait() != 0:
+                raise RuntimeError(f"the consents are not taken, see {importing.errors.name}")
+
+    async def play_proxied(self, leg, smsc, port, config):
+        """Each leg has a proxy of its own, over the folders that the one before it left."""
+        proxy = await self.start([self.binary, "run", "--config", str(config)], f"{leg}.proxy.err")
+        front = int((await proxy.line(r"^ready listen=[\d.]+:(\d+)"))[1])
+        self.capture = await judge.Capture.start(self.run.folder / f"{leg}.pcapng", front, port)
+        await self.play_leg(leg, smsc, smsc if leg == "loss" else proxy, front)
+        await proxy.stop()
+        for step, fault in (await self.capture.judge(lost=leg in CUT)).items():
+            self.run.faults[step if leg == self.run.scenario else f"{step}_{leg}"] = fault
+        self.capture = None
+
+    async def play_leg(self, leg, smsc, lost, port):
+        """One client, from its bind to its end; `lost` is killed when the client is ready for it."""
+        cues = {"up": lost.kill, "listening": lambda: smsc.tell(from_handset(leg))}
+        client = await self.start([*CLIENTS[self.run.client], "127.0.0.1", str(port), leg], f"{leg}.client.err")
+        try:
+            await asyncio.wait_for(converse(self.run, client, cues), RUN_SECONDS)
+        except TimeoutError:
+            self.run.faults["end"] = f"the client did not end within {RUN_SECONDS} s"
+        await client.stop()
+
+    async def clear(self):
+        for child in reversed(self.children):
+            await child.stop()
+        if self.capture:
+            await self.capture.stop()
 
 
 async def perform(run, binary):
     shutil.rmtree(run.folder, ignore_errors=True)
     run.folder.mkdir(parents=True)
-    children = []
-    capture = None
-
-    async def start(command, name):
-        children.append(await Child.start(command, run.folder / name, PEER_FOLDER=str(run.folder)))
-        return children[-1]
-
+    stage = Stage(run, binary)
     try:
-        smsc = await start([word.replace("PROXY", str(binary)) for word in SMSCS[run.smsc]], "smsc.err")
-        port = int((await smsc.line(r"^ready (?:listen=)?(?:[\d.]+:)?(\d+)"))[1])
-        telling = asyncio.create_task(collect(smsc, run))
-        if run.proxied:
-            proxy = await start([str(binary), "run", "--config", str(proxy_config(run.folder, port))], "proxy.err")
-            front = int((await proxy.line(r"^ready listen=[\d.]+:(\d+)"))[1])
-            capture = await judge.Capture.start(run.folder, front, port)
-        else:
-            front = port
-        client = await start([*CLIENTS[run.client], "127.0.0.1", str(front), run.scenario], "client.err")
-        try:
-            await asyncio.wait_for(converse(run, client, smsc), RUN_SECONDS)
-        except TimeoutError:
-            run.faults["end"] = f"the client did not end within {RUN_SECONDS} s"
-        for child in reversed(children):
-            await child.stop()
-        await telling
+        await stage.play()
         run.judge()
-        if capture:
-            run.faults.update(await capture.judge(lost=run.scenario == "loss"))
-            capture = None
     except (RuntimeError, TimeoutError, OSError) as error:
         run.faults["start"] = str(error) or type(error).__name__
     finally:
-        if capture:
-            await capture.stop()
-        for child in children:
-            await child.stop()
+        await stage.clear()
     (run.folder / "seen.json").write_text(
         json.dumps({"steps": run.steps, "smsc": run.events, "faults": run.faults}, indent=1, ensure_ascii=False)
     )
@@ -398,7 +332,8 @@ def report(runs, exceptions, clients, smscs):
                 names = {what for *_, verdict, what in got if verdict == "except"}
                 failed = any(verdict == "fail" for _, _, verdict, _ in got)
                 passed = sum(verdict == "pass" for _, _, verdict, _ in got)
-                cells[client, smsc] = "FAIL" if failed else f"pass {passed}" + (f", {len(names)} exc." if names else "")
+                passes = f"pass {passed}" + (f", {len(names)} exc." if names else "")
+                cells[client, smsc] = "FAIL" if failed else passes if got else "-"
         table(clients, smscs, cells)
         if failures:
             print("failures (logs in conformance/.work/logs):", *failures, sep="\n")
@@ -430,6 +365,8 @@ async def main():
     ]
     # Where a peer does nothing of a scenario, there is nothing to compare: shown direct, not repeated.
     runs = [run for run in runs if not (run.proxied and exceptions.whole(run))]
+    # Who opts out does so of the proxy: there is no such thing without it.
+    runs = [run for run in runs if run.scenario != "opt_out" or run.proxied and run.smsc in DELIVERING]
     slots = asyncio.Semaphore(options.jobs)
 
     async def one(run):

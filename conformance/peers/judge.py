@@ -13,9 +13,9 @@ import signal
 import socket
 import struct
 
-SUBMIT_SM, ENQUIRE_LINK, RESPONSE = 0x04, 0x15, 0x80000000
-# What the proxy answers itself in these runs: ESME_RINVSRCADR, ESME_RTHROTTLED.
-REFUSALS = {0x0A, 0x58}
+SUBMIT_SM, DELIVER_SM, ENQUIRE_LINK, RESPONSE = 0x04, 0x05, 0x15, 0x80000000
+# What the proxy answers itself in these runs: ESME_RINVSRCADR, ESME_RINVDSTADR, ESME_RTHROTTLED.
+REFUSALS = {0x0A, 0x0B, 0x58}
 START_SECONDS, READ_SECONDS = 20, 60
 
 Pdu = collections.namedtuple("Pdu", "command status sequence octets")
@@ -37,8 +37,7 @@ class Capture:
         self.process, self.path, self.front, self.back, self.marker = process, path, front, back, marker
 
     @classmethod
-    async def start(cls, folder, front, back):
-        path = folder / "both-sides.pcapng"
+    async def start(cls, path, front, back):
         # A datagram to this socket shows, once it is in the file, that all before it is too.
         marker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         marker.bind(("127.0.0.1", 0))
@@ -79,7 +78,7 @@ class Capture:
         self.marker.close()
 
     async def judge(self, lost):
-        """step -> what is wrong or None. `lost`: the SMSC was killed, so one side may have a longer end."""
+        """step -> what is wrong or None. `lost`: the SMSC or the proxy was killed, so one side may have a longer end."""
         await self._mark(b"capture ends")
         await self.stop()
         streams, malformed = await self._dissect()
@@ -88,12 +87,15 @@ class Capture:
         return {
             "wire_malformed": f"{len(malformed)} malformed: {malformed[:3]}" if malformed else None,
             "wire_identical": compare(fronts, backs, lost),
+            "wire_acknowledged": unacknowledged(backs),
         }
 
     async def _dissect(self):
         """The TCP streams in the order they began, and what tshark found malformed."""
         process = await asyncio.create_subprocess_exec(
-            "tshark", "-r", str(self.path), "-n", "-Y", "tcp.len > 0 || tcp.flags.reset == 1",
+            "tshark", "-r", str(self.path), "-n",
+            # A peer that is late to acknowledge is sent the same octets again, which are no more than they were.
+            "-Y", "tcp.len > 0 && !tcp.analysis.retransmission || tcp.flags.reset == 1",
             "-d", f"tcp.port=={self.front},smpp", "-d", f"tcp.port=={self.back},smpp",
             "-T", "json", "--no-duplicate-keys", "-x", "-J", "frame tcp smpp _ws.malformed",
             stdin=asyncio.subprocess.DEVNULL,
@@ -161,6 +163,16 @@ def compare(fronts, backs, lost):
     # A client that binds again after the SMSC is gone is answered, but there is no upstream to compare.
     if waiting and not lost:
         return f"{len(waiting)} connections of the client have no upstream connection"
+    return None
+
+
+def unacknowledged(backs):
+    """The first deliver_sm that the SMSC was not told ESME_ROK for, or None."""
+    for back in backs:
+        answers = {p.sequence: p.status for p in back.up.pdus if p.command == DELIVER_SM | RESPONSE}
+        for delivered in (p for p in back.down.pdus if p.command == DELIVER_SM):
+            if answers.get(delivered.sequence) != 0:
+                return f"{named([delivered])} was answered with {answers.get(delivered.sequence)}"
     return None
 
 

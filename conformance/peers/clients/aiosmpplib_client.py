@@ -72,11 +72,11 @@ class Esme:
             answer = await self.hook.take(lambda message: message.smpp_command.name.startswith("BIND_"))
             say(name, status=int(answer.command_status))
 
-    async def submit(self, sender, text, receipt=0, octets=None, **fields):
+    async def submit(self, sender, text, to=TO, receipt=0, octets=None, **fields):
         message = SubmitSm(
             short_message=text,
             source=PhoneNumber(sender, TON.ALPHANUMERIC, NPI.UNKNOWN),
-            destination=PhoneNumber(TO, TON.INTERNATIONAL, NPI.ISDN),
+            destination=PhoneNumber(to, TON.INTERNATIONAL, NPI.ISDN),
             registered_delivery=receipt,
             **fields,
         )
@@ -89,6 +89,22 @@ class Esme:
 
     async def status(self):
         return int((await self.answer()).command_status)
+
+    async def offer(self, name, to):
+        with step(name):
+            await self.submit(OFFERER, OFFER, to)
+            say(name, status=await self.status())
+
+    async def heard(self, name):
+        say("listening")
+        with step(name):
+            say(name, text=(await self.deliver(receipt=False)).short_message)
+
+    async def lost(self):
+        say("up")
+        with step("lost"):
+            await asyncio.wait_for(self.disconnected.happened.wait(), WAIT)
+            say("lost", closed=True)
 
     async def deliver(self, receipt):
         return await self.hook.take(lambda m: isinstance(m, DeliverSm) and bool(m.esm_class & 0x3C) == receipt)
@@ -160,12 +176,28 @@ async def loss(host, port):
         await esme.submit(SENDER, TEXT)
         answer = await esme.answer()
         say("submit", status=int(answer.command_status), message_id=answer.message_id)
-    say("up")
-    with step("lost"):
-        await asyncio.wait_for(esme.disconnected.happened.wait(), WAIT)
-        say("lost", closed=True)
+    await esme.lost()
+
+
+async def stop(host, port):
+    esme = Esme(host, port, BindMode.TRANSCEIVER)
+    await esme.bound("bind")
+    await esme.offer("offer", TO)
+    await esme.heard("heard_stop")
+    await esme.offer("opted_out", TO)
+    await esme.offer("other", OTHER)
+    await esme.lost()
+
+
+async def start(host, port):
+    esme = Esme(host, port, BindMode.TRANSCEIVER)
+    await esme.bound("bind_again")
+    await esme.offer("still_out", TO)
+    await esme.heard("heard_start")
+    await esme.offer("opted_in", TO)
+    await esme.unbind("unbind")
 
 
 if __name__ == "__main__":
-    scenario = {"transceiver": transceiver, "two_binds": two_binds, "loss": loss}[sys.argv[3]]
-    asyncio.run(scenario(sys.argv[1], int(sys.argv[2])))
+    play = {"transceiver": transceiver, "two_binds": two_binds, "loss": loss, "stop": stop, "start": start}
+    asyncio.run(play[sys.argv[3]](sys.argv[1], int(sys.argv[2])))

@@ -178,6 +178,21 @@ class Kannel:
         self.submit(*arguments, **fields)
         return self.bearerbox.take("submit_sm_resp")
 
+    def offer(self, name, to):
+        with step(name):
+            say(name, status=self.submitted(OFFERER, OFFER, to=to))
+
+    def heard(self, name):
+        say("listening")
+        with step(name):
+            say(name, text=Hook.calls["/mo"].get(timeout=WAIT).get("text"))
+
+    def lost(self):
+        say("up")
+        with step("lost"):
+            self.bearerbox.line("Re-connecting")
+            say("lost", closed=True)
+
     def receipt_and_mo(self):
         asked = {"dlr-mask": EVERYTHING, "dlr-url": self.dlr_url}
         with step("submit"):
@@ -199,10 +214,15 @@ class Kannel:
             box.process.wait()
 
 
-def transceiver(host, port):
+def bound(host, port, name):
     kannel = Kannel(host, f"port = {port}\ntransceiver-mode = yes")
-    with step("bind"):
-        say("bind", status=kannel.bearerbox.take("bind_transceiver_resp"))
+    with step(name):
+        say(name, status=kannel.bearerbox.take("bind_transceiver_resp"))
+    return kannel
+
+
+def transceiver(host, port):
+    kannel = bound(host, port, "bind")
     kannel.receipt_and_mo()
     with step("long"):
         kannel.submit(SENDER, LONG)
@@ -236,19 +256,32 @@ def two_binds(host, port):
 
 
 def loss(host, port):
-    kannel = Kannel(host, f"port = {port}\ntransceiver-mode = yes")
-    with step("bind"):
-        say("bind", status=kannel.bearerbox.take("bind_transceiver_resp"))
+    kannel = bound(host, port, "bind")
     with step("submit"):
         status = kannel.submitted(SENDER, TEXT, **{"dlr-mask": ACCEPTED, "dlr-url": kannel.dlr_url})
         say("submit", status=status, message_id=kannel.report(ACCEPTED).get("id"))
-    say("up")
-    with step("lost"):
-        kannel.bearerbox.line("Re-connecting")
-        say("lost", closed=True)
+    kannel.lost()
     kannel.stop()
 
 
+def stop(host, port):
+    kannel = bound(host, port, "bind")
+    kannel.offer("offer", TO)
+    kannel.heard("heard_stop")
+    kannel.offer("opted_out", TO)
+    kannel.offer("other", OTHER)
+    kannel.lost()
+    kannel.stop()
+
+
+def start(host, port):
+    kannel = bound(host, port, "bind_again")
+    kannel.offer("still_out", TO)
+    kannel.heard("heard_start")
+    kannel.offer("opted_in", TO)
+    kannel.stop("unbind")
+
+
 if __name__ == "__main__":
-    scenario = {"transceiver": transceiver, "two_binds": two_binds, "loss": loss}[sys.argv[3]]
-    scenario(sys.argv[1], int(sys.argv[2]))
+    play = {"transceiver": transceiver, "two_binds": two_binds, "loss": loss, "stop": stop, "start": start}
+    play[sys.argv[3]](sys.argv[1], int(sys.argv[2]))

@@ -221,19 +221,24 @@ static uint32_t bind_as(esme *e, uint32_t command) {
     return send_pdu(e, &pdu) == 0 ? pdu.sequence_number : 0;
 }
 
-static uint32_t submit(esme *e, const char *sender, const void *text, int length, int esm_class, int coding, int receipt) {
+static uint32_t submit_to(esme *e, const char *to, const char *sender, const void *text, int length, int esm_class,
+                          int coding, int receipt) {
     HEADER(submit_sm_t, SUBMIT_SM, ++e->sequence);
     pdu.source_addr_ton = TON_Alphanumeric;
     strcpy((char *)pdu.source_addr, sender);
     pdu.dest_addr_ton = TON_International;
     pdu.dest_addr_npi = NPI_ISDN_E163_E164;
-    strcpy((char *)pdu.destination_addr, env("PEER_TO"));
+    strcpy((char *)pdu.destination_addr, to);
     pdu.esm_class = esm_class;
     pdu.data_coding = coding;
     pdu.registered_delivery = receipt;
     pdu.sm_length = length;
     memcpy(pdu.short_message, text, length);
     return send_pdu(e, &pdu) == 0 ? pdu.sequence_number : 0;
+}
+
+static uint32_t submit(esme *e, const char *sender, const void *text, int length, int esm_class, int coding, int receipt) {
+    return submit_to(e, env("PEER_TO"), sender, text, length, esm_class, coding, receipt);
 }
 
 static uint32_t submit_text(esme *e, const char *sender, const char *text, int receipt) {
@@ -327,15 +332,11 @@ static void two_binds(void) {
     unbind(&receiving, "unbind_receiver");
 }
 
-static void loss(void) {
-    static esme e;
-    connect_esme(&e);
-    report_status(&e, "bind", bind_as(&e, BIND_TRANSCEIVER));
-    report_status(&e, "submit", submit_text(&e, env("PEER_SENDER"), env("PEER_TEXT"), 0));
+static void lost(esme *e) {
     say("up");
     done();
     double end = now() + atof(env("PEER_WAIT"));
-    while (read_one(&e, end) == 0)
+    while (read_one(e, end) == 0)
         ;
     int closed = failure && strcmp(failure, "the link was closed") == 0;
     if (closed)
@@ -343,6 +344,46 @@ static void loss(void) {
     say("lost");
     printf(", \"closed\": %s", closed ? "true" : "false");
     done();
+}
+
+static void loss(void) {
+    static esme e;
+    connect_esme(&e);
+    report_status(&e, "bind", bind_as(&e, BIND_TRANSCEIVER));
+    report_status(&e, "submit", submit_text(&e, env("PEER_SENDER"), env("PEER_TEXT"), 0));
+    lost(&e);
+}
+
+static void offer(esme *e, const char *step, const char *to) {
+    const char *text = env("PEER_OFFER");
+    report_status(e, step, submit_to(e, to, env("PEER_OFFERER"), text, strlen(text), 0, 0, 0));
+}
+
+static void heard(esme *e, const char *step) {
+    say("listening");
+    done();
+    report_delivery(e, step, 0);
+}
+
+static void stop(void) {
+    static esme e;
+    connect_esme(&e);
+    report_status(&e, "bind", bind_as(&e, BIND_TRANSCEIVER));
+    offer(&e, "offer", env("PEER_TO"));
+    heard(&e, "heard_stop");
+    offer(&e, "opted_out", env("PEER_TO"));
+    offer(&e, "other", env("PEER_OTHER"));
+    lost(&e);
+}
+
+static void start(void) {
+    static esme e;
+    connect_esme(&e);
+    report_status(&e, "bind_again", bind_as(&e, BIND_TRANSCEIVER));
+    offer(&e, "still_out", env("PEER_TO"));
+    heard(&e, "heard_start");
+    offer(&e, "opted_in", env("PEER_TO"));
+    unbind(&e, "unbind");
 }
 
 int main(int count, char **arguments) {
@@ -354,6 +395,10 @@ int main(int count, char **arguments) {
         transceiver();
     else if (strcmp(arguments[3], "two_binds") == 0)
         two_binds();
+    else if (strcmp(arguments[3], "stop") == 0)
+        stop();
+    else if (strcmp(arguments[3], "start") == 0)
+        start();
     else
         loss();
     return 0;

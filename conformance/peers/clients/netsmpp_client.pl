@@ -73,17 +73,38 @@ sub bind_as {
 }
 
 sub submit {
-    my ($esme, $sender, $text, @fields) = @_;
+    my ($esme, $sender, $text, %fields) = @_;
     return $esme->{smpp}->submit_sm(
         source_addr_ton => 5, source_addr_npi => 0, source_addr => $sender,
-        dest_addr_ton => 1, dest_addr_npi => 1, destination_addr => $env{TO},
-        short_message => $text, @fields,
+        dest_addr_ton => 1, dest_addr_npi => 1, destination_addr => delete $fields{destination_addr} // $env{TO},
+        short_message => $text, %fields,
     );
 }
 
 sub submitted {
     my $pdu = answer($_[0], submit(@_));
     return (status => $pdu->{status}, message_id => $pdu->{message_id});
+}
+
+sub offer {
+    my ($esme, $to) = @_;
+    return submitted($esme, $env{OFFERER}, $env{OFFER}, destination_addr => $to);
+}
+
+sub heard {
+    my ($esme) = @_;
+    say_step('listening');
+    return (text => deliver($esme, 0)->{short_message});
+}
+
+sub lost {
+    my ($esme) = @_;
+    say_step('up');
+    step('lost', sub {
+        my $end = time + $env{WAIT};
+        1 while read_one($esme, $end);
+        return (closed => JSON::PP::true);
+    });
 }
 
 sub statuses {
@@ -145,12 +166,24 @@ my %scenarios = (
         my $esme = connect_esme();
         step('bind', sub { bind_as($esme, 'transceiver') });
         step('submit', sub { submitted($esme, $env{SENDER}, $env{TEXT}) });
-        say_step('up');
-        step('lost', sub {
-            my $end = time + $env{WAIT};
-            1 while read_one($esme, $end);
-            return (closed => JSON::PP::true);
-        });
+        lost($esme);
+    },
+    stop => sub {
+        my $esme = connect_esme();
+        step('bind', sub { bind_as($esme, 'transceiver') });
+        step('offer', sub { offer($esme, $env{TO}) });
+        step('heard_stop', sub { heard($esme) });
+        step('opted_out', sub { offer($esme, $env{TO}) });
+        step('other', sub { offer($esme, $env{OTHER}) });
+        lost($esme);
+    },
+    start => sub {
+        my $esme = connect_esme();
+        step('bind_again', sub { bind_as($esme, 'transceiver') });
+        step('still_out', sub { offer($esme, $env{TO}) });
+        step('heard_start', sub { heard($esme) });
+        step('opted_in', sub { offer($esme, $env{TO}) });
+        step('unbind', sub { unbind($esme) });
     },
 );
 $scenarios{$scenario}->();

@@ -52,6 +52,23 @@ class Esme {
     return { status: answer.command_status, message_id: answer.message_id };
   }
 
+  offer(to) {
+    return this.submit(env.PEER_OFFERER, { destination_addr: to, short_message: env.PEER_OFFER });
+  }
+
+  async heard() {
+    say('listening');
+    return { text: (await this.deliver(false)).short_message.message };
+  }
+
+  async lost() {
+    say('up');
+    await step('lost', async () => {
+      await within(this.closed);
+      return { closed: true };
+    });
+  }
+
   // The next deliver_sm that is a receipt, or the next that is a message.
   deliver(receipt) {
     return within(new Promise(resolve => {
@@ -123,11 +140,24 @@ const scenarios = {
     const esme = connect();
     await step('bind', () => esme.bind('bind_transceiver'));
     await step('submit', () => esme.submit(env.PEER_SENDER, { short_message: env.PEER_TEXT }));
-    say('up');
-    await step('lost', async () => {
-      await within(esme.closed);
-      return { closed: true };
-    });
+    await esme.lost();
+  },
+  async stop(connect) {
+    const esme = connect();
+    await step('bind', () => esme.bind('bind_transceiver'));
+    await step('offer', () => esme.offer(env.PEER_TO));
+    await step('heard_stop', () => esme.heard());
+    await step('opted_out', () => esme.offer(env.PEER_TO));
+    await step('other', () => esme.offer(env.PEER_OTHER));
+    await esme.lost();
+  },
+  async start(connect) {
+    const esme = connect();
+    await step('bind_again', () => esme.bind('bind_transceiver'));
+    await step('still_out', () => esme.offer(env.PEER_TO));
+    await step('heard_start', () => esme.heard());
+    await step('opted_in', () => esme.offer(env.PEER_TO));
+    await step('unbind', () => esme.unbind());
   },
 };
 

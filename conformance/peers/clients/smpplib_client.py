@@ -39,7 +39,7 @@ class Esme:
             self.client.read_once(auto_send_enquire_link=False)
         return done()
 
-    def submit(self, sender, message, **fields):
+    def submit(self, sender, message, to=TO, **fields):
         fields.setdefault("registered_delivery", 0)
         return self.client.send_message(
             source_addr_ton=c.SMPP_TON_ALNUM,
@@ -47,10 +47,18 @@ class Esme:
             source_addr=sender,
             dest_addr_ton=c.SMPP_TON_INTL,
             dest_addr_npi=c.SMPP_NPI_ISDN,
-            destination_addr=TO,
+            destination_addr=to,
             short_message=message,
             **fields,
         ).sequence
+
+    def bind(self, name):
+        with step(name):
+            say(name, status=int(self.client.bind_transceiver(system_id=SYSTEM_ID, password=PASSWORD).status))
+
+    def offer(self, name, to):
+        with step(name):
+            say(name, status=self.answer(self.submit(OFFERER, OFFER.encode(), to))[0])
 
     def answer(self, sequence):
         return self.until(lambda: self.answers.get(sequence))
@@ -83,8 +91,7 @@ def receipt_and_mo(sending, receiving):
 
 def transceiver(host, port):
     esme = Esme(host, port)
-    with step("bind"):
-        say("bind", status=int(esme.client.bind_transceiver(system_id=SYSTEM_ID, password=PASSWORD).status))
+    esme.bind("bind")
     receipt_and_mo(esme, esme)
     with step("long"):
         # smpplib cuts and heads the parts itself: its own octets are what a user's traffic has.
@@ -124,11 +131,14 @@ def two_binds(host, port):
 
 def loss(host, port):
     esme = Esme(host, port)
-    with step("bind"):
-        say("bind", status=int(esme.client.bind_transceiver(system_id=SYSTEM_ID, password=PASSWORD).status))
+    esme.bind("bind")
     with step("submit"):
         status, identity = esme.answer(esme.submit(SENDER, TEXT.encode()))
         say("submit", status=status, message_id=identity)
+    lost(esme)
+
+
+def lost(esme):
     say("up")
     with step("lost"):
         try:
@@ -138,6 +148,31 @@ def loss(host, port):
             say("lost", closed=True)
 
 
+def heard(esme, name):
+    say("listening")
+    with step(name):
+        say(name, text=esme.deliver(receipt=False)[1])
+
+
+def stop(host, port):
+    esme = Esme(host, port)
+    esme.bind("bind")
+    esme.offer("offer", TO)
+    heard(esme, "heard_stop")
+    esme.offer("opted_out", TO)
+    esme.offer("other", OTHER)
+    lost(esme)
+
+
+def start(host, port):
+    esme = Esme(host, port)
+    esme.bind("bind_again")
+    esme.offer("still_out", TO)
+    heard(esme, "heard_start")
+    esme.offer("opted_in", TO)
+    esme.unbind("unbind")
+
+
 if __name__ == "__main__":
-    scenario = {"transceiver": transceiver, "two_binds": two_binds, "loss": loss}[sys.argv[3]]
-    scenario(sys.argv[1], int(sys.argv[2]))
+    play = {"transceiver": transceiver, "two_binds": two_binds, "loss": loss, "stop": stop, "start": start}
+    play[sys.argv[3]](sys.argv[1], int(sys.argv[2]))

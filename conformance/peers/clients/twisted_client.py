@@ -15,7 +15,12 @@ from twisted.internet import defer, reactor, task
 
 PLAIN = EsmClass(EsmClassMode.DEFAULT, EsmClassType.DEFAULT)
 # smpp.pdu names its statuses; on the wire they are the numbers of SMPP 3.4 5.1.3.
-STATUS = {CommandStatus.ESME_ROK: 0x00, CommandStatus.ESME_RINVSRCADR: 0x0A, CommandStatus.ESME_RTHROTTLED: 0x58}
+STATUS = {
+    CommandStatus.ESME_ROK: 0x00,
+    CommandStatus.ESME_RINVSRCADR: 0x0A,
+    CommandStatus.ESME_RINVDSTADR: 0x0B,
+    CommandStatus.ESME_RTHROTTLED: 0x58,
+}
 UCS2_CODING = DataCoding(schemeData=DataCodingDefault.UCS2)
 ASKED = RegisteredDelivery(RegisteredDeliveryReceipt.SMSC_DELIVERY_RECEIPT_REQUESTED)
 
@@ -50,7 +55,7 @@ class Esme:
             say(name, status=0 if self.smpp.isBound() else None)
 
     @defer.inlineCallbacks
-    def submit(self, sender, octets, **fields):
+    def submit(self, sender, octets, to=TO, **fields):
         """The answering PDU, whatever its status."""
         message = SubmitSM(
             source_addr_ton=AddrTon.ALPHANUMERIC,
@@ -58,7 +63,7 @@ class Esme:
             source_addr=sender,
             dest_addr_ton=AddrTon.INTERNATIONAL,
             dest_addr_npi=AddrNpi.ISDN,
-            destination_addr=TO,
+            destination_addr=to,
             short_message=octets,
             **{"esm_class": PLAIN, **fields},
         )
@@ -67,6 +72,26 @@ class Esme:
         except SMPPTransactionError as error:
             return error.response
         return result.response
+
+    @defer.inlineCallbacks
+    def offer(self, name, to):
+        with step(name):
+            answer = yield self.submit(OFFERER, OFFER.encode(), to)
+            say(name, status=status(answer))
+
+    @defer.inlineCallbacks
+    def heard(self, name):
+        say("listening")
+        with step(name):
+            pdu = yield within(self.messages.get())
+            say(name, text=pdu.params["short_message"].decode())
+
+    @defer.inlineCallbacks
+    def lost(self):
+        say("up")
+        with step("lost"):
+            yield within(self.smpp.getDisconnectedDeferred())
+            say("lost", closed=True)
 
     @defer.inlineCallbacks
     def unbind(self, name):
@@ -139,12 +164,30 @@ def loss(host, port):
     with step("submit"):
         answer = yield esme.submit(SENDER, TEXT.encode())
         say("submit", status=status(answer), message_id=answer.params["message_id"].decode())
-    say("up")
-    with step("lost"):
-        yield within(esme.smpp.getDisconnectedDeferred())
-        say("lost", closed=True)
+    yield esme.lost()
+
+
+@defer.inlineCallbacks
+def stop(host, port):
+    esme = Esme(host, port, SMPPClientTransceiver)
+    yield esme.bind("bind")
+    yield esme.offer("offer", TO)
+    yield esme.heard("heard_stop")
+    yield esme.offer("opted_out", TO)
+    yield esme.offer("other", OTHER)
+    yield esme.lost()
+
+
+@defer.inlineCallbacks
+def start(host, port):
+    esme = Esme(host, port, SMPPClientTransceiver)
+    yield esme.bind("bind_again")
+    yield esme.offer("still_out", TO)
+    yield esme.heard("heard_start")
+    yield esme.offer("opted_in", TO)
+    yield esme.unbind("unbind")
 
 
 if __name__ == "__main__":
-    scenario = {"transceiver": transceiver, "two_binds": two_binds, "loss": loss}[sys.argv[3]]
-    task.react(lambda _: scenario(sys.argv[1], int(sys.argv[2])))
+    play = {"transceiver": transceiver, "two_binds": two_binds, "loss": loss, "stop": stop, "start": start}
+    task.react(lambda _: play[sys.argv[3]](sys.argv[1], int(sys.argv[2])))

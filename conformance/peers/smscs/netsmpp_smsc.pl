@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Perl's Net::SMPP as SMSC: prints `ready PORT`, then one JSON line per submit_sm.
+# Perl's Net::SMPP as SMSC: prints `ready PORT`, then one JSON line per submit_sm;
+# each JSON line on stdin is a message of a handset to deliver.
 # What each SMSC here does is told in ../README.md.
 use strict;
 use warnings;
@@ -12,7 +13,7 @@ use Time::HiRes qw(sleep);
 $| = 1;
 my ($stranger, $call, $mo) = @ENV{qw(PEER_STRANGER PEER_CALL PEER_MO)};
 my $server = Net::SMPP->new_listen('127.0.0.1', port => 0, smpp_version => 0x34) or die "cannot listen: $!";
-my $sockets = IO::Select->new($server);
+my $sockets = IO::Select->new($server, \*STDIN);
 my (%bound, %throttled);
 my $messages = 0;
 print 'ready ', $server->sockport, "\n";
@@ -24,6 +25,22 @@ sub receiver {
     return $session if $own->{mode} ne 'transmitter';
     my ($other) = grep { $_->{system_id} eq $own->{system_id} && $_->{mode} ne 'transmitter' } values %bound;
     return $other && $other->{session};
+}
+
+# What a handset writes goes out on any session that may receive.
+sub from_handset {
+    # Not by <STDIN>: its buffer is one that select does not see.
+    sysread(STDIN, my $lines, 4096) or return $sockets->remove(\*STDIN);
+    for my $said (map { decode_json($_) } split /\n/, $lines) {
+        my ($to) = grep { $_->{mode} ne 'transmitter' } values %bound;
+        next unless $to;
+        $to->{session}->deliver_sm(
+            async => 1,
+            source_addr_ton => 1, source_addr_npi => 1, source_addr => $said->{source},
+            dest_addr_ton => 5, dest_addr_npi => 0, destination_addr => $said->{destination},
+            short_message => $said->{text},
+        );
+    }
 }
 
 sub status {
@@ -95,6 +112,7 @@ while (1) {
             $session->set_version(0x34);
             $sockets->add($session);
         }
+        elsif ($ready == \*STDIN)          { from_handset() }
         elsif (my $pdu = $ready->read_pdu) { answer($ready, $pdu) }
         else                               { drop($ready) }
     }

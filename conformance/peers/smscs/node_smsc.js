@@ -1,6 +1,8 @@
-// The npm package smpp as SMSC: `node_smsc.js`, prints `ready PORT`, then one JSON line per submit_sm.
+// The npm package smpp as SMSC: `node_smsc.js`, prints `ready PORT`, then one JSON line per submit_sm;
+// each JSON line on stdin is a message of a handset to deliver.
 // What each SMSC here does is told in ../README.md.
 'use strict';
+const readline = require('readline');
 const smpp = require('smpp');
 
 const { PEER_STRANGER, PEER_CALL, PEER_MO } = process.env;
@@ -52,6 +54,16 @@ function submitted(session, pdu) {
   }
   if (text === PEER_CALL) to.deliver_sm({ ...back, short_message: PEER_MO });
 }
+
+// What a handset writes goes out on any session that may receive.
+readline.createInterface({ input: process.stdin }).on('line', line => {
+  const { source, destination, text } = JSON.parse(line);
+  const to = [...sessions].find(s => s.mode && s.mode !== 'bind_transmitter');
+  to?.deliver_sm({
+    source_addr_ton: 1, source_addr_npi: 1, source_addr: source,
+    dest_addr_ton: 5, dest_addr_npi: 0, destination_addr: destination, short_message: text,
+  });
+});
 
 const server = smpp.createServer(session => {
   sessions.add(session);

@@ -59,6 +59,7 @@ impl Esme {
 
     fn message(
         sender: &str,
+        to: &str,
         octets: &[u8],
         esm_class: u8,
         data_coding: u8,
@@ -70,7 +71,7 @@ impl Esme {
             .source_addr(COctetString::from_str(sender)?)
             .dest_addr_ton(Ton::International)
             .dest_addr_npi(Npi::Isdn)
-            .destination_addr(COctetString::from_str(&peer("TO"))?)
+            .destination_addr(COctetString::from_str(to)?)
             .esm_class(EsmClass::from(esm_class))
             .data_coding(DataCoding::from(data_coding))
             .registered_delivery(RegisteredDelivery::from(registered))
@@ -79,9 +80,15 @@ impl Esme {
     }
 
     async fn submit(&self, sender: &str, octets: &[u8], data_coding: u8, registered: u8) -> Seen {
-        let answer = self.client.submit_sm(Self::message(sender, octets, 0, data_coding, registered)?).await;
+        let answer =
+            self.client.submit_sm(Self::message(sender, &peer("TO"), octets, 0, data_coding, registered)?).await;
         let message_id = answer.as_ref().ok().map(|answer| answer.message_id().as_str().to_owned());
         Ok(json!({ "status": status(&answer)?, "message_id": message_id }))
+    }
+
+    async fn offer(&self, to: &str) -> Seen {
+        let offer = Self::message(&peer("OFFERER"), to, peer("OFFER").as_bytes(), 0, 0, 0)?;
+        Ok(json!({ "status": status(&self.client.submit_sm(offer).await)? }))
     }
 
     async fn submit_all(&self, messages: Vec<SubmitSm>) -> Seen {
@@ -169,14 +176,14 @@ async fn long(esme: &Esme) -> Seen {
     let chunks: Vec<_> = text.as_bytes().chunks(153).collect();
     let part = |(at, chunk): (usize, &&[u8])| {
         let octets = [&[5, 0, 3, 7, chunks.len() as u8, at as u8 + 1], *chunk].concat();
-        Esme::message(&peer("SENDER"), &octets, 0x40, 0, 0)
+        Esme::message(&peer("SENDER"), &peer("TO"), &octets, 0x40, 0, 0)
     };
     esme.submit_all(chunks.iter().enumerate().map(part).collect::<Result<_, _>>()?).await
 }
 
 async fn burst(esme: &Esme) -> Seen {
     let count: usize = peer("BURST").parse()?;
-    let one = |number| Esme::message(&peer("BURSTER"), format!("burst {number:02}").as_bytes(), 0, 0, 0);
+    let one = |number| Esme::message(&peer("BURSTER"), &peer("TO"), format!("burst {number:02}").as_bytes(), 0, 0, 0);
     esme.submit_all((1..=count).map(one).collect::<Result<_, _>>()?).await
 }
 
@@ -205,6 +212,29 @@ async fn two_binds(mut sending: Esme, mut receiving: Esme) {
 async fn loss(esme: Esme) {
     step("bind", esme.bind("transceiver")).await;
     step("submit", esme.submit(&peer("SENDER"), peer("TEXT").as_bytes(), 0, 0)).await;
+    lost(&esme).await;
+}
+
+async fn stop(mut esme: Esme) {
+    step("bind", esme.bind("transceiver")).await;
+    step("offer", esme.offer(&peer("TO"))).await;
+    println!("{}", json!({ "step": "listening" }));
+    step("heard_stop", esme.deliver(false)).await;
+    step("opted_out", esme.offer(&peer("TO"))).await;
+    step("other", esme.offer(&peer("OTHER"))).await;
+    lost(&esme).await;
+}
+
+async fn start(mut esme: Esme) {
+    step("bind_again", esme.bind("transceiver")).await;
+    step("still_out", esme.offer(&peer("TO"))).await;
+    println!("{}", json!({ "step": "listening" }));
+    step("heard_start", esme.deliver(false)).await;
+    step("opted_in", esme.offer(&peer("TO"))).await;
+    step("unbind", esme.unbind()).await;
+}
+
+async fn lost(esme: &Esme) {
     println!("{}", json!({ "step": "up" }));
     step("lost", async {
         timeout(wait(), esme.client.closed()).await?;
@@ -224,6 +254,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "transceiver" => transceiver(connect().await?).await,
         "two_binds" => two_binds(connect().await?, connect().await?).await,
         "loss" => loss(connect().await?).await,
+        "stop" => stop(connect().await?).await,
+        "start" => start(connect().await?).await,
         _ => return Err(format!("no scenario {scenario}").into()),
     }
     Ok(())

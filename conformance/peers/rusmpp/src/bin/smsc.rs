@@ -1,4 +1,5 @@
-//! rusmpp as SMSC: prints `ready PORT`, then one JSON line per submit_sm.
+//! rusmpp as SMSC: prints `ready PORT`, then one JSON line per submit_sm; each JSON line on stdin is a message of a
+//! handset to deliver.
 //! What each SMSC here does is told in `../../../README.md`.
 
 use std::{
@@ -20,10 +21,11 @@ use rusmpp::{
     tlvs::MessageDeliveryRequestTlvValue,
     tokio_codec::CommandCodec,
     types::{COctetString, OctetString},
-    values::{EsmClass, MessageState},
+    values::{EsmClass, MessageState, Npi, Ton},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
+    io::{AsyncBufReadExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::mpsc,
 };
@@ -57,6 +59,25 @@ impl Smsc {
                 && !other.outgoing.is_closed()
         };
         sessions.iter().find(fits).cloned()
+    }
+
+    /// What a handset writes goes out on any session that may receive.
+    async fn handset_wrote(&self, said: &Value) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let field = |name: &str| said[name].as_str().unwrap_or_default();
+        let pdu = DeliverSm::builder()
+            .source_addr_ton(Ton::International)
+            .source_addr_npi(Npi::Isdn)
+            .source_addr(COctetString::from_str(field("source"))?)
+            .dest_addr_ton(Ton::Alphanumeric)
+            .dest_addr_npi(Npi::Unknown)
+            .destination_addr(COctetString::from_str(field("destination"))?)
+            // rusmpp's default is 0x08, a delivery acknowledgement.
+            .esm_class(EsmClass::from(0))
+            .short_message(OctetString::from_str(field("text"))?)
+            .build();
+        let receives = |session: &&Session| session.mode != CommandId::BindTransmitter && !session.outgoing.is_closed();
+        let receiver = self.sessions.lock().expect("no thread panicked").iter().find(receives).cloned();
+        Ok(receiver.ok_or("nobody receives")?.outgoing.send(pdu).await?)
     }
 
     fn status(&self, pdu: &SubmitSm, text: &str) -> CommandStatus {
@@ -201,11 +222,24 @@ async fn serve(smsc: &Smsc, stream: TcpStream) -> Result<(), Box<dyn Error + Sen
     }
 }
 
+async fn listen_to_handset(smsc: &Smsc) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        smsc.handset_wrote(&serde_json::from_str(&line)?).await?;
+    }
+    Ok(())
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("ready {}", listener.local_addr()?.port());
     let smsc: &'static Smsc = Box::leak(Box::default());
+    tokio::spawn(async {
+        if let Err(error) = listen_to_handset(smsc).await {
+            eprintln!("{error}");
+        }
+    });
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(async move {
