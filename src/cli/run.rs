@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,13 +14,19 @@ use crate::admin::{self, Admin, Proxy, Running, RunningFile, Token};
 use crate::config::Config;
 use crate::relay::Relay;
 
+/// How long what still waits for a disk or a webhook may take at the end.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// Runs the proxy that the file at `path` describes: SIGTERM and SIGINT drain it, SIGHUP reloads the file.
 pub(super) fn run(path: &Path) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
     log_to_stderr();
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(path, config))
+    let served = runtime.block_on(serve(path, config));
+    // A call to a webhook or a disk that hangs must not keep the process.
+    runtime.shutdown_timeout(LAST_WORD);
+    served
 }
 
 async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {

@@ -256,8 +256,8 @@ impl Relay {
         self.control().reload(config)
     }
 
-    /// Stops accepting, lets outstanding answers through, unbinds both sides, and writes the record to the end. Takes at
-    /// most `listen.drain_timeout`, then what is left is cut off.
+    /// Stops accepting, lets outstanding answers through, unbinds both sides, and writes the record to the end. What is
+    /// left after `listen.drain_timeout` is cut off; then records, upkeep and ledger have [`LAST_WORD`] each.
     pub async fn drain(self) -> Drained {
         let deadline = Instant::now() + self.shared.listen.drain_timeout;
         self.stop.cancel();
@@ -276,17 +276,18 @@ impl Relay {
         if let Some(simulator) = self.simulator {
             simulator.stop().await;
         }
-        let left = deadline.saturating_duration_since(Instant::now()).max(LAST_WORD);
+        let left = || deadline.saturating_duration_since(Instant::now()).max(LAST_WORD);
         let (audit, journal) = (self.shared.audit.clone(), self.shared.journal.clone());
-        let (audit, journal) = tokio::join!(audit.close(left), journal.close(left));
+        let (audit, journal) = tokio::join!(audit.close(left()), journal.close(left()));
         let unwritten = [audit, journal].map(|closed| closed.map_or_else(|unwritten| unwritten.records, |()| 0));
         let unwritten = unwritten.iter().sum();
         // It ends what it has begun; whether it panicked is of no consequence now.
-        let _ended = timeout(left, self.upkeep).await;
+        let _ended = timeout(left(), self.upkeep).await;
         let ledger = self.shared.ledger.clone();
-        let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
-        if let Ok(Err(fault)) = closed {
-            tracing::warn!(%fault, "who has written to whom could not be kept");
+        match timeout(left(), tokio::task::spawn_blocking(move || ledger.close())).await {
+            Ok(Ok(Err(fault))) => tracing::warn!(%fault, "who has written to whom could not be kept"),
+            Ok(_) => {}
+            Err(_late) => tracing::warn!("the ledger's disk is too slow: who has written to whom could not be kept"),
         }
         Drained { cut_off, unwritten }
     }
