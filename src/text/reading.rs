@@ -121,7 +121,9 @@ pub enum Content {
 /// The plausible readings of one message: at least one, at most [`Readings::MAX`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readings {
-    all: [Option<Charset>; Self::MAX],
+    all: [Charset; Self::MAX],
+    /// How many of them count; the others are the default.
+    count: u8,
 }
 
 impl Readings {
@@ -130,7 +132,12 @@ impl Readings {
 
     /// The readings, the likeliest first.
     pub fn iter(&self) -> impl Iterator<Item = Charset> + Clone + use<> {
-        self.all.into_iter().flatten()
+        self.all.into_iter().take(self.count())
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        usize::from(self.count)
     }
 
     fn of(charsets: impl IntoIterator<Item = Charset>) -> Self {
@@ -140,11 +147,12 @@ impl Readings {
     }
 
     fn add(&mut self, charset: Charset) {
-        if self.all.contains(&Some(charset)) {
+        if self.iter().any(|known| known == charset) {
             return;
         }
-        if let Some(free) = self.all.iter_mut().find(|slot| slot.is_none()) {
-            *free = Some(charset);
+        if let Some(free) = self.all.get_mut(usize::from(self.count)) {
+            *free = charset;
+            self.count += 1;
         }
     }
 

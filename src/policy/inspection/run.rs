@@ -44,13 +44,13 @@ impl Run<'_, '_> {
     /// In how many ways the segments may be read: those that may be read alike are.
     fn ways(&self) -> usize {
         let distinct = self.readings.iter().enumerate().filter(|(index, _)| self.first_alike(*index) == *index);
-        distinct.map(|(_, readings)| readings.iter().count()).product()
+        distinct.map(|(_, readings)| readings.count()).product()
     }
 
     /// The first segment that may be read as this one may be.
     fn first_alike(&self, index: usize) -> usize {
         let own = self.readings.get(index);
-        self.readings.iter().position(|readings| Some(readings) == own).unwrap_or(index)
+        self.readings.iter().take(index).position(|readings| Some(readings) == own).unwrap_or(index)
     }
 
     /// Reads every segment in the way of this number.
@@ -60,7 +60,7 @@ impl Run<'_, '_> {
             let charset = if first < index {
                 self.segments.get(first).map(|segment| segment.charset)
             } else {
-                let count = readings.iter().count().max(1);
+                let count = readings.count().max(1);
                 let charset = readings.iter().nth(way % count);
                 way /= count;
                 charset

@@ -29,7 +29,10 @@ const PATIENCE: usize = 48;
 pub struct Scratch {
     padded: Padded,
     tokens: Vec<Token>,
-    around: Vec<Around>,
+    known: Marks,
+    anchors: Marks,
+    breaks: Vec<Break>,
+    linked: Vec<Linked>,
     seen: Seen,
     failed: Vec<u128>,
 }
@@ -42,14 +45,49 @@ struct Token {
     word: WordIndex,
 }
 
-/// What is worked out of a word's surroundings when a match is tried.
-#[derive(Debug, Clone, Copy, Default)]
-struct Around {
-    /// A sentence ends between the word before and this one.
-    breaks: bool,
-    /// Within a link: words of it before this one, and behind.
-    link: Option<(u16, u16)>,
+/// Which words of a view are marked, in order; gathered without a branch, since which word of a text is on the lists
+/// cannot be foretold.
+#[derive(Debug, Default)]
+struct Marks {
+    /// Only ever grows.
+    places: Vec<u32>,
+    count: usize,
 }
+
+impl Marks {
+    /// Begins anew, with room for `most`.
+    fn begin(&mut self, most: usize) {
+        self.count = 0;
+        if self.places.len() <= most {
+            self.places.resize(most + 1, 0);
+        }
+    }
+
+    /// Adds a word if it is `marked`.
+    #[inline]
+    fn add(&mut self, index: usize, marked: bool) {
+        if let Some(place) = self.places.get_mut(self.count) {
+            *place = index as u32;
+        }
+        self.count += usize::from(marked);
+    }
+
+    fn all(&self) -> &[u32] {
+        self.places.get(..self.count).unwrap_or_default()
+    }
+}
+
+/// Whether a sentence ends between the word before and this one, as far as that has been asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Break {
+    #[default]
+    Unasked,
+    No,
+    Yes,
+}
+
+/// Of a word within a link: words of it before this one, and behind.
+type Linked = Option<(u16, u16)>;
 
 /// Finds the hits of a view.
 pub(super) fn scan(
@@ -61,21 +99,28 @@ pub(super) fn scan(
     mut found: impl FnMut(Hit) -> ControlFlow<()>,
 ) {
     let anchored = program.anchored.len() as WordIndex;
-    let Scratch { padded, tokens, around, seen, failed } = scratch;
+    let Scratch { padded, tokens, known, anchors, breaks, linked, seen, failed } = scratch;
     tokens.clear();
-    let mut any = false;
+    // A word has an octet at least, and something stands between two.
+    let most = view.len() / 2 + 1;
+    known.begin(most);
+    anchors.begin(most);
     vocabulary::each(&program.vocabulary, view, padded, |start, end, word| {
-        any |= word < anchored;
+        known.add(tokens.len(), word != NONE);
+        anchors.add(tokens.len(), word < anchored);
         tokens.push(Token { start: start as u32, end: end as u32, word });
     });
-    if !any {
+    if anchors.count == 0 {
         return;
     }
-    let mut present = Present::new(program, tokens, !links.is_empty(), seen);
-    around.clear();
-    let mut matcher = Matcher::new(program, view, tokens, links, edges, around, failed);
-    'text: for (index, token) in tokens.iter().enumerate() {
-        let Some(anchors) = program.anchored.get(token.word as usize) else { continue };
+    let mut present = Present::new(program, tokens, known.all(), !links.is_empty(), seen);
+    breaks.clear();
+    breaks.resize(tokens.len(), Break::Unasked);
+    find_links(tokens, links, linked);
+    let mut matcher = Matcher::new(program, view, tokens, edges, (breaks, linked), failed);
+    'text: for index in anchors.all().iter().map(|index| *index as usize) {
+        let word = tokens.get(index).map_or(NONE, |token| token.word);
+        let Some(anchors) = program.anchored.get(word as usize) else { continue };
         present.turn_to(index);
         let anchors = program.anchors.get(anchors.start as usize..anchors.end as usize).unwrap_or_default();
         for anchor in anchors.iter().filter(|anchor| anchor.needs.iter().all(|need| present.meets(*need, index))) {
@@ -89,22 +134,19 @@ pub(super) fn scan(
     present.end();
 }
 
-/// Where sentences end, and which words are links.
-fn surroundings(view: &str, tokens: &[Token], links: &[Range<usize>], around: &mut Vec<Around>) {
-    let mut before = 0;
-    around.extend(tokens.iter().map(|token| {
-        let gap = before..token.start as usize;
-        before = token.end as usize;
-        // One octet is a sign or a space, and it takes both.
-        let breaks = gap.len() > 1 && view.get(gap).is_some_and(ends_sentence);
-        Around { breaks, link: None }
-    }));
+/// Which words are links; none are noted where there is none.
+fn find_links(tokens: &[Token], links: &[Range<usize>], linked: &mut Vec<Linked>) {
+    linked.clear();
+    if links.is_empty() {
+        return;
+    }
+    linked.resize(tokens.len(), None);
     for link in links {
         let end = link.end.min(link.start.saturating_add(MAX_LINK));
         let first = tokens.partition_point(|token| (token.start as usize) < link.start);
         let behind = tokens.partition_point(|token| (token.start as usize) < end);
-        for (index, around) in around.get_mut(first..behind).into_iter().flatten().enumerate() {
-            around.link = Some((index as u16, (behind - first - 1 - index) as u16));
+        for (index, linked) in linked.get_mut(first..behind).into_iter().flatten().enumerate() {
+            *linked = Some((index as u16, (behind - first - 1 - index) as u16));
         }
     }
 }
@@ -141,9 +183,8 @@ struct Matcher<'s> {
     program: &'s Program,
     view: &'s str,
     tokens: &'s [Token],
-    links: &'s [Range<usize>],
-    /// Empty until the first match is tried.
-    around: &'s mut Vec<Around>,
+    breaks: &'s mut [Break],
+    linked: &'s [Linked],
     edges: Edges,
     /// Whether a sentence is seen to begin at the first word, and to end at the last, whatever lies beyond.
     outer_breaks: [bool; 2],
@@ -162,19 +203,23 @@ impl<'s> Matcher<'s> {
         program: &'s Program,
         view: &'s str,
         tokens: &'s [Token],
-        links: &'s [Range<usize>],
         edges: Edges,
-        around: &'s mut Vec<Around>,
+        (breaks, linked): (&'s mut [Break], &'s [Linked]),
         failed: &'s mut Vec<u128>,
     ) -> Self {
+        let head = tokens.first().map_or(0, |token| token.start as usize);
+        let tail = tokens.last().map_or(0, |token| token.end as usize);
+        let ends = |gap: Option<&str>| ends_sentence(gap.unwrap_or_default());
+        let outer_breaks =
+            [edges.left == Edge::End || ends(view.get(..head)), edges.right == Edge::End || ends(view.get(tail..))];
         Self {
             program,
             view,
             tokens,
-            links,
-            around,
+            breaks,
+            linked,
             edges,
-            outer_breaks: [true; 2],
+            outer_breaks,
             sight: Sight { from: 0, to: 0, open: false, links: false },
             steps: 0,
             failed,
@@ -184,23 +229,33 @@ impl<'s> Matcher<'s> {
         }
     }
 
-    /// Works out the surroundings of all words, once.
-    fn prepare(&mut self) {
-        if self.around.is_empty() {
-            surroundings(self.view, self.tokens, self.links, self.around);
-            let head = self.tokens.first().map_or(0, |token| token.start as usize);
-            let tail = self.tokens.last().map_or(0, |token| token.end as usize);
-            let ends = |gap: Option<&str>| ends_sentence(gap.unwrap_or_default());
-            self.outer_breaks = [
-                self.edges.left == Edge::End || ends(self.view.get(..head)),
-                self.edges.right == Edge::End || ends(self.view.get(tail..)),
-            ];
+    /// Whether a sentence ends between the word before and this one.
+    #[inline]
+    fn breaks(&mut self, index: usize) -> bool {
+        match self.breaks.get(index) {
+            Some(Break::Unasked) | None => self.find_break(index),
+            Some(known) => *known == Break::Yes,
         }
+    }
+
+    fn find_break(&mut self, index: usize) -> bool {
+        let before = index.checked_sub(1).and_then(|before| self.tokens.get(before)).map_or(0, |token| token.end);
+        let start = self.tokens.get(index).map_or(before, |token| token.start);
+        // One octet is a sign or a space, and it takes both.
+        let breaks = start - before > 1 && self.view.get(before as usize..start as usize).is_some_and(ends_sentence);
+        if let Some(known) = self.breaks.get_mut(index) {
+            *known = if breaks { Break::Yes } else { Break::No };
+        }
+        breaks
+    }
+
+    /// Of a word within a link: words of it before this one, and behind.
+    fn linked(&self, index: usize) -> Linked {
+        self.linked.get(index).copied().flatten()
     }
 
     /// Tries a match around a word.
     fn attempt(&mut self, anchor: &Anchor, index: usize) -> Option<Hit> {
-        self.prepare();
         let program = self.program;
         let pattern = program.patterns.get(anchor.pattern as usize)?;
         let token = *self.tokens.get(index)?;
@@ -279,7 +334,7 @@ impl<'s> Matcher<'s> {
                 Step::Link => {
                     at = self.next::<ON>(at, free, origin)?;
                     self.sight.links = true;
-                    self.around.get(at)?.link.filter(|(before, behind)| 0 == if ON { *before } else { *behind })?;
+                    self.linked(at).filter(|(before, behind)| 0 == if ON { *before } else { *behind })?;
                     at = self.over_link::<ON>(at, origin)?;
                     free = false;
                 }
@@ -388,7 +443,7 @@ impl<'s> Matcher<'s> {
             }
             return None;
         };
-        if !free && self.around.get(if ON { next } else { at }).is_none_or(|around| around.breaks) {
+        if !free && self.breaks(if ON { next } else { at }) {
             return None;
         }
         if ON {
@@ -407,7 +462,7 @@ impl<'s> Matcher<'s> {
 
     /// The last word of the link that `at` begins, as seen on the way; `at` where it begins none.
     fn over_link<const ON: bool>(&mut self, at: usize, origin: usize) -> Option<usize> {
-        let Some((before, behind)) = self.around.get(at)?.link else { return Some(at) };
+        let Some((before, behind)) = self.linked(at) else { return Some(at) };
         let (near, far) = if ON { (before, behind) } else { (behind, before) };
         if near != 0 {
             return Some(at);
@@ -442,7 +497,7 @@ impl<'s> Matcher<'s> {
     fn is_boundary<const ON: bool>(&mut self, at: usize) -> bool {
         let next = if ON { at + 1 } else { at.wrapping_sub(1) };
         if next < self.tokens.len() {
-            return self.around.get(if ON { next } else { at }).is_some_and(|around| around.breaks);
+            return self.breaks(if ON { next } else { at });
         }
         let [head, tail] = self.outer_breaks;
         if !(if ON { tail } else { head }) {

@@ -71,7 +71,8 @@ pub(super) fn each(view: &str, padded: &mut Padded, mut word: impl FnMut(&[u8], 
     let octets = padded.octets();
     let (mut carry, mut silent) = (0_u64, 0_u64);
     let (mut start, mut inside) = (0, false);
-    for (index, block) in octets.chunks_exact(BLOCK).enumerate() {
+    let (blocks, _) = octets.as_chunks::<BLOCK>();
+    for (index, block) in blocks.iter().enumerate() {
         let base = index * BLOCK;
         let (mut mask, unsure) = masks(block);
         mask &= !silent;
@@ -95,36 +96,32 @@ pub(super) fn each(view: &str, padded: &mut Padded, mut word: impl FnMut(&[u8], 
 
 /// A bit for each octet of a block: whether it may belong to a word, and whether its character is still to be looked at.
 #[inline]
-fn masks(block: &[u8]) -> (u64, u64) {
-    let (mut words, mut unsure) = (0, 0);
+fn masks(block: &[u8; BLOCK]) -> (u64, u64) {
+    // Octet by octet and without a branch, so that the compiler makes wide steps of it.
+    let words = block.map(|octet| {
+        let letter = (octet | 0x20).wrapping_sub(b'a') < 26;
+        let digit = octet.wrapping_sub(b'0') < 10;
+        u8::from(letter | digit | !octet.is_ascii())
+    });
+    let unsure = if block.is_ascii() { 0 } else { gather(block, leads) };
+    (gather(&words, |lane| lane), unsure)
+}
+
+/// Whether each of eight octets leads a character that is still to be looked at, in its lowest bit.
+#[inline]
+fn leads(lane: u64) -> u64 {
+    // Lead octets but those of U+0400 to U+047F, which are all letters.
+    let other = (lane & (ONES * 0xFE)) ^ (ONES * 0xD0);
+    let cyrillic = !(((other & !HIGH) + !HIGH) | other) & HIGH;
+    (lane & lane << 1 & HIGH & !cyrillic) >> 7
+}
+
+/// The lowest bits of what `of` makes of every eight octets, side by side.
+#[inline]
+fn gather(block: &[u8; BLOCK], of: impl Fn(u64) -> u64) -> u64 {
     let (lanes, _) = block.as_chunks::<8>();
-    for (index, lane) in lanes.iter().enumerate() {
-        let lane = u64::from_le_bytes(*lane);
-        let low = lane & !HIGH;
-        let lower = low | (ONES * 0x20);
-        let letter = at_least(lower, b'a') & !at_least(lower, b'z' + 1);
-        let digit = at_least(low, b'0') & !at_least(low, b'9' + 1);
-        let beyond = lane & HIGH;
-        // Lead octets but those of U+0400 to U+047F, which are all letters.
-        let other = (lane & (ONES * 0xFE)) ^ (ONES * 0xD0);
-        let cyrillic = !(((other & !HIGH) + !HIGH) | other) & HIGH;
-        let lead = lane & lane << 1 & HIGH & !cyrillic;
-        words |= gather(((letter | digit) & !lane & HIGH) | beyond) << (index * 8);
-        unsure |= gather(lead) << (index * 8);
-    }
-    (words, unsure)
-}
-
-/// The highest bit of each octet that is at least `least`; both are below 0x80.
-#[inline]
-fn at_least(octets: u64, least: u8) -> u64 {
-    octets + ONES * u64::from(0x80 - least)
-}
-
-/// The highest bits of eight octets side by side.
-#[inline]
-fn gather(bits: u64) -> u64 {
-    (bits >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    let bits = |lane: &[u8; 8]| of(u64::from_le_bytes(*lane)).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    lanes.iter().rev().fold(0, |all, lane| all << 8 | bits(lane))
 }
 
 /// Takes the characters that are no letters out of `mask`; what they take up of the next block is returned.

@@ -2,16 +2,19 @@
 
 use super::super::pattern::MAX_WORDS;
 use super::super::program::{Meets, Need, Program};
+use super::super::vocabulary::NONE;
 use super::{MAX_OCTETS, Token};
 
 /// Which needs of patterns the text around a word meets. Most matches would fail for want of a word, and are not tried.
 pub(super) struct Present<'s> {
     program: &'s Program,
     tokens: &'s [Token],
+    /// Those that are on the lists.
+    known: &'s [u32],
     seen: &'s mut Seen,
     /// Words that a match may look at on either side.
     width: usize,
-    /// Words whose needs have been noted.
+    /// How many known words have been noted.
     noted: usize,
 }
 
@@ -23,43 +26,46 @@ pub(super) struct Seen {
 }
 
 impl<'s> Present<'s> {
-    pub(super) fn new(program: &'s Program, tokens: &'s [Token], links: bool, seen: &'s mut Seen) -> Self {
+    pub(super) fn new(
+        program: &'s Program,
+        tokens: &'s [Token],
+        known: &'s [u32],
+        links: bool,
+        seen: &'s mut Seen,
+    ) -> Self {
         if seen.last.len() < program.needs {
             seen.last.resize(program.needs, 0);
         }
         // Where a link may be stepped over as one word, only octets bound what is looked at.
         let width = if links { MAX_OCTETS } else { MAX_WORDS };
         seen.clock += MAX_OCTETS as u64 + 1;
-        Self { program, tokens, seen, width, noted: 0 }
+        Self { program, tokens, known, seen, width, noted: 0 }
     }
 
-    /// Notes what the words around `index` meet.
+    /// Notes what the words up to those around `index` meet.
     #[inline]
     pub(super) fn turn_to(&mut self, index: usize) {
-        let end = (index + self.width + 1).min(self.tokens.len());
-        if self.noted < end {
-            self.note(self.noted.max(index.saturating_sub(self.width)), end);
-        }
-    }
-
-    fn note(&mut self, start: usize, end: usize) {
         let last = self.seen.last.as_mut_slice();
-        let tokens = self.tokens.get(start..end).unwrap_or_default();
-        for (now, token) in (self.seen.clock + start as u64..).zip(tokens) {
-            if let Some(Meets { first: [one, other], start, end }) = self.program.needed_as.get(token.word as usize) {
-                let mut set = |need: u32| {
-                    if let Some(last) = last.get_mut(need as usize) {
-                        *last = now;
-                    }
-                };
-                set(*one);
-                set(*other);
-                if start != end {
-                    self.program.more(*start, *end).iter().for_each(|need| set(*need));
+        let end = index + self.width;
+        let fresh = self.known.get(self.noted..).unwrap_or_default();
+        for index in fresh.iter().map(|index| *index as usize).take_while(|index| *index <= end) {
+            self.noted += 1;
+            let word = self.tokens.get(index).map_or(NONE, |token| token.word);
+            let Some(Meets { first: [one, other], start, end }) = self.program.needed_as.get(word as usize) else {
+                continue;
+            };
+            let now = self.seen.clock + index as u64;
+            let mut set = |need: u32| {
+                if let Some(last) = last.get_mut(need as usize) {
+                    *last = now;
                 }
+            };
+            set(*one);
+            set(*other);
+            if start != end {
+                self.program.more(*start, *end).iter().for_each(|need| set(*need));
             }
         }
-        self.noted = end;
     }
 
     /// Whether the words around `index` may meet a need.

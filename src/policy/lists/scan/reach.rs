@@ -47,7 +47,7 @@ impl Matcher<'_> {
 
     /// The other end of the link that `at` is an end of, or `at`.
     fn far_end<const ON: bool>(&self, at: usize) -> usize {
-        match self.around.get(at).and_then(|around| around.link) {
+        match self.linked(at) {
             Some((0, behind)) if ON => at + usize::from(behind),
             Some((before, 0)) if !ON => at - usize::from(before),
             _ => at,
