@@ -16,7 +16,7 @@ use super::program::{
     ACCEPT, Anchor, Judgement, Meets, NOBODYS, Need, Node, NodeIndex, Pattern, Phrase, PhraseSet, Program, Step,
     Symbol, Unless, bit,
 };
-use super::vocabulary::{Vocabulary, WordIndex};
+use super::vocabulary::{NONE, Vocabulary, WordIndex};
 
 /// A spelling, as a whole word or as a prefix, by the order in which it was met.
 type Form = u32;
@@ -398,7 +398,15 @@ impl Compiler {
                 }
             }
         }
-        let words = words_by_place(&by_place);
+        let mut needed = vec![false; by_place.len()];
+        for (symbol, _) in drafts.iter().flat_map(|draft| draft.needs).flatten() {
+            for place in sets.get(symbol as usize).into_iter().flatten() {
+                if let Some(needed) = needed.get_mut(*place) {
+                    *needed = true;
+                }
+            }
+        }
+        let (words, of_use) = words_by_place(&by_place, &needed);
         for set in &sets {
             let start = program.members.len();
             program.members.extend(set.iter().filter_map(|place| words.get(*place)));
@@ -412,7 +420,7 @@ impl Compiler {
             let near = near.and_then(|near| program.symbols.get(*near as usize));
             phrase.near = near.map_or(0, |symbol| symbol.mask);
         }
-        let needs = place_needs(&mut program, &drafts, words.len());
+        let needs = place_needs(&mut program, &drafts, of_use);
         place_anchors(&mut program, &drafts, &by_place, &needs);
         for node in &mut program.nodes {
             if let Step::Symbol(symbol) = node.step
@@ -438,21 +446,28 @@ fn covered(spellings: &[(&(String, bool), Form)], place: usize) -> Range<usize> 
     start..start + behind.partition_point(|((spelling, _), _)| spelling.starts_with(prefix.as_str()))
 }
 
-/// A word for each place: those with anchors come first.
-fn words_by_place(by_place: &[Vec<usize>]) -> Vec<WordIndex> {
-    let (mut with, mut without) = (0, by_place.iter().filter(|drafts| !drafts.is_empty()).count() as WordIndex);
-    let word = |drafts: &Vec<usize>| {
-        let next = if drafts.is_empty() { &mut without } else { &mut with };
-        *next += 1;
-        *next - 1
+/// A word for each place: those with anchors come first, then those that others need; and how many these are.
+fn words_by_place(by_place: &[Vec<usize>], needed: &[bool]) -> (Vec<WordIndex>, usize) {
+    let rank = |place: usize, drafts: &Vec<usize>| match (drafts.is_empty(), needed.get(place)) {
+        (false, _) => 0,
+        (true, Some(true)) => 1,
+        (true, _) => 2,
     };
-    by_place.iter().map(word).collect()
+    let ranks: Vec<usize> = by_place.iter().enumerate().map(|(place, drafts)| rank(place, drafts)).collect();
+    let count = |rank: usize| ranks.iter().filter(|other| **other == rank).count();
+    let (anchored, of_use) = (count(0), count(0) + count(1));
+    let mut next = [0, anchored, of_use];
+    let words = ranks.iter().map(|rank| {
+        let next = next.get_mut(*rank).map(|next| std::mem::replace(next, *next + 1));
+        next.map_or(NONE, |word| word as WordIndex)
+    });
+    (words.collect(), of_use)
 }
 
 /// Numbers the symbols that anchors need, and tells each word which of them it is one of.
-fn place_needs(program: &mut Program, drafts: &[Draft], words: usize) -> HashMap<u32, u32> {
+fn place_needs(program: &mut Program, drafts: &[Draft], of_use: usize) -> HashMap<u32, u32> {
     let mut needs = HashMap::new();
-    let mut by_word: Vec<Vec<u32>> = vec![Vec::new(); words];
+    let mut by_word: Vec<Vec<u32>> = vec![Vec::new(); of_use];
     for (symbol, _) in drafts.iter().flat_map(|draft| draft.needs).flatten() {
         let next = needs.len() as u32 + NOBODYS + 1;
         if *needs.entry(symbol).or_insert(next) != next {

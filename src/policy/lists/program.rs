@@ -152,8 +152,9 @@ pub(super) struct Program {
     pub(super) phrases: Vec<Phrase>,
     /// Symbols.
     pub(super) phrase_words: Vec<u32>,
-    /// How many needs there are, one that nothing asks for among them; which of them a word meets.
+    /// How many needs there are, one that nothing asks for among them.
     pub(super) needs: usize,
+    /// Which of them a word meets, of those that meet any.
     pub(super) needed_as: Vec<Meets>,
     pub(super) more_needs: Vec<u32>,
 }

@@ -29,7 +29,7 @@ const PATIENCE: usize = 48;
 pub struct Scratch {
     padded: Padded,
     tokens: Vec<Token>,
-    known: Marks,
+    needed: Marks,
     anchors: Marks,
     breaks: Vec<Break>,
     linked: Vec<Linked>,
@@ -98,22 +98,22 @@ pub(super) fn scan(
     scratch: &mut Scratch,
     mut found: impl FnMut(Hit) -> ControlFlow<()>,
 ) {
-    let anchored = program.anchored.len() as WordIndex;
-    let Scratch { padded, tokens, known, anchors, breaks, linked, seen, failed } = scratch;
+    let (anchored, of_use) = (program.anchored.len() as WordIndex, program.needed_as.len() as WordIndex);
+    let Scratch { padded, tokens, needed, anchors, breaks, linked, seen, failed } = scratch;
     tokens.clear();
     // A word has an octet at least, and something stands between two.
     let most = view.len() / 2 + 1;
-    known.begin(most);
+    needed.begin(most);
     anchors.begin(most);
     vocabulary::each(&program.vocabulary, view, padded, |start, end, word| {
-        known.add(tokens.len(), word != NONE);
+        needed.add(tokens.len(), word < of_use);
         anchors.add(tokens.len(), word < anchored);
         tokens.push(Token { start: start as u32, end: end as u32, word });
     });
     if anchors.count == 0 {
         return;
     }
-    let mut present = Present::new(program, tokens, known.all(), !links.is_empty(), seen);
+    let mut present = Present::new(program, tokens, needed.all(), !links.is_empty(), seen);
     breaks.clear();
     breaks.resize(tokens.len(), Break::Unasked);
     find_links(tokens, links, linked);

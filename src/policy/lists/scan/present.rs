@@ -9,12 +9,12 @@ use super::{MAX_OCTETS, Token};
 pub(super) struct Present<'s> {
     program: &'s Program,
     tokens: &'s [Token],
-    /// Those that are on the lists.
-    known: &'s [u32],
+    /// Those that patterns may need.
+    needed: &'s [u32],
     seen: &'s mut Seen,
     /// Words that a match may look at on either side.
     width: usize,
-    /// How many known words have been noted.
+    /// How many of these have been noted.
     noted: usize,
 }
 
@@ -29,7 +29,7 @@ impl<'s> Present<'s> {
     pub(super) fn new(
         program: &'s Program,
         tokens: &'s [Token],
-        known: &'s [u32],
+        needed: &'s [u32],
         links: bool,
         seen: &'s mut Seen,
     ) -> Self {
@@ -39,7 +39,7 @@ impl<'s> Present<'s> {
         // Where a link may be stepped over as one word, only octets bound what is looked at.
         let width = if links { MAX_OCTETS } else { MAX_WORDS };
         seen.clock += MAX_OCTETS as u64 + 1;
-        Self { program, tokens, known, seen, width, noted: 0 }
+        Self { program, tokens, needed, seen, width, noted: 0 }
     }
 
     /// Notes what the words up to those around `index` meet.
@@ -47,7 +47,7 @@ impl<'s> Present<'s> {
     pub(super) fn turn_to(&mut self, index: usize) {
         let last = self.seen.last.as_mut_slice();
         let end = index + self.width;
-        let fresh = self.known.get(self.noted..).unwrap_or_default();
+        let fresh = self.needed.get(self.noted..).unwrap_or_default();
         for index in fresh.iter().map(|index| *index as usize).take_while(|index| *index <= end) {
             self.noted += 1;
             let word = self.tokens.get(index).map_or(NONE, |token| token.word);
