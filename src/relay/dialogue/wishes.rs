@@ -190,9 +190,10 @@ async fn keep_permission(
     match written {
         Ok(outcomes) => {
             let is_new = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Changed { .. }));
-            // What comes again says nothing new about the account.
+            // What comes again says nothing new about the account, and may answer a confirmation.
             if change == Change::Out && is_new {
                 ledger.opted_out_by_message(account);
+                ledger.confirmations().open(account, subscriber, &scopes, at);
             }
             true
         }
