@@ -7,6 +7,7 @@ mod support;
 use bytes::BytesMut;
 use smppolicy::ledger::permissions::Origin;
 use smppolicy::pdu::{CommandId, CommandStatus, DataCoding, DeliverSm, EsmClass, SequenceNumber, SubmitSm};
+use smppolicy::policy::Msisdn;
 use support::*;
 
 const ACCOUNT: &str = "[[account]]\nsystem_id = 'shop'\ncountry = 'BE'\nbrands = ['Shop']\ndefault_purpose = 'transactional'\n\
@@ -47,10 +48,15 @@ async fn passes(esme: &mut Link, smsc: &mut Link, mo: &[u8]) {
     assert_eq!(smsc.receive().await, answer);
 }
 
+/// Longer than what confirms an opt-out.
+const LONG: &str = "Shop: your parcel has arrived, and is kept for you at the counter of our store in the Main Street for \
+                    the next fourteen days; bring this message and a card that shows who you are.";
+
 /// The status of a message from this sender, which the SMSC accepts if it gets it.
 async fn status(esme: &mut Link, smsc: &mut Link, sequence: u32, from: &str, service_type: &[u8]) -> CommandStatus {
     let source = if from.starts_with('8') { number(from) } else { sender(from) };
-    ask(esme, smsc, &submit_with(sequence, SubmitSm { source, service_type, ..submit_defaults() }, &[])).await
+    let message = SubmitSm { source, service_type, short_message: LONG.as_bytes(), ..submit_defaults() };
+    ask(esme, smsc, &submit_with(sequence, message, &[])).await
 }
 
 /// The status of a message, which the SMSC accepts if it gets it.
@@ -163,7 +169,7 @@ async fn an_opt_out_is_confirmed_within_five_minutes() {
     let (ledger, now) = (proxy.relay.ledger(), jiff::Timestamp::now().as_millisecond());
     for (count, ago, expected) in [(1, 270_000, OK), (2, 300_000, OUT)] {
         let (to, at) = (format!("3247000000{count}"), now - ago);
-        let recipient = to.parse().unwrap();
+        let recipient = Msisdn::parse(&to).unwrap();
         let suppressions = ledger.permissions().suppressions();
         let scope = suppressions.make_scope(Some("shop"), Some("8850")).unwrap();
         suppressions.add(recipient, scope, at, Origin::Mo, "").await.unwrap();
@@ -171,6 +177,7 @@ async fn an_opt_out_is_confirmed_within_five_minutes() {
         let status = ask(&mut esme, &mut smsc, &submit_with(count, says(&to, "You get no more messages."), &[])).await;
         assert_eq!(status, expected, "{ago} ms after the opt-out");
     }
+    drop(ledger);
     proxy.stop_with([esme, smsc]).await;
 }
 
