@@ -15,7 +15,7 @@ use crate::policy::Msisdn;
 
 const CONSENTS: &str = "/v1/consents";
 /// The columns of an export: those that an import takes.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "msisdn",
     "account",
     "sender",
@@ -28,6 +28,7 @@ const COLUMNS: [&str; 12] = [
     "evidence_sha256",
     "expires",
     "address",
+    "pending",
 ];
 /// Consents that are asked for at once.
 const PAGE: &str = "1000";
@@ -35,7 +36,7 @@ const PAGE: &str = "1000";
 #[derive(Debug, Subcommand)]
 pub(super) enum Consent {
     /// Import a file of consents: msisdn, account, sender, purpose, method, at, wording, source, and perhaps evidence,
-    /// evidence_sha256, expires, address
+    /// evidence_sha256, expires, address, pending
     Import(File),
     /// Enter one consent
     Grant(Box<Grant>),
@@ -154,7 +155,12 @@ fn export(client: &Client, written: Written, out: &mut dyn Write) -> Result<(), 
         let page = client.get(&with_query(CONSENTS, &[("limit", Some(PAGE)), ("cursor", cursor.as_deref())]))?;
         let items = page.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for item in items.iter().filter(|item| item.get("revoked_at").is_none_or(Value::is_null)) {
-            let fields = COLUMNS.map(|column| item.get(column).and_then(Value::as_str).unwrap_or_default());
+            let field = |column| match item.get(column) {
+                Some(Value::String(text)) => text.as_str(),
+                Some(Value::Bool(true)) => "true",
+                _ => "",
+            };
+            let fields = COLUMNS.map(field);
             match written {
                 Written::Csv => write_row(out, &fields)?,
                 Written::Ndjson => write_object(out, &fields)?,

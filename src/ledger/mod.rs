@@ -61,9 +61,12 @@ impl Ledger {
             Some(webhook) => OutboxBounds::Most(webhook.queue),
             None => OutboxBounds::NoWebhook,
         };
+        let permissions = Permissions::open_under(&folder.join("permissions"), lock.clone())?;
+        let terms = Terms::of(config);
+        permissions.ask_twice(terms.double_opt_in.clone());
         let keep = (config.journal.keep.as_secs() / 86_400) as u16;
         Ok(Self {
-            permissions: Permissions::open_under(&folder.join("permissions"), lock.clone())?,
+            permissions,
             workflow: Arc::new(Workflow::open(folder, numbers, outbox)?),
             clock: MachineClock::new(),
             acquaintance: acquaintance::load(&folder.join(ACQUAINTANCES), config.journal.acquaintances, keep)?,
@@ -71,7 +74,7 @@ impl Ledger {
             folder: folder.clone(),
             registry_max_age: config.ledger.registry_max_age,
             write_timeout: config.ledger.write_timeout,
-            terms: ArcSwap::from_pointee(Terms::of(config)),
+            terms: ArcSwap::from_pointee(terms),
             _lock: lock,
         })
     }
@@ -124,6 +127,7 @@ impl Ledger {
 
     /// Another configuration is in force.
     pub fn reload(&self, terms: Terms) {
+        self.permissions.ask_twice(terms.double_opt_in.clone());
         self.terms.store(Arc::new(terms));
     }
 
