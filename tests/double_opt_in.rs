@@ -145,7 +145,7 @@ async fn a_yes_after_an_invitation_makes_a_consent_count() {
     play.writes(ann, "8850", "YES").await;
     assert_eq!(play.offer("8850", ann).await, NONE, "nobody has invited them");
     play.invite(ann).await;
-    for (to, text) in [("8860", "NO"), ("8850", "yes?"), ("8850", "START"), ("8850", "what is this?")] {
+    for (to, text) in [("8860", "NO"), ("8850", "yes to what?"), ("8850", "START"), ("8850", "what is this?")] {
         play.writes(ann, to, text).await;
         assert_eq!(play.offer("8850", ann).await, NONE, "{text}");
     }

@@ -294,11 +294,7 @@ impl Writer {
         let Some(value) = self.known(Kind::Consents, pending).filter(|value| value.state != 0) else {
             return Ok(Outcome::Unchanged);
         };
-        let mut payload = vec![];
-        self.record_at(value, frame, &mut payload)?;
-        if let Some(fresh) = frame.record(Locator(value.record)) {
-            payload = fresh.to_vec(); // the frame is added to while this is read
-        }
+        let payload = self.payload_at(value, frame, &mut vec![])?.to_vec(); // the frame is added to while this is read
         let Some(Record::Consent { fact, terms }) = Record::read(&payload) else {
             return Err("the index refers to no record of a consent".to_owned());
         };
@@ -414,12 +410,16 @@ impl Writer {
 
     /// The last record of a fact.
     fn record_at<'a>(&self, value: Value, frame: &'a Frame, buffer: &'a mut Vec<u8>) -> Result<Record<'a>, String> {
-        let locator = Locator(value.record);
-        let payload = match frame.record(locator) {
-            Some(payload) => payload,
-            None => self.facts.log.record(locator, buffer).map_err(|fault| fault.to_string())?,
-        };
+        let payload = self.payload_at(value, frame, buffer)?;
         Record::read(payload).ok_or_else(|| "the index refers to no record of a fact".to_owned())
+    }
+
+    fn payload_at<'a>(&self, value: Value, frame: &'a Frame, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], String> {
+        let locator = Locator(value.record);
+        match frame.record(locator) {
+            Some(payload) => Ok(payload),
+            None => self.facts.log.record(locator, buffer).map_err(|fault| fault.to_string()),
+        }
     }
 
     fn fact_at(&self, value: Value, frame: &Frame) -> Result<Fact, String> {
