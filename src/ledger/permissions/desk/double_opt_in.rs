@@ -75,7 +75,9 @@ fn a_pending_consent_counts_once_it_is_confirmed_with_all_its_documentation() {
 fn it_is_the_same_after_a_restart_with_and_without_a_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let permissions = open(folder.path());
-    (1..=2).for_each(|value| drop(grant(&permissions, consent(value, "Shop", NOW - DAY))));
+    for value in 1..=2 {
+        grant(&permissions, consent(value, "Shop", NOW - DAY));
+    }
     let scope = pending(&permissions, 1, &[Some("shop")])[0];
     assert_eq!(confirm(&permissions, 1, &[scope], NOW), [CHANGED]);
     permissions.close();
