@@ -13,6 +13,7 @@ use smppolicy::admin::{self, Admin, NotReloaded, Proxy as _, Running, Stopped, T
 use smppolicy::config::Config;
 use smppolicy::ledger::Ledger;
 use smppolicy::pdu::CommandStatus;
+use smppolicy::policy::Msisdn;
 use support::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
@@ -199,6 +200,47 @@ async fn accounts_change_state_and_their_binds_feel_it() {
 }
 
 #[tokio::test]
+async fn a_consent_that_waits_for_a_yes_is_shown_as_pending_until_that_comes_or_it_is_revoked() {
+    let twice = ACCOUNTS.replace("system_id = 'shop'", "system_id = 'shop'\ndouble_opt_in = true");
+    let office = Office::open_for(Proxy::start(Smsc::listen().await.address(), &twice).await).await;
+    let (number, now) = (Msisdn::parse(RECIPIENT).unwrap(), 1_795_521_600_000);
+    let state = |item: &Value| [&item["pending"], &item["confirmed_at"], &item["at"]].map(Clone::clone);
+    let given = json!("2026-01-02T03:04:05Z");
+    office.make("/v1/consents", consent()).await;
+    for path in [format!("/v1/consents?msisdn={RECIPIENT}"), "/v1/consents".to_owned()] {
+        let shown = office.get(&path).await;
+        assert_eq!(state(&shown["items"][0]), [json!(true), Value::Null, given.clone()], "{path}");
+    }
+    let ledger = office.proxy.relay.ledger();
+    let consents = ledger.permissions().consents();
+    let pending = consents.pending(number, "shop", &[Some("SHOP")], now);
+    consents.confirm(number, &pending, now).await.unwrap();
+    // One consent, with both times, wherever it is shown.
+    for path in [format!("/v1/consents?msisdn={RECIPIENT}"), "/v1/consents".to_owned()] {
+        let shown = office.get(&path).await;
+        let [item] = &shown["items"].as_array().unwrap()[..] else { panic!("{path}: {shown}") };
+        assert_eq!(state(item), [json!(false), json!("2026-11-24T12:00:00Z"), given.clone()], "{path}");
+        assert_eq!(item["wording"], "Yes, send me offers");
+    }
+    let subject = office.get(&format!("/v1/subjects/{RECIPIENT}")).await;
+    assert_eq!(subject["consents"][0]["confirmed_at"], "2026-11-24T12:00:00Z");
+    let mut other = consent();
+    other["msisdn"] = json!(OTHER);
+    office.make("/v1/consents", other).await;
+    for number in [RECIPIENT, OTHER] {
+        let scope = json!({"msisdn": number, "account": "shop", "sender": "SHOP", "purpose": "marketing"});
+        let revoked = office.expect(200, Method::DELETE, "/v1/consents", scope.clone()).await;
+        assert_eq!(revoked, json!({"outcome": "changed"}), "{number}");
+        assert_eq!(office.expect(200, Method::DELETE, "/v1/consents", scope).await, json!({"outcome": "unchanged"}));
+        let shown = office.get(&format!("/v1/consents?msisdn={number}")).await;
+        let [item] = &shown["items"].as_array().unwrap()[..] else { panic!("{shown}") };
+        assert!(item["revoked_at"].is_string() && item["pending"] == (number == OTHER), "{shown}");
+    }
+    drop(ledger);
+    office.close().await.stop_with([]).await;
+}
+
+#[tokio::test]
 async fn consents_are_granted_shown_paged_and_revoked_and_messages_follow() {
     let smsc = Smsc::listen().await.serve();
     let office = Office::open(smsc.address).await;
@@ -215,6 +257,8 @@ async fn consents_are_granted_shown_paged_and_revoked_and_messages_follow() {
     expected["msisdn"] = json!(RECIPIENT);
     expected["sender"] = json!("shop");
     expected["expires"] = json!("2999-01-01T00:00:00Z");
+    expected["pending"] = json!(false);
+    expected["confirmed_at"] = Value::Null;
     expected["revoked_at"] = Value::Null;
     assert_eq!(shown, json!({"items": [expected], "next": null}));
 

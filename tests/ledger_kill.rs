@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use smppolicy::config::Purpose;
-use smppolicy::ledger::permissions::{Consent, Origin, Permissions};
+use smppolicy::ledger::permissions::{Consent, DoubleOptIn, Origin, Permissions};
 use smppolicy::policy::Msisdn;
 
 const FOLDER: &str = "SMPPOLICY_KILL_TEST_FOLDER";
@@ -41,6 +41,7 @@ fn consent(value: u64) -> Consent {
         evidence: None,
         expires: None,
         address: None,
+        double_opt_in: DoubleOptIn::NotAsked,
     }
 }
 

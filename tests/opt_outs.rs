@@ -5,7 +5,9 @@
 mod support;
 
 use bytes::BytesMut;
+use smppolicy::ledger::permissions::Origin;
 use smppolicy::pdu::{CommandId, CommandStatus, DataCoding, DeliverSm, EsmClass, SequenceNumber, SubmitSm};
+use smppolicy::policy::Msisdn;
 use support::*;
 
 const ACCOUNT: &str = "[[account]]\nsystem_id = 'shop'\ncountry = 'BE'\nbrands = ['Shop']\ndefault_purpose = 'transactional'\n\
@@ -46,11 +48,20 @@ async fn passes(esme: &mut Link, smsc: &mut Link, mo: &[u8]) {
     assert_eq!(smsc.receive().await, answer);
 }
 
+/// Longer than what confirms an opt-out.
+const LONG: &str = "Shop: your parcel has arrived, and is kept for you at the counter of our store in the Main Street for \
+                    the next fourteen days; bring this message and a card that shows who you are.";
+
 /// The status of a message from this sender, which the SMSC accepts if it gets it.
 async fn status(esme: &mut Link, smsc: &mut Link, sequence: u32, from: &str, service_type: &[u8]) -> CommandStatus {
     let source = if from.starts_with('8') { number(from) } else { sender(from) };
-    let message = submit_with(sequence, SubmitSm { source, service_type, ..submit_defaults() }, &[]);
-    esme.send(&message).await;
+    let message = SubmitSm { source, service_type, short_message: LONG.as_bytes(), ..submit_defaults() };
+    ask(esme, smsc, &submit_with(sequence, message, &[])).await
+}
+
+/// The status of a message, which the SMSC accepts if it gets it.
+async fn ask(esme: &mut Link, smsc: &mut Link, message: &[u8]) -> CommandStatus {
+    esme.send(message).await;
     let up = async {
         let up = smsc.receive().await;
         smsc.send(&accepted(&up)).await;
@@ -101,6 +112,72 @@ async fn an_opt_out_counts_from_the_next_message_on_and_outlives_a_restart() {
     for (sequence, from) in [(11, "8860"), (12, "8850"), (13, "SHOP"), (14, "Other")] {
         assert_eq!(status(&mut esme, &mut smsc, sequence, from, b"").await, OUT, "{from}");
     }
+    proxy.stop_with([esme, smsc]).await;
+}
+
+/// What a message may be that says this to `to`.
+fn says<'a>(to: &'a str, text: &'a str) -> SubmitSm<'a> {
+    let (source, destination) = (number("8850"), number(to));
+    SubmitSm { source, destination, short_message: text.as_bytes(), ..submit_defaults() }
+}
+
+#[tokio::test]
+async fn an_opt_out_is_confirmed_once() {
+    let listener = Smsc::listen().await;
+    let offers = "[[account.campaign]]\nname = 'offers'\npurpose = 'marketing'\nservice_type = 'OFFER'\n";
+    let fragment = format!("[policy.consent]\nmode = 'off'\n{ACCOUNT}{offers}");
+    let proxy = Proxy::start(listener.address(), &fragment).await;
+    let (mut esme, mut smsc) = bound(&proxy, &listener, "shop").await;
+    let (who, done) = ("32470123456", "You get no more messages from Shop.");
+    passes(&mut esme, &mut smsc, &written(1, "8850", "STOP")).await;
+    passes(&mut esme, &mut smsc, &mo_from("32470123457", 2, "8860", 0, 0, b"STOP Other")).await;
+    let offer = SubmitSm { service_type: b"OFFER", ..says(who, done) };
+    for (sequence, message, expected) in [
+        (1, offer, OUT),
+        (2, SubmitSm { source: number("8860"), ..says("32470123458", done) }, OK),
+        (3, says(who, done), OK),
+        (4, says(who, done), OK),
+        (5, says(who, "You get no more messages from Shop!"), OUT),
+        // Of the other's opt-out, whose confirmation is its own.
+        (6, SubmitSm { source: sender("Other"), ..says("32470123457", "Other: no more messages") }, OK),
+        (7, SubmitSm { source: sender("Other"), ..says("32470123457", "Other: come back") }, OUT),
+        (8, says(who, done), OK),
+    ] {
+        assert_eq!(ask(&mut esme, &mut smsc, &submit_with(sequence, message, &[])).await, expected, "{sequence}");
+    }
+    // STOP once more ends nothing more, so that an answer by machine to the confirmation gets none in its turn.
+    passes(&mut esme, &mut smsc, &written(3, "8850", "STOP")).await;
+    assert_eq!(ask(&mut esme, &mut smsc, &submit_with(9, says(who, "Again: no more messages"), &[])).await, OUT);
+    // A new opt-out is a new wish.
+    passes(&mut esme, &mut smsc, &written(4, "8850", "START")).await;
+    passes(&mut esme, &mut smsc, &written(5, "8850", "STOP")).await;
+    assert_eq!(ask(&mut esme, &mut smsc, &submit_with(10, says(who, "Again: no more messages"), &[])).await, OK);
+    // A restart ends it.
+    drop((esme, smsc));
+    let folder = proxy.drain().await;
+    let proxy = Proxy::start_in(folder, listener.address(), &fragment).await;
+    let (mut esme, mut smsc) = bound(&proxy, &listener, "shop").await;
+    assert_eq!(ask(&mut esme, &mut smsc, &submit_with(1, says(who, "Again: no more messages"), &[])).await, OUT);
+    proxy.stop_with([esme, smsc]).await;
+}
+
+#[tokio::test]
+async fn an_opt_out_is_confirmed_within_five_minutes() {
+    let listener = Smsc::listen().await;
+    let proxy = Proxy::start(listener.address(), ACCOUNT).await;
+    let (mut esme, mut smsc) = bound(&proxy, &listener, "shop").await;
+    let (ledger, now) = (proxy.relay.ledger(), jiff::Timestamp::now().as_millisecond());
+    for (count, ago, expected) in [(1, 270_000, OK), (2, 300_000, OUT)] {
+        let (to, at) = (format!("3247000000{count}"), now - ago);
+        let recipient = Msisdn::parse(&to).unwrap();
+        let suppressions = ledger.permissions().suppressions();
+        let scope = suppressions.make_scope(Some("shop"), Some("8850")).unwrap();
+        suppressions.add(recipient, scope, at, Origin::Mo, "").await.unwrap();
+        ledger.confirmations().open("shop", recipient, &[scope], at);
+        let status = ask(&mut esme, &mut smsc, &submit_with(count, says(&to, "You get no more messages."), &[])).await;
+        assert_eq!(status, expected, "{ago} ms after the opt-out");
+    }
+    drop(ledger);
     proxy.stop_with([esme, smsc]).await;
 }
 

@@ -8,7 +8,7 @@ mod support;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use smppolicy::config::Purpose;
-use smppolicy::ledger::permissions::{Consent, Origin, Outcome as Written};
+use smppolicy::ledger::permissions::{Consent, DoubleOptIn, Origin, Outcome as Written};
 use smppolicy::ledger::workflow::{Actor, Command, MachineClock, Outcome as Done};
 use smppolicy::pdu::{CommandId, CommandStatus, Destination, Destinations, SequenceNumber, SubmitMulti, SubmitSm};
 use smppolicy::policy::Msisdn;
@@ -60,6 +60,7 @@ async fn grant(proxy: &Proxy, sender: &str) {
         evidence: None,
         expires: None,
         address: None,
+        double_opt_in: DoubleOptIn::NotAsked,
     };
     is_new(proxy.relay.ledger().permissions().consents().grant(consent, next()).await.unwrap());
 }

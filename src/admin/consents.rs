@@ -14,7 +14,7 @@ use super::problem::Problem;
 use crate::config::Purpose;
 use crate::hex::{self, Hex};
 use crate::ledger::LedgerFault;
-use crate::ledger::permissions::{Consent, Cursor, Evidence, Outcome, ScopeName, Step};
+use crate::ledger::permissions::{Consent, Cursor, DoubleOptIn, Evidence, Outcome, ScopeName, Step};
 use crate::policy::Msisdn;
 
 #[derive(Deserialize)]
@@ -66,7 +66,7 @@ pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Paramete
             Some(next) => consents.export(Some(next), 1)?.1.and(Some(next)),
             None => None,
         };
-        Ok::<_, LedgerFault>((steps.iter().map(|step| item(step, None)).collect(), next))
+        Ok::<_, LedgerFault>((steps.iter().filter_map(|step| item(step, None)).collect(), next))
     });
     let (items, next) = read.await?;
     listed(items, next.map(|next| next.to_string()))
@@ -83,10 +83,11 @@ pub(super) async fn revoke(State(admin): State<Admin>, Body(asked): Body<Revoke>
     let number = number(&asked.msisdn)?;
     known(&admin, &asked.account)?;
     let consents = admin.ledger().permissions().consents();
-    let revoked = match consents.scope(&asked.account, &asked.sender, asked.purpose) {
-        Some(scope) => consents.revoke(number, scope, admin.now().unix_millis).await?,
-        None => Outcome::Unchanged,
-    };
+    let mut revoked = Outcome::Unchanged;
+    for scope in consents.scopes(&asked.account, &asked.sender, asked.purpose) {
+        let outcome = consents.revoke(number, scope, admin.now().unix_millis).await?;
+        revoked = if outcome == Outcome::Unchanged { revoked } else { outcome };
+    }
     ok(json!({"outcome": outcome(revoked)}))
 }
 
@@ -105,6 +106,10 @@ pub(super) fn of(admin: &Admin, number: Msisdn) -> Result<Vec<Value>, LedgerFaul
     let mut items = Vec::with_capacity(steps.len());
     let mut steps = steps.iter().peekable();
     while let Some(step) = steps.next() {
+        if let Step::Confirmed = step {
+            steps.next(); // it is told where it counts
+            continue;
+        }
         let ended = match (step, steps.peek()) {
             (Step::Revoked { scope, at, .. }, Some(Step::Granted(_, consent)))
                 if consent.scope_name().as_ref() == Ok(scope) =>
@@ -114,7 +119,7 @@ pub(super) fn of(admin: &Admin, number: Msisdn) -> Result<Vec<Value>, LedgerFaul
             _ => None,
         };
         let told = if ended.is_some() { steps.next().unwrap_or(step) } else { step };
-        items.push(item(told, ended));
+        items.extend(item(told, ended));
     }
     Ok(items)
 }
@@ -148,14 +153,21 @@ fn consent(asked: &Grant) -> Result<Consent, Problem> {
         evidence: reference.map(|reference| Evidence { reference: reference.into(), sha256: digest }),
         expires: time("expires", asked.expires.as_deref().unwrap_or_default())?,
         address: text(&asked.address).map(Into::into),
+        double_opt_in: DoubleOptIn::NotAsked,
     })
 }
 
-fn item(step: &Step, revoked_at: Option<i64>) -> Value {
-    match step {
+/// None of the end of a pending consent, which is there as one that counts.
+fn item(step: &Step, revoked_at: Option<i64>) -> Option<Value> {
+    Some(match step {
+        Step::Confirmed => return None,
         Step::Granted(_, consent) => {
             let evidence = consent.evidence.as_ref();
             let digest = evidence.and_then(|evidence| evidence.sha256);
+            let confirmed_at = match consent.double_opt_in {
+                DoubleOptIn::Confirmed(at) => Some(at),
+                DoubleOptIn::NotAsked | DoubleOptIn::Pending => None,
+            };
             json!({
                 "msisdn": consent.number.digits(),
                 "account": &*consent.account,
@@ -169,11 +181,13 @@ fn item(step: &Step, revoked_at: Option<i64>) -> Value {
                 "evidence_sha256": digest.map(|digest| Hex(&digest).to_string()),
                 "expires": consent.expires.and_then(shown),
                 "address": consent.address,
+                "pending": consent.double_opt_in == DoubleOptIn::Pending,
+                "confirmed_at": confirmed_at.and_then(shown),
                 "revoked_at": revoked_at.and_then(shown),
             })
         }
         Step::Revoked { number, scope, at } => revoked(*number, scope, *at),
-    }
+    })
 }
 
 /// A revocation by itself: what was revoked is in the history of the number.
@@ -181,6 +195,7 @@ fn revoked(number: Msisdn, scope: &ScopeName, at: i64) -> Value {
     json!({
         "msisdn": number.digits(), "account": scope.account.as_deref(), "sender": scope.sender.as_deref().unwrap_or("*"),
         "purpose": scope.purpose, "method": null, "at": null, "wording": null, "source": null, "evidence": null,
-        "evidence_sha256": null, "expires": null, "address": null, "revoked_at": shown(at),
+        "evidence_sha256": null, "expires": null, "address": null, "pending": scope.pending, "confirmed_at": null,
+        "revoked_at": shown(at),
     })
 }

@@ -7,13 +7,10 @@
 
 use super::{NumberKey, TextHash};
 use crate::policy::Submission;
-use crate::text::{Charset, Content, Decoder, DefaultAlphabet, Extent, Packing, Segment, UserData};
+use crate::text::{Content, Decoder, DefaultAlphabet, Extent, Segment, USER_DATA, UserData};
 
 /// Octets of a field that are looked at: those of the longest header, and of four for each character of the hash.
 const OCTETS: usize = 256 + 4 * super::key::TEXT;
-
-/// Octets of user data that one message of a network carries.
-const USER_DATA: usize = 140;
 
 /// What a message says, as records keep it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +55,7 @@ impl Digester {
             Ok(text) => self.key.hash_text(text),
             Err(_) => self.key.hash_content(looked_at),
         };
-        let septets = matches!(charset, Charset::Ascii | Charset::Gsm(Packing::Unpacked | Packing::Masked, _));
-        // Septets come one to an octet, and eight of them go into seven.
-        let limit = if septets { USER_DATA * 8 / 7 } else { USER_DATA };
-        Digest { text: Some(text), segments: segments(octets.len(), limit) }
+        Digest { text: Some(text), segments: segments(octets.len(), charset.octets_of_a_message()) }
     }
 }
 

@@ -13,7 +13,7 @@ use super::explain::visible;
 use super::{Exit, Failure};
 
 /// The order in which names are shown; others follow, in the order of the alphabet.
-const ORDER: [&str; 33] = [
+const ORDER: [&str; 35] = [
     "id",
     "outcome",
     "msisdn",
@@ -40,6 +40,8 @@ const ORDER: [&str; 33] = [
     "reason",
     "expires",
     "address",
+    "pending",
+    "confirmed_at",
     "revoked_at",
     "rows",
     "changed",

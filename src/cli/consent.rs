@@ -15,7 +15,7 @@ use crate::policy::Msisdn;
 
 const CONSENTS: &str = "/v1/consents";
 /// The columns of an export: those that an import takes.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "msisdn",
     "account",
     "sender",
@@ -28,6 +28,7 @@ const COLUMNS: [&str; 12] = [
     "evidence_sha256",
     "expires",
     "address",
+    "pending",
 ];
 /// Consents that are asked for at once.
 const PAGE: &str = "1000";
@@ -35,7 +36,7 @@ const PAGE: &str = "1000";
 #[derive(Debug, Subcommand)]
 pub(super) enum Consent {
     /// Import a file of consents: msisdn, account, sender, purpose, method, at, wording, source, and perhaps evidence,
-    /// evidence_sha256, expires, address
+    /// evidence_sha256, expires, address, pending
     Import(File),
     /// Enter one consent
     Grant(Box<Grant>),
@@ -154,7 +155,12 @@ fn export(client: &Client, written: Written, out: &mut dyn Write) -> Result<(), 
         let page = client.get(&with_query(CONSENTS, &[("limit", Some(PAGE)), ("cursor", cursor.as_deref())]))?;
         let items = page.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for item in items.iter().filter(|item| item.get("revoked_at").is_none_or(Value::is_null)) {
-            let fields = COLUMNS.map(|column| item.get(column).and_then(Value::as_str).unwrap_or_default());
+            let field = |column| match item.get(column) {
+                Some(Value::String(text)) => text.as_str(),
+                Some(Value::Bool(true)) => "true",
+                _ => "",
+            };
+            let fields = COLUMNS.map(field);
             match written {
                 Written::Csv => write_row(out, &fields)?,
                 Written::Ndjson => write_object(out, &fields)?,
@@ -202,7 +208,7 @@ mod tests {
         let item = |number: &str, revoked: Option<&str>| {
             json!({"msisdn": number, "account": "shop", "sender": "SHOP", "purpose": "marketing", "method": "form",
                    "at": "2026-01-02T03:04:05Z", "wording": "Yes, \"please\"", "source": "site", "evidence": null,
-                   "evidence_sha256": null, "expires": null, "address": null, "revoked_at": revoked})
+                   "evidence_sha256": null, "expires": null, "address": null, "pending": number == "32470000003", "revoked_at": revoked})
         };
         match asked {
             "GET /v1/consents?limit=1000" => {
@@ -216,13 +222,14 @@ mod tests {
     #[test]
     fn an_export_has_every_page_and_no_revoked_consent_and_is_a_file_that_import_takes() {
         let csv = exported(Written::Csv, pages).unwrap();
-        let rest = ",shop,SHOP,marketing,form,2026-01-02T03:04:05Z,\"Yes, \"\"please\"\"\",site,,,,";
-        let expected = format!("{}\n32470000001{rest}\n32470000003{rest}\n", COLUMNS.join(","));
+        let rest = ",shop,SHOP,marketing,form,2026-01-02T03:04:05Z,\"Yes, \"\"please\"\"\",site,,,,,";
+        let expected = format!("{}\n32470000001{rest}\n32470000003{rest}true\n", COLUMNS.join(","));
         assert_eq!(csv, expected);
         let ndjson = exported(Written::Ndjson, pages).unwrap();
         let rows: Vec<Value> = ndjson.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(rows.iter().map(|row| &row["msisdn"]).collect::<Vec<_>>(), ["32470000001", "32470000003"]);
-        assert!(rows.iter().all(|row| row.as_object().unwrap().len() == 8 && row["wording"] == "Yes, \"please\""));
+        assert_eq!(rows.iter().map(|row| row.as_object().unwrap().len()).collect::<Vec<_>>(), [8, 9]);
+        assert!(rows.iter().all(|row| row["wording"] == "Yes, \"please\"") && rows[1]["pending"] == "true");
 
         let (folder, config) = crate::cli::client::tests::configuration();
         let client = Client::open(config).unwrap();
@@ -234,7 +241,13 @@ mod tests {
             assert!(!folder.path().join(format!("{name}.rejects.csv")).exists());
         }
         let Client::InProcess(local) = &client else { panic!("a proxy runs") };
-        assert_eq!(local.ledger().unwrap().1.permissions().figures().consents, 2);
+        let consents = local.ledger().unwrap().1.permissions();
+        assert_eq!(consents.figures().consents, 2);
+        let is_pending = |number| {
+            let number = Msisdn::parse(number).unwrap();
+            !consents.consents().pending(number, "shop", &[Some("SHOP")], 1_795_521_600_000).is_empty()
+        };
+        assert_eq!(["32470000001", "32470000003"].map(is_pending), [false, true]);
     }
 
     #[test]

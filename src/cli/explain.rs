@@ -44,7 +44,8 @@ pub(super) struct ExplainArguments {
     /// When it is sent, such as 2026-11-24T09:00:00Z; default: now
     #[arg(long, value_name = "RFC3339")]
     at: Option<Timestamp>,
-    /// A file of facts: [[contact]] msisdn = "..." for each recipient whom the account has been in contact with
+    /// A file of facts: [[contact]] msisdn = "..." for each recipient whom the account has been in contact with;
+    /// [[consent]] and [[opt_out]] likewise, and just_now = true for an opt-out that may still be confirmed
     #[arg(long, value_name = "FILE")]
     facts: Option<PathBuf>,
     /// Print the verdicts as one JSON object

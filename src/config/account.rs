@@ -67,6 +67,7 @@ fn account(table: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>, client
         brands: table.list("brands", value::string),
         licences: table.list("licences", value::category),
         health_attested: no(table, "health_attested"),
+        double_opt_in: no(table, "double_opt_in"),
         rate: table.table("rate").map(rate_limit),
         bind_rate: table.table("bind_rate").map(rate_limit),
         senders: senders(table),

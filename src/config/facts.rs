@@ -50,6 +50,8 @@ pub struct KnownOptOut {
     pub sender: Option<String>,
     /// Whether it is from all accounts.
     pub everybody: bool,
+    /// Whether it has just come by message, and is not confirmed yet.
+    pub just_now: bool,
 }
 
 /// `[[listed]]`
@@ -115,7 +117,8 @@ fn facts(mut root: Table<'_>) -> Facts {
         let msisdn = whose(&mut table);
         let sender = table.optional("sender", value::string);
         let everybody = table.or("everybody", false, value::boolean);
-        Some(KnownOptOut { msisdn: msisdn?, sender, everybody })
+        let just_now = table.or("just_now", false, value::boolean);
+        Some(KnownOptOut { msisdn: msisdn?, sender, everybody, just_now })
     };
     let listed = |mut table: Table<'_>| {
         let msisdn = whose(&mut table);

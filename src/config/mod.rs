@@ -303,6 +303,8 @@ pub struct Account {
     pub licences: Vec<String>,
     /// Has attested that it may send identified health information to the US.
     pub health_attested: bool,
+    /// Whether its consents count only once the recipient has confirmed them by message.
+    pub double_opt_in: bool,
     /// All binds together; absent: unlimited.
     pub rate: Option<RateLimit>,
     /// Each bind; absent: unlimited.

@@ -15,7 +15,7 @@ use super::esme::Esme;
 use super::message::Message;
 use super::record::Records;
 use crate::config::{AccountState, Config, Faults, Purpose, UpstreamAddress};
-use crate::ledger::permissions::{Consent, Origin};
+use crate::ledger::permissions::{Consent, DoubleOptIn, Origin};
 use crate::pdu::{CommandId, CommandStatus, Frame, SequenceNumber, SubmitMultiResp, SubmitSmResp};
 use crate::policy::Msisdn;
 use crate::relay::{Relay, StartFault};
@@ -76,6 +76,7 @@ async fn wishes(proxy: &Relay) -> Result<(), DemoFault> {
         evidence: None,
         expires: None,
         address: None,
+        double_opt_in: DoubleOptIn::NotAsked,
     };
     ledger.permissions().consents().grant(consent, now).await.map_err(|fault| DemoFault::Ledger(fault.to_string()))?;
     let suppressions = ledger.permissions().suppressions();

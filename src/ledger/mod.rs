@@ -24,7 +24,9 @@ pub use journal::Journal;
 use crate::audit::NumberKey;
 use crate::config::{self, Purpose};
 use crate::disk;
-use crate::policy::{Acquaintance, DurableFacts, Listing, LiveState, Msisdn, NoScope, Scope, calling_codes};
+use crate::policy::{
+    Acquaintance, Confirmation, Confirmations, DurableFacts, Listing, LiveState, Msisdn, NoScope, Scope, calling_codes,
+};
 use permissions::Permissions;
 use upkeep::Terms;
 use workflow::{MachineClock, Moment, OutboxBounds, Workflow};
@@ -39,6 +41,7 @@ pub struct Ledger {
     workflow: Arc<Workflow>,
     clock: MachineClock,
     acquaintance: Acquaintance,
+    confirmations: Confirmations,
     folder: PathBuf,
     registry_max_age: Duration,
     write_timeout: Duration,
@@ -58,16 +61,20 @@ impl Ledger {
             Some(webhook) => OutboxBounds::Most(webhook.queue),
             None => OutboxBounds::NoWebhook,
         };
+        let permissions = Permissions::open_under(&folder.join("permissions"), lock.clone())?;
+        let terms = Terms::of(config);
+        permissions.ask_twice(terms.double_opt_in.clone());
         let keep = (config.journal.keep.as_secs() / 86_400) as u16;
         Ok(Self {
-            permissions: Permissions::open_under(&folder.join("permissions"), lock.clone())?,
+            permissions,
             workflow: Arc::new(Workflow::open(folder, numbers, outbox)?),
             clock: MachineClock::new(),
             acquaintance: acquaintance::load(&folder.join(ACQUAINTANCES), config.journal.acquaintances, keep)?,
+            confirmations: Confirmations::default(),
             folder: folder.clone(),
             registry_max_age: config.ledger.registry_max_age,
             write_timeout: config.ledger.write_timeout,
-            terms: ArcSwap::from_pointee(Terms::of(config)),
+            terms: ArcSwap::from_pointee(terms),
             _lock: lock,
         })
     }
@@ -90,6 +97,11 @@ impl Ledger {
     /// Who has written to whom.
     pub fn acquaintance(&self) -> &Acquaintance {
         &self.acquaintance
+    }
+
+    /// Opt-outs by message that may still be confirmed. A restart forgets them.
+    pub fn confirmations(&self) -> &Confirmations {
+        &self.confirmations
     }
 
     /// The machine's clocks now, for what is done by hand or because a message came.
@@ -115,6 +127,7 @@ impl Ledger {
 
     /// Another configuration is in force.
     pub fn reload(&self, terms: Terms) {
+        self.permissions.ask_twice(terms.double_opt_in.clone());
         self.terms.store(Arc::new(terms));
     }
 
@@ -162,6 +175,10 @@ impl DurableFacts for Ledger {
     fn opted_out(&self, recipient: Msisdn, scopes: &[Scope]) -> Option<usize> {
         let out = self.permissions.suppressions().find(self.permissions.subject(recipient), scopes);
         out.map(|out| out.place)
+    }
+
+    fn confirmation(&self, account: &str, recipient: Msisdn, now: i64) -> Option<Arc<Confirmation>> {
+        self.confirmations.find(account, recipient, now)
     }
 
     #[inline]

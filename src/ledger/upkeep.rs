@@ -1,6 +1,7 @@
 //! What the ledger does by the clock: deadlines of requests for proof and of cases, shares of opt-outs, events to the
 //! webhook, retention. Decides nothing: what is due is the workflow's to say.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,12 +27,20 @@ pub struct Terms {
     pub complaints: config::Complaints,
     /// How long records are kept.
     pub retention: config::Retention,
+    /// Accounts whose consents count once the recipient has confirmed them.
+    pub double_opt_in: HashSet<String>,
 }
 
 impl Terms {
     /// Those of a configuration.
     pub fn of(config: &config::Config) -> Self {
-        Self { proof: config.proof.clone(), complaints: config.complaints.clone(), retention: config.retention.clone() }
+        let twice = config.accounts.iter().filter(|account| account.double_opt_in);
+        Self {
+            proof: config.proof.clone(),
+            complaints: config.complaints.clone(),
+            retention: config.retention.clone(),
+            double_opt_in: twice.map(|account| account.system_id.clone()).collect(),
+        }
     }
 }
 

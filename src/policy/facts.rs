@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::{Msisdn, Octets};
+use super::{Confirmation, Msisdn, Octets};
 use crate::config::{self, AccountState, Purpose};
 
 /// The durable facts.
@@ -34,6 +34,10 @@ pub trait DurableFacts: std::fmt::Debug + Send + Sync {
 
     /// The first of these scopes, by its place, in which there is an opt-out.
     fn opted_out(&self, recipient: Msisdn, scopes: &[Scope]) -> Option<usize>;
+
+    /// The confirmation of an opt-out by message that the account may send the recipient at `now`, in milliseconds since
+    /// 1970. Asked only when the recipient has opted out.
+    fn confirmation(&self, account: &str, recipient: Msisdn, now: i64) -> Option<Arc<Confirmation>>;
 
     /// What a do-not-disturb registry for the recipient's country says, at `now` in milliseconds since 1970.
     fn registry(&self, recipient: Msisdn, now: i64) -> Listing;
@@ -139,6 +143,10 @@ impl DurableFacts for NoFacts {
         None
     }
 
+    fn confirmation(&self, _account: &str, _recipient: Msisdn, _now: i64) -> Option<Arc<Confirmation>> {
+        None
+    }
+
     fn registry(&self, _recipient: Msisdn, _now: i64) -> Listing {
         Listing::Free
     }
@@ -161,6 +169,8 @@ pub struct DeclaredFacts {
     /// With the end of each, in milliseconds since 1970.
     consents: Vec<(Msisdn, Scope, Option<i64>)>,
     opt_outs: HashSet<(Msisdn, Scope)>,
+    /// Of those that have just come by message.
+    confirmations: HashMap<Msisdn, Arc<Confirmation>>,
     contacts: HashSet<Msisdn>,
     listings: HashMap<Msisdn, Listing>,
     state: LiveState,
@@ -203,10 +213,15 @@ impl DeclaredFacts {
             (*msisdn, scope(Subject::consent(sender.as_deref(), *purpose)), *expires)
         });
         let consents = consents.collect();
-        let opt_outs = facts.opt_outs.iter().map(|config::KnownOptOut { msisdn, sender, everybody }| {
-            (*msisdn, scope(Subject::opt_out(sender.as_deref(), *everybody)))
-        });
-        let opt_outs = opt_outs.collect();
+        let (mut opt_outs, mut just_now) = (HashSet::new(), HashMap::<Msisdn, Vec<Scope>>::new());
+        for config::KnownOptOut { msisdn, sender, everybody, just_now: is_new } in &facts.opt_outs {
+            let scope = scope(Subject::opt_out(sender.as_deref(), *everybody));
+            opt_outs.insert((*msisdn, scope));
+            if *is_new {
+                just_now.entry(*msisdn).or_default().push(scope);
+            }
+        }
+        let confirmation = |(msisdn, from): (Msisdn, Vec<Scope>)| (msisdn, Arc::new(Confirmation::new(&from)));
         let listings = facts.listed.iter().map(|config::KnownListing { msisdn, registry, as_of, stale }| {
             let name = Octets::new(registry.as_bytes());
             (*msisdn, if *stale { Listing::Stale(name, *as_of) } else { Listing::Listed(name, *as_of) })
@@ -215,6 +230,7 @@ impl DeclaredFacts {
             account: account.to_owned(),
             consents,
             opt_outs,
+            confirmations: just_now.into_iter().map(confirmation).collect(),
             listings: listings.collect(),
             contacts: facts.contacts.iter().copied().collect(),
             state: LiveState::new(facts.state),
@@ -251,6 +267,10 @@ impl DurableFacts for DeclaredFacts {
 
     fn opted_out(&self, recipient: Msisdn, scopes: &[Scope]) -> Option<usize> {
         scopes.iter().position(|scope| self.opt_outs.contains(&(recipient, *scope)))
+    }
+
+    fn confirmation(&self, account: &str, recipient: Msisdn, _now: i64) -> Option<Arc<Confirmation>> {
+        self.confirmations.get(&recipient).filter(|_| account == self.account).cloned()
     }
 
     fn registry(&self, recipient: Msisdn, _now: i64) -> Listing {

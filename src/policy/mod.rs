@@ -10,6 +10,7 @@ pub mod calling_codes;
 pub mod clauses;
 mod cleared;
 mod concatenation;
+mod confirmation;
 mod explain;
 mod expressions;
 mod facts;
@@ -33,6 +34,7 @@ mod tests;
 pub use acquaintance::Acquaintance;
 pub use cleared::{Cleared, Rewritten};
 pub use concatenation::Concatenation;
+pub use confirmation::{Confirmation, Confirmations};
 pub use explain::{Explanation, Foretold, Opinion, Says};
 pub use expressions::{TRIAL, Trial};
 pub use facts::{DeclaredFacts, DurableFacts, Listing, LiveState, NoFacts, NoScope, Scope};
@@ -43,8 +45,11 @@ pub use octets::Octets;
 pub use snapshot::{AccountFacts, CampaignFacts, ListFaults, Scopes, SenderFacts, SenderKey, Snapshot, SnapshotFault};
 pub use verdict::{Clause, Evidence, Field, Refusal, Rejection, Span, Spot, Verdict};
 
+use std::cell::OnceCell;
+
 use crate::config::{self, Faults, Mode, Purpose, RuleName};
 use concatenation::{Assembly, Full};
+use confirmation::Confirming;
 use inspection::{Findings, Inspector};
 
 use crate::pdu::{Address, CommandStatus, Destination, Frame, Malformed};
@@ -89,6 +94,8 @@ struct Context<'a> {
     scopes: &'a Scopes,
     /// Who has consented, opted out, written.
     facts: &'a dyn DurableFacts,
+    /// What it confirms, if that is all that lets it through an opt-out.
+    confirming: OnceCell<Confirming>,
     /// Recipients that no rule has refused.
     recipients: u32,
     /// When.
@@ -110,6 +117,7 @@ impl<'a> Context<'a> {
             assembly,
             findings: Findings::default(),
             facts: standing.snapshot.facts(),
+            confirming: OnceCell::new(),
             recipients: message.recipients.len(),
             now,
         }
@@ -139,11 +147,13 @@ trait Rule: std::fmt::Debug + Send + Sync {
         Verdict::Pass
     }
 
-    /// Takes what the message consumes, or refuses and takes nothing. Runs when every rule's checks have passed. Only
-    /// the last rule takes anything, so nothing that was taken must ever be given back by another rule.
+    /// Takes what the message consumes, or refuses and takes nothing. Runs when every rule's checks have passed.
     fn take(&self, _context: &Context<'_>) -> Verdict {
         Verdict::Pass
     }
+
+    /// Undoes [`take`](Self::take): a later rule has refused the message. What the last rule takes is never given back.
+    fn give_back(&self, _context: &Context<'_>) {}
 
     /// What [`take`](Self::take) would say. Changes nothing.
     fn preview(&self, _context: &Context<'_>) -> Verdict {
@@ -336,7 +346,13 @@ impl Policy {
     }
 
     fn take(&self, context: &Context<'_>, shadowed: &mut Vec<Rejection>) -> Result<(), Rejection> {
-        self.entries.iter().try_for_each(|entry| entry.settle(entry.rule.take(context), shadowed))
+        for (index, entry) in self.entries.iter().enumerate() {
+            if let Err(rejection) = entry.settle(entry.rule.take(context), shadowed) {
+                self.entries.iter().take(index).for_each(|earlier| earlier.rule.give_back(context));
+                return Err(rejection);
+            }
+        }
+        Ok(())
     }
 }
 

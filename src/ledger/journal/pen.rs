@@ -54,6 +54,11 @@ impl Pen {
         Self { journal, burst: None, waiting: false }
     }
 
+    /// The journal that it writes in.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// Makes sure that a PDU of so many octets, or an answer to one, can be written.
     ///
     /// # Errors

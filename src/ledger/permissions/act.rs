@@ -16,17 +16,50 @@ use super::suppressions::Origin;
 /// A change of the facts; those that are handed over together become durable together, or none does.
 #[derive(Debug)]
 pub(super) enum Act {
-    Grant { subject: Subject, scope: Scope, at: i64, terms: OwnedTerms },
-    Revoke { subject: Subject, scope: Scope, at: i64 },
-    OptOut { subject: Subject, scope: Scope, at: i64, origin: Origin, reference: Box<str> },
-    OptIn { subject: Subject, scope: Scope, at: i64, origin: Origin, reference: Box<str> },
-    Erase { subject: Subject, at: i64 },
+    Grant {
+        subject: Subject,
+        scope: Scope,
+        at: i64,
+        terms: OwnedTerms,
+    },
+    Revoke {
+        subject: Subject,
+        scope: Scope,
+        at: i64,
+    },
+    /// Makes of the pending consent in the first scope one in the second.
+    Confirm {
+        subject: Subject,
+        pending: Scope,
+        scope: Scope,
+        at: i64,
+    },
+    OptOut {
+        subject: Subject,
+        scope: Scope,
+        at: i64,
+        origin: Origin,
+        reference: Box<str>,
+    },
+    OptIn {
+        subject: Subject,
+        scope: Scope,
+        at: i64,
+        origin: Origin,
+        reference: Box<str>,
+    },
+    Erase {
+        subject: Subject,
+        at: i64,
+    },
     Wiped,
     Checkpoint(Checkpoint),
 }
 
 /// Octets of an act's records that are not texts: the rest of a fact, the name of its scope, headers and padding.
 const BESIDE_TEXTS: usize = 512;
+/// The most octets of a consent's texts.
+const TEXTS: usize = 12 * 1024;
 
 impl Act {
     /// The most octets that it takes up in the log; of an erasure, without the list of what is wiped.
@@ -37,6 +70,7 @@ impl Act {
                 let address = terms.address.as_ref().map_or(0, |address| address.len());
                 terms.method.len() + terms.wording.len() + terms.source.len() + evidence + address
             }
+            Self::Confirm { .. } => TEXTS,
             Self::OptOut { reference, .. } | Self::OptIn { reference, .. } => reference.len(),
             Self::Revoke { .. } | Self::Erase { .. } | Self::Wiped | Self::Checkpoint(_) => 0,
         };
@@ -58,6 +92,7 @@ pub(super) struct OwnedTerms {
     pub(super) evidence: Option<Evidence>,
     pub(super) expires: Option<i64>,
     pub(super) address: Option<Box<str>>,
+    pub(super) entered: Option<i64>,
 }
 
 /// What came of a change that was asked for.

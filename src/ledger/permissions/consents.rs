@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::act::{Act, NotWritten, Outcome, OwnedTerms};
-use super::desk::{Cursor, Desk};
+use super::desk::{Cursor, Desk, Facts};
 use super::record::{Fact, Record, Terms, Text};
 use super::scopes::ScopeName;
 use super::subject::Subject;
@@ -44,12 +44,26 @@ pub struct Consent {
     pub expires: Option<i64>,
     /// The network address from which it was given.
     pub address: Option<Box<str>>,
+    /// Of one that is taken down: that it is pending, whatever its account asks for, or nothing.
+    pub double_opt_in: DoubleOptIn,
 }
 
 impl fmt::Debug for Consent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Consent")
     }
+}
+
+/// Whether the recipient was asked to confirm a consent by message, and has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DoubleOptIn {
+    /// It counts as it was given.
+    #[default]
+    NotAsked,
+    /// It does not count yet.
+    Pending,
+    /// It was confirmed at this time, in milliseconds since 1970, and has counted since.
+    Confirmed(i64),
 }
 
 /// What proves a consent.
@@ -119,7 +133,8 @@ impl Consent {
     /// # Errors
     /// [`NoScope::TooLong`]
     pub fn scope_name(&self) -> Result<ScopeName, NoScope> {
-        ScopeName::new(Some(&self.account), Some(&self.sender), Some(self.purpose))
+        let name = ScopeName::new(Some(&self.account), Some(&self.sender), Some(self.purpose))?;
+        Ok(if self.double_opt_in == DoubleOptIn::Pending { name.pending() } else { name })
     }
 
     /// Checks that it is one and is documented, at the time `now` in milliseconds since 1970.
@@ -144,9 +159,19 @@ impl Consent {
         Ok(())
     }
 
-    pub(super) fn into_act(self, subject: Subject, scope: Scope) -> Act {
+    /// The consent as its account takes it: pending, if it asks for the recipient's own word.
+    pub(super) fn of(self, desk: &Facts) -> Self {
+        let is_pending = self.double_opt_in == DoubleOptIn::Pending || desk.asks_twice(&self.account);
+        let double_opt_in = if is_pending { DoubleOptIn::Pending } else { DoubleOptIn::NotAsked };
+        Self { double_opt_in, ..self }
+    }
+
+    /// What takes it down at the time `now`, in milliseconds since 1970.
+    pub(super) fn into_act(self, subject: Subject, scope: Scope, now: i64) -> Act {
+        let entered = (self.double_opt_in == DoubleOptIn::Pending).then_some(now);
         let Self { method, wording, source, evidence, expires, address, at, .. } = self;
-        Act::Grant { subject, scope, at, terms: OwnedTerms { method, wording, source, evidence, expires, address } }
+        let terms = OwnedTerms { method, wording, source, evidence, expires, address, entered };
+        Act::Grant { subject, scope, at, terms }
     }
 }
 
@@ -197,6 +222,8 @@ pub struct ConsentId(pub u32);
 pub enum Step {
     /// It was given.
     Granted(ConsentId, Consent),
+    /// It was confirmed, and is there as one that counts.
+    Confirmed,
     /// It was revoked.
     Revoked {
         /// Whose it was.
@@ -255,16 +282,68 @@ impl Consents {
         self.desk.facts.consents.first(subject, scopes, is_valid).map(|(_, value)| ConsentId(value.record))
     }
 
-    /// Takes a consent; ready when it is durable. The same again changes nothing, and one that is older than what is
+    /// The scopes of consents to a sender for a purpose, of those that count and of those that are pending, as far as
+    /// anything can be known of them.
+    pub fn scopes(&self, account: &str, sender: &str, purpose: Purpose) -> Vec<Scope> {
+        let name = || ScopeName::new(Some(account), Some(sender), Some(purpose));
+        [name(), name().map(ScopeName::pending)].into_iter().filter_map(|name| self.desk.facts.scope(name)).collect()
+    }
+
+    /// The scopes in which a subscriber has a pending consent to messages of an account by one of these senders (none:
+    /// by all), at the time `now` in milliseconds since 1970.
+    pub fn pending(&self, number: Msisdn, account: &str, senders: &[Option<&str>], now: i64) -> Vec<Scope> {
+        let subject = self.desk.facts.key.subject(number);
+        let names = senders.iter().flat_map(|sender| {
+            Purpose::ALL.map(|purpose| ScopeName::new(Some(account), *sender, Some(purpose)).map(ScopeName::pending))
+        });
+        let scopes = names.filter_map(|name| self.desk.facts.scope(name));
+        scopes.filter(|scope| self.find(subject, &[*scope], now).is_some()).collect()
+    }
+
+    /// When the ledger took down a pending consent, in milliseconds since 1970; none if there is none. Reads the disk.
+    ///
+    /// # Errors
+    /// [`LedgerFault`]
+    pub fn entered(&self, number: Msisdn, pending: Scope) -> Result<Option<i64>, LedgerFault> {
+        let subject = self.desk.facts.key.subject(number);
+        let Some((_, value)) = self.desk.facts.consents.first(subject, &[pending], |state| state != 0) else {
+            return Ok(None);
+        };
+        let mut buffer = vec![];
+        Ok(match self.desk.facts.record(value.record, &mut buffer)? {
+            Record::Consent { terms, .. } => terms.entered,
+            _ => None,
+        })
+    }
+
+    /// Makes of the pending consents in these scopes ones that count, or of none; ready when that is durable. `at` is
+    /// when the subscriber confirmed them, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`GrantFault`]: it must not be acknowledged.
+    pub async fn confirm(&self, number: Msisdn, pending: &[Scope], at: i64) -> Result<Vec<Outcome>, GrantFault> {
+        let subject = self.desk.facts.key.subject(number);
+        let act = |pending: &Scope| {
+            let name = self.desk.facts.scopes.name(*pending)?.confirmed();
+            let scope = self.desk.facts.make_scope(Ok(name));
+            Some(scope.map(|scope| Act::Confirm { subject, pending: *pending, scope, at }))
+        };
+        let acts = pending.iter().filter_map(act).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.desk.change(acts).await?)
+    }
+
+    /// Takes a consent; ready when it is durable. Where the account asks for the recipient's own word, it is pending
+    /// until that comes. The same again changes nothing, and one that is older than what is
     /// known neither.
     ///
     /// # Errors
     /// [`GrantFault`]
     pub async fn grant(&self, consent: Consent, now: i64) -> Result<Outcome, GrantFault> {
         consent.check(now)?;
+        let consent = consent.of(&self.desk.facts);
         let scope = self.desk.facts.make_scope(consent.scope_name())?;
         let subject = self.desk.facts.key.subject(consent.number);
-        Ok(self.desk.change_one(consent.into_act(subject, scope)).await?)
+        Ok(self.desk.change_one(consent.into_act(subject, scope, now)).await?)
     }
 
     /// Ends a consent; ready when that is durable. Earlier consents, imported again, do not revive it.
@@ -306,6 +385,7 @@ impl Consents {
                 let step = number.zip(self.desk.facts.scopes.name(fact.scope));
                 (step.map(|(number, scope)| Step::Revoked { number, scope, at: fact.at }), fact.previous)
             }
+            Record::Confirmation { fact } => (Some(Step::Confirmed), fact.previous),
             _ => (None, 0),
         })
     }
@@ -323,12 +403,17 @@ impl Consents {
             sender: name.sender.unwrap_or_else(|| "*".into()),
             purpose: name.purpose?,
             method: text(terms.method)?,
-            at: fact.at,
+            at: terms.given.unwrap_or(fact.at),
             wording: text(terms.wording)?,
             source: text(terms.source)?,
             evidence: terms.evidence.map(evidence),
             expires: terms.expires,
             address: terms.address.map(Into::into),
+            double_opt_in: match terms.given {
+                _ if name.pending => DoubleOptIn::Pending,
+                Some(_) => DoubleOptIn::Confirmed(fact.at),
+                None => DoubleOptIn::NotAsked,
+            },
         })
     }
 }

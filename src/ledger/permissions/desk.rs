@@ -3,6 +3,7 @@
 //! The caller keeps other processes away from the folder, and hands in the time. A look-up never waits; a change is
 //! there once it is on the disk.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::num::ParseIntError;
@@ -11,6 +12,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Scope;
@@ -49,9 +51,16 @@ pub(super) struct Facts {
     /// Records that erasures have yet to wipe.
     unwiped: Mutex<Vec<u32>>,
     failure: OnceLock<WriteFailure>,
+    /// Accounts whose consents count once the recipient has confirmed them.
+    twice: ArcSwap<HashSet<String>>,
 }
 
 impl Facts {
+    /// Whether the account's consents are pending until the recipient has confirmed them.
+    pub(super) fn asks_twice(&self, account: &str) -> bool {
+        self.twice.load().contains(account)
+    }
+
     pub(super) fn checkpoints(&self) -> MutexGuard<'_, Checkpoints> {
         self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -248,8 +257,9 @@ impl Permissions {
         });
         let (log, mut appender) = opened?;
         replay.flush();
-        if !replay.unwiped.is_empty() {
-            appender.rotate()?; // what is to be wiped must be in files that are not appended to
+        // What is to be wiped must be in files that are not appended to, and a file's version covers all that is in it.
+        if !replay.unwiped.is_empty() || !appender.is_current() {
+            appender.rotate()?;
         }
         let facts = Arc::new(Facts {
             folder: folder.to_owned(),
@@ -262,6 +272,7 @@ impl Permissions {
             checkpoints: Mutex::new(replay.checkpoints),
             unwiped: Mutex::new(replay.unwiped),
             failure: OnceLock::new(),
+            twice: ArcSwap::default(),
         });
         let (queue, commands) = mpsc::channel(QUEUE);
         let writer = Writer {
@@ -367,6 +378,16 @@ impl Permissions {
         self.desk.change(acts)
     }
 
+    /// Consents of these accounts are pending from now on until the recipient has confirmed them. What was taken down
+    /// before stays as it is.
+    pub fn ask_twice(&self, accounts: HashSet<String>) {
+        self.desk.facts.twice.store(Arc::new(accounts));
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        &self.desk.facts
+    }
+
     pub(super) fn make_scope(&self, name: &ScopeName) -> Result<Scope, NoScope> {
         self.desk.facts.scopes.make(name)
     }
@@ -458,7 +479,7 @@ impl Replay {
                 let value = Value { state: consents::last_day(terms.expires), record };
                 self.new_consents.push(Entry { key: Key::new(fact.subject, fact.scope), value });
             }
-            Record::Revocation { fact } => {
+            Record::Revocation { fact } | Record::Confirmation { fact } => {
                 let value = Value { state: 0, record };
                 self.new_consents.push(Entry { key: Key::new(fact.subject, fact.scope), value });
             }
@@ -488,5 +509,7 @@ impl Replay {
     }
 }
 
+#[cfg(test)]
+mod double_opt_in;
 #[cfg(test)]
 mod tests;

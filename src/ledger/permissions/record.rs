@@ -21,6 +21,8 @@ pub(super) enum Record<'a> {
     Consent { fact: Fact, terms: Terms<'a> },
     /// A consent has been revoked.
     Revocation { fact: Fact },
+    /// The recipient has confirmed a pending consent, which is recorded as one that counts.
+    Confirmation { fact: Fact },
     /// Somebody has opted out, or in again.
     Suppression { fact: Fact, out: bool, origin: u8, reference: &'a str },
     /// All consents of somebody are forgotten, and these records will be wiped.
@@ -55,6 +57,10 @@ pub(super) struct Terms<'a> {
     /// Milliseconds since 1970.
     pub(super) expires: Option<i64>,
     pub(super) address: Option<&'a str>,
+    /// Of a pending consent: when the ledger took it down.
+    pub(super) entered: Option<i64>,
+    /// Of one that the recipient has confirmed: when it was given first. The time of the fact is the confirmation's.
+    pub(super) given: Option<i64>,
 }
 
 /// A text: by its number, or itself.
@@ -73,12 +79,18 @@ const ERASURE: u8 = 6;
 const WIPED: u8 = 7;
 const CHECKPOINT: u8 = 8;
 const NOTHING: u8 = 9;
+const CONFIRMATION: u8 = 10;
+
+/// In the octet of a scope's purpose: its consents are pending.
+const PENDING: u8 = 0x80;
 
 /// Which optional terms a consent has.
 const EVIDENCE: u8 = 1;
 const SHA256: u8 = 2;
 const EXPIRES: u8 = 4;
 const ADDRESS: u8 = 8;
+const ENTERED: u8 = 16;
+const GIVEN: u8 = 32;
 
 impl<'a> Record<'a> {
     /// Appends the payload.
@@ -101,6 +113,10 @@ impl<'a> Record<'a> {
             }
             Self::Revocation { fact } => {
                 out.push(REVOCATION);
+                fact.write(out);
+            }
+            Self::Confirmation { fact } => {
+                out.push(CONFIRMATION);
                 fact.write(out);
             }
             Self::Suppression { fact, out: opted_out, origin, reference } => {
@@ -135,6 +151,7 @@ impl<'a> Record<'a> {
             SCOPE => Self::Scope { scope: Scope::from_value(octets.varint32()?), name: read_name(&mut octets)? },
             CONSENT => Self::Consent { fact: Fact::read(&mut octets)?, terms: Terms::read(&mut octets)? },
             REVOCATION => Self::Revocation { fact: Fact::read(&mut octets)? },
+            CONFIRMATION => Self::Confirmation { fact: Fact::read(&mut octets)? },
             SUPPRESSION => Self::Suppression {
                 fact: Fact::read(&mut octets)?,
                 out: octets.u8()? != 0,
@@ -157,7 +174,10 @@ impl<'a> Record<'a> {
     /// The fact it is a record of.
     pub(super) fn fact(&self) -> Option<Fact> {
         match self {
-            Self::Consent { fact, .. } | Self::Revocation { fact } | Self::Suppression { fact, .. } => Some(*fact),
+            Self::Consent { fact, .. }
+            | Self::Revocation { fact }
+            | Self::Confirmation { fact }
+            | Self::Suppression { fact, .. } => Some(*fact),
             _ => None,
         }
     }
@@ -187,7 +207,7 @@ fn numbers(octets: &mut Octets<'_>) -> Option<Vec<u32>> {
 /// Appends the name of a scope.
 pub(super) fn write_name(name: &ScopeName, out: &mut Vec<u8>) {
     let purpose = name.purpose.and_then(|purpose| Purpose::ALL.iter().position(|other| *other == purpose));
-    out.push(purpose.map_or(0, |at| at as u8 + 1));
+    out.push(purpose.map_or(0, |at| at as u8 + 1) | if name.pending { PENDING } else { 0 });
     for part in [&name.account, &name.sender] {
         out.push(u8::from(part.is_some()));
         out.put_text(part.as_deref().unwrap_or_default());
@@ -196,7 +216,9 @@ pub(super) fn write_name(name: &ScopeName, out: &mut Vec<u8>) {
 
 /// Reads what [`write_name`] wrote.
 pub(super) fn read_name(octets: &mut Octets<'_>) -> Option<ScopeName> {
-    let purpose = match octets.u8()? {
+    let first = octets.u8()?;
+    let pending = first & PENDING != 0;
+    let purpose = match first & !PENDING {
         0 => None,
         number => Some(*Purpose::ALL.get(usize::from(number) - 1)?),
     };
@@ -205,7 +227,7 @@ pub(super) fn read_name(octets: &mut Octets<'_>) -> Option<ScopeName> {
         let text = octets.text()?;
         Some(is_some.then(|| text.into()))
     };
-    Some(ScopeName { account: part()?, sender: part()?, purpose })
+    Some(ScopeName { account: part()?, sender: part()?, purpose, pending })
 }
 
 impl Fact {
@@ -233,6 +255,8 @@ impl<'a> Terms<'a> {
             (self.sha256.is_some(), SHA256),
             (self.expires.is_some(), EXPIRES),
             (self.address.is_some(), ADDRESS),
+            (self.entered.is_some(), ENTERED),
+            (self.given.is_some(), GIVEN),
         ];
         out.push(optional.iter().filter(|(has, _)| *has).map(|(_, flag)| flag).sum());
         [self.method, self.wording, self.source].iter().for_each(|text| text.write(out));
@@ -246,6 +270,7 @@ impl<'a> Terms<'a> {
         if let Some(address) = self.address {
             out.put_text(address);
         }
+        [self.entered, self.given].into_iter().flatten().for_each(|time| out.put(&time.to_le_bytes()));
     }
 
     fn read(octets: &mut Octets<'a>) -> Option<Self> {
@@ -255,7 +280,9 @@ impl<'a> Terms<'a> {
         let sha256 = if has & SHA256 != 0 { Some(octets.take(32)?.try_into().ok()?) } else { None };
         let expires = if has & EXPIRES != 0 { Some(octets.i64()?) } else { None };
         let address = if has & ADDRESS != 0 { Some(octets.text()?) } else { None };
-        Some(Self { method, wording, source, evidence, sha256, expires, address })
+        let entered = if has & ENTERED != 0 { Some(octets.i64()?) } else { None };
+        let given = if has & GIVEN != 0 { Some(octets.i64()?) } else { None };
+        Some(Self { method, wording, source, evidence, sha256, expires, address, entered, given })
     }
 }
 
@@ -296,20 +323,25 @@ mod tests {
             sha256: Some(&[3; 32]),
             expires: Some(-5),
             address: Some("192.0.2.1"),
+            entered: Some(6),
+            given: Some(-7),
         }
     }
 
     fn all() -> Vec<Record<'static>> {
-        let bare = Terms { evidence: None, sha256: None, expires: None, address: None, ..terms() };
+        let (evidence, sha256, expires, address, entered, given) = Default::default();
+        let bare = Terms { evidence, sha256, expires, address, entered, given, ..terms() };
         let name = |account, purpose| ScopeName::new(account, Some("Shop"), purpose).unwrap();
         let checkpoint = Checkpoint { digest: [9; 32], offset: 1 << 40, line: 7, rows: 6, ..Checkpoint::default() };
         vec![
             Record::Text { id: 7, text: "é" },
             Record::Scope { scope: Scope::from_value(9), name: name(Some("shop"), Some(Purpose::P2p)) },
             Record::Scope { scope: Scope::from_value(1), name: name(None, None) },
+            Record::Scope { scope: Scope::from_value(2), name: name(Some("shop"), Some(Purpose::Otp)).pending() },
             Record::Consent { fact: fact(), terms: terms() },
             Record::Consent { fact: fact(), terms: bare },
             Record::Revocation { fact: fact() },
+            Record::Confirmation { fact: fact() },
             Record::Suppression { fact: fact(), out: true, origin: 2, reference: "ticket 5" },
             Record::Erasure {
                 subject: fact().subject,

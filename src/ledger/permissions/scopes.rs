@@ -18,6 +18,8 @@ pub struct ScopeName {
     pub sender: Option<Arc<str>>,
     /// What the consent is for; none for opt-outs, which are from everything.
     pub purpose: Option<Purpose>,
+    /// Whether it is of consents that wait for the recipient's own word, and do not count before.
+    pub pending: bool,
 }
 
 /// The most octets of an account's name.
@@ -39,7 +41,17 @@ impl ScopeName {
         if sender.as_ref().is_some_and(|sender| sender.len() > SENDER) {
             return Err(NoScope::TooLong("sender", SENDER));
         }
-        Ok(Self { account: account.map(Arc::from), sender: sender.map(Arc::from), purpose })
+        Ok(Self { account: account.map(Arc::from), sender: sender.map(Arc::from), purpose, pending: false })
+    }
+
+    /// The same, of consents that wait for the recipient's own word.
+    pub(super) fn pending(self) -> Self {
+        Self { pending: true, ..self }
+    }
+
+    /// The same, of consents that count.
+    pub(super) fn confirmed(self) -> Self {
+        Self { pending: false, ..self }
     }
 }
 
@@ -121,6 +133,9 @@ mod tests {
         ];
         let numbers: std::collections::HashSet<_> = others.iter().map(|name| scopes.make(name).unwrap()).collect();
         assert_eq!(numbers.len(), 4);
+        let pending = name(Some("shop"), Some("SHOP"), marketing).pending();
+        assert_eq!(scopes.find(&pending), None);
+        assert_ne!(scopes.make(&pending), Ok(shop));
         assert!(!numbers.contains(&shop) && !numbers.contains(&all) && all != shop);
         assert_eq!(scopes.name(shop).unwrap().sender.as_deref(), Some("shop"));
     }

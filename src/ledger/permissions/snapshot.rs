@@ -17,7 +17,8 @@ use super::scopes::ScopeName;
 use crate::disk;
 
 const MAGIC: &[u8; 8] = b"smpp-idx";
-const VERSION: u32 = 1;
+/// Version 2 has scopes of pending consents; what version 1 wrote is read as it is.
+const VERSION: u32 = 2;
 /// Octets of the header: magic, version, position in the log, check of the key, CRC-32 of all that.
 const HEADER: usize = 8 + 4 + 8 + 8 + 4;
 /// Octets before a section: its length and its CRC-32.

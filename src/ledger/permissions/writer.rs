@@ -224,6 +224,9 @@ impl Writer {
                 self.set(Kind::Consents, key, Value { state: 0, record: record.0 });
                 Ok(Outcome::Changed { first: false })
             }
+            Act::Confirm { subject, pending, scope, at } => {
+                self.confirm(frame, (Key::new(subject, pending), Key::new(subject, scope)), at)
+            }
             Act::OptOut { subject, scope, at, origin, reference } => {
                 self.suppress(frame, (subject, scope, at), true, origin, &reference)
             }
@@ -257,7 +260,9 @@ impl Writer {
             let mut buffer = vec![];
             match self.record_at(value, frame, &mut buffer)? {
                 Record::Consent { fact, .. } if fact.at > at => return Ok(Outcome::Superseded),
-                Record::Revocation { fact } if fact.at >= at => return Ok(Outcome::Superseded),
+                Record::Revocation { fact } | Record::Confirmation { fact } if fact.at >= at => {
+                    return Ok(Outcome::Superseded);
+                }
                 Record::Consent { fact, terms: before } if fact.at == at && self.same(&before, &terms) => {
                     return Ok(Outcome::Unchanged);
                 }
@@ -275,11 +280,36 @@ impl Writer {
             sha256: terms.evidence.as_ref().and_then(|evidence| evidence.sha256.as_ref()),
             expires: terms.expires,
             address: terms.address.as_deref(),
+            entered: terms.entered,
+            given: None,
         };
         let fact = Fact { subject, scope, previous: known.map_or(0, |value| value.record), at };
         let record = self.add(frame, &Record::Consent { fact, terms: spelt })?;
         self.set(Kind::Consents, key, Value { state: consents::last_day(terms.expires), record: record.0 });
         Ok(Outcome::Changed { first })
+    }
+
+    /// Records a pending consent as one that counts, from the time of its confirmation on.
+    fn confirm(&mut self, frame: &mut Frame, (pending, key): (Key, Key), at: i64) -> Result<Outcome, String> {
+        let Some(value) = self.known(Kind::Consents, pending).filter(|value| value.state != 0) else {
+            return Ok(Outcome::Unchanged);
+        };
+        let payload = self.payload_at(value, frame, &mut vec![])?.to_vec(); // the frame is added to while this is read
+        let Some(Record::Consent { fact, terms }) = Record::read(&payload) else {
+            return Err("the index refers to no record of a consent".to_owned());
+        };
+        let known = self.known(Kind::Consents, key);
+        let before = known.map(|value| self.fact_at(value, frame)).transpose()?.map_or(i64::MIN, |fact| fact.at);
+        let at = at.max(fact.at).max(before);
+        self.name(key.scope(), frame)?;
+        let own = Fact { scope: key.scope(), previous: known.map_or(0, |value| value.record), at, ..fact };
+        let terms = Terms { entered: None, given: Some(fact.at), ..terms };
+        let record = self.add(frame, &Record::Consent { fact: own, terms })?;
+        self.set(Kind::Consents, key, Value { state: consents::last_day(terms.expires), record: record.0 });
+        let ended = Fact { previous: value.record, at, ..fact };
+        let record = self.add(frame, &Record::Confirmation { fact: ended })?;
+        self.set(Kind::Consents, pending, Value { state: 0, record: record.0 });
+        Ok(Outcome::Changed { first: false })
     }
 
     fn suppress(
@@ -380,12 +410,16 @@ impl Writer {
 
     /// The last record of a fact.
     fn record_at<'a>(&self, value: Value, frame: &'a Frame, buffer: &'a mut Vec<u8>) -> Result<Record<'a>, String> {
-        let locator = Locator(value.record);
-        let payload = match frame.record(locator) {
-            Some(payload) => payload,
-            None => self.facts.log.record(locator, buffer).map_err(|fault| fault.to_string())?,
-        };
+        let payload = self.payload_at(value, frame, buffer)?;
         Record::read(payload).ok_or_else(|| "the index refers to no record of a fact".to_owned())
+    }
+
+    fn payload_at<'a>(&self, value: Value, frame: &'a Frame, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], String> {
+        let locator = Locator(value.record);
+        match frame.record(locator) {
+            Some(payload) => Ok(payload),
+            None => self.facts.log.record(locator, buffer).map_err(|fault| fault.to_string()),
+        }
     }
 
     fn fact_at(&self, value: Value, frame: &Frame) -> Result<Fact, String> {

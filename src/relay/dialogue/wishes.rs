@@ -1,8 +1,11 @@
-//! What subscribers ask for by message: no more messages, messages again, or that somebody look into a message.
+//! What subscribers ask for by message: no more messages, messages again, messages at last that they were invited to, or
+//! that somebody look into a message.
 //!
 //! Such an MO waits at the head of the SMSC's stream until the ledger has it on the disk, and what is behind it keeps its
 //! order; then it passes to the ESME as it is. If the ledger cannot keep it, the SMSC is told to send it again, and the
 //! ESME does not see it. Never loses a wish that was acknowledged, and never changes an MO.
+
+mod agreement;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -12,9 +15,9 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::timeout;
 
 use super::Dialogue;
-use crate::ledger::Ledger;
 use crate::ledger::permissions::{NoScope, Origin, Outcome, Scope, ScopeName};
 use crate::ledger::workflow::{Actor, Complaint, Via, WorkflowFault};
+use crate::ledger::{Journal, Ledger};
 use crate::pdu::{Address, Frame};
 use crate::policy::replies::{self, Replies, Reply, Written};
 use crate::policy::{AccountFacts, Msisdn, Now};
@@ -43,6 +46,8 @@ pub(super) enum Kept {
 struct Wish {
     /// Out of these scopes, or in again.
     permission: Option<(Vec<Scope>, Change)>,
+    /// Pending consents that they say yes to.
+    agreed: Vec<Scope>,
     /// What somebody complains of, and whether that is one part of several.
     complaint: Option<(String, bool)>,
 }
@@ -75,7 +80,7 @@ impl Dialogue {
             return Kept::Yes;
         };
         self.records.ledger.acquaintance().heard(account.system_id(), subscriber, now.unix_millis);
-        match self.wish(&account, frame, &written) {
+        match self.wish(&account, frame, &written, (subscriber, now)) {
             Ok(None) => Kept::Yes,
             Ok(Some(wish)) => {
                 self.pledge = Some(self.write_down(wish, subscriber, now));
@@ -88,7 +93,13 @@ impl Dialogue {
         }
     }
 
-    fn wish(&self, account: &AccountFacts, frame: Frame<'_>, written: &Written<'_>) -> Result<Option<Wish>, NoScope> {
+    fn wish(
+        &self,
+        account: &AccountFacts,
+        frame: Frame<'_>,
+        written: &Written<'_>,
+        (subscriber, now): (Msisdn, Now),
+    ) -> Result<Option<Wish>, NoScope> {
         let addressed = &written.destination;
         let (ledger, alphabet) = (&*self.records.ledger, account.declared().default_alphabet);
         let is_complaint =
@@ -99,35 +110,55 @@ impl Dialogue {
             let text = text.map(|text| (text, written.is_part));
             (reply, text)
         });
-        let asked = match reply {
+        let mut wish = Wish { complaint: text, ..Wish::default() };
+        let change = match &reply {
             Reply::OptOut(from) => Some((from, Change::Out)),
             Reply::OptIn { scope, agrees: false } => Some((scope, Change::In)),
-            Reply::OptIn { .. } | Reply::Help | Reply::Other => None,
+            Reply::OptIn { scope, agrees: true } => {
+                wish.agreed = agreement::pending(ledger, account, (scope, addressed), subscriber, now);
+                None
+            }
+            Reply::Help | Reply::Other => None,
         };
-        let permission = match asked {
-            Some((from, change)) => Some((scopes(ledger, account, &from, addressed, change)?, change)),
-            None => None,
-        };
-        let wish = Wish { permission, complaint: text };
-        Ok((wish.permission.is_some() || wish.complaint.is_some()).then_some(wish))
+        if let Some((from, change)) = change {
+            wish.permission = Some((scopes(ledger, account, from, addressed, change)?, change));
+        }
+        let has_any = wish.permission.is_some() || wish.complaint.is_some() || !wish.agreed.is_empty();
+        Ok(has_any.then_some(wish))
     }
 
     /// Has the wish written down by another task, which wakes this bind when it is done.
     fn write_down(&self, wish: Wish, subscriber: Msisdn, now: Now) -> Pledge {
         let (told, outcome) = oneshot::channel();
         let (ledger, bind) = (self.records.ledger.clone(), self.identity.place.handle().clone());
+        let journal = self.records.pen.journal().clone();
         let account = self.standing.account.system_id().to_owned();
         tokio::spawn(async move {
             let patience = ledger.write_timeout();
-            let kept = timeout(patience, keep(ledger, subscriber, wish, account, now)).await.unwrap_or_else(|_late| {
-                tracing::error!("a wish by message was not written down in time; the SMSC is to send it again");
-                false
-            });
+            let kept = timeout(patience, keep((ledger, journal), subscriber, wish, account, now)).await.unwrap_or_else(
+                |_late| {
+                    tracing::error!("a wish by message was not written down in time; the SMSC is to send it again");
+                    false
+                },
+            );
             // The bind may have ended; the wish is kept all the same.
             let _heard = told.send(kept);
             bind.wake();
         });
         Pledge(outcome)
+    }
+}
+
+/// Whose messages are meant in these words at this address: senders and brands of the account, or all of them (none).
+fn names<'a>(account: &'a AccountFacts, meant: &replies::Scope, addressed: &Address<'_>) -> Vec<Option<&'a str>> {
+    match meant {
+        replies::Scope::Everything => vec![None],
+        replies::Scope::Sender(name) => account.named(name).iter().map(|name| Some(name.as_str())).collect(),
+        // Whatever else the account sends from, an address that is none of its senders stands for all of them.
+        replies::Scope::ThisSender => match account.addressee(addressed) {
+            Some(sender) => sender.names().map(Some).collect(),
+            None => vec![None],
+        },
     }
 }
 
@@ -139,16 +170,7 @@ fn scopes(
     addressed: &Address<'_>,
     change: Change,
 ) -> Result<Vec<Scope>, NoScope> {
-    let all: &[Option<&str>] = &[None];
-    let names: Vec<Option<&str>> = match from {
-        replies::Scope::Everything => all.to_vec(),
-        replies::Scope::Sender(name) => account.named(name).iter().map(|name| Some(name.as_str())).collect(),
-        // Whatever else the account sends from, an address that is none of its senders stands for all of them.
-        replies::Scope::ThisSender => match account.addressee(addressed) {
-            Some(sender) => sender.names().map(Some).collect(),
-            None => all.to_vec(),
-        },
-    };
+    let names = names(account, from, addressed);
     let suppressions = ledger.permissions().suppressions();
     let account = Some(account.system_id());
     match change {
@@ -159,8 +181,17 @@ fn scopes(
 }
 
 /// Whether all of it is on the disk.
-async fn keep(ledger: Arc<Ledger>, subscriber: Msisdn, wish: Wish, account: String, now: Now) -> bool {
-    let Wish { permission, complaint } = wish;
+async fn keep(
+    (ledger, journal): (Arc<Ledger>, Journal),
+    subscriber: Msisdn,
+    wish: Wish,
+    account: String,
+    now: Now,
+) -> bool {
+    let Wish { permission, agreed, complaint } = wish;
+    if !agreed.is_empty() && !agreement::keep((&ledger, journal), subscriber, agreed, &account, now).await {
+        return false;
+    }
     if let Some((scopes, change)) = permission
         && !keep_permission(&ledger, subscriber, (scopes, change), &account, now).await
     {
@@ -190,9 +221,10 @@ async fn keep_permission(
     match written {
         Ok(outcomes) => {
             let is_new = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Changed { .. }));
-            // What comes again says nothing new about the account.
+            // What comes again says nothing new about the account, and may answer a confirmation.
             if change == Change::Out && is_new {
                 ledger.opted_out_by_message(account);
+                ledger.confirmations().open(account, subscriber, &scopes, at);
             }
             true
         }

@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use proptest::prelude::*;
 
 use super::super::log::Sink;
-use super::super::{Consent, GrantFault, NoConsent, Origin, Step};
+use super::super::{Consent, DoubleOptIn, GrantFault, NoConsent, Origin, Step};
 use super::*;
 use crate::config::Purpose;
 
-const NOW: i64 = 1_764_000_000_000;
-const DAY: i64 = 86_400_000;
+pub(super) const NOW: i64 = 1_764_000_000_000;
+pub(super) const DAY: i64 = 86_400_000;
 
-fn number(value: u64) -> Msisdn {
+pub(super) fn number(value: u64) -> Msisdn {
     Msisdn::from_value(32_470_000_000 + value).unwrap()
 }
 
-fn consent(value: u64, sender: &str, at: i64) -> Consent {
+pub(super) fn consent(value: u64, sender: &str, at: i64) -> Consent {
     Consent {
         number: number(value),
         account: "shop".into(),
@@ -30,18 +30,19 @@ fn consent(value: u64, sender: &str, at: i64) -> Consent {
         evidence: Some(super::super::Evidence { reference: format!("form {value}").into(), sha256: Some([4; 32]) }),
         expires: None,
         address: Some("192.0.2.1".into()),
+        double_opt_in: DoubleOptIn::NotAsked,
     }
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-fn grant(permissions: &Permissions, consent: Consent) -> Outcome {
+pub(super) fn grant(permissions: &Permissions, consent: Consent) -> Outcome {
     wait(permissions.consents().grant(consent, NOW)).unwrap()
 }
 
-fn has(permissions: &Permissions, value: u64, sender: &str) -> bool {
+pub(super) fn has(permissions: &Permissions, value: u64, sender: &str) -> bool {
     let scope = permissions.consents().scope("shop", sender, Purpose::Marketing);
     scope.is_some_and(|scope| permissions.consents().find(permissions.subject(number(value)), &[scope], NOW).is_some())
 }
@@ -353,7 +354,7 @@ fn an_act_takes_up_no_more_of_the_log_than_it_says() {
             ..consent(value, "", NOW)
         };
         let scope = permissions.make_scope(&consent.scope_name().unwrap()).unwrap();
-        let act = consent.into_act(permissions.subject(number(value)), scope);
+        let act = consent.into_act(permissions.subject(number(value)), scope, NOW);
         let (before, most) = (permissions.figures().log_octets, act.octets() as u64);
         permissions.change(vec![act]).wait().unwrap();
         let taken = permissions.figures().log_octets - before;

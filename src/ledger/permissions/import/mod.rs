@@ -21,7 +21,7 @@ use rows::{Column, Row, Rows};
 
 use super::Scope;
 use super::act::{Act, NotWritten, Outcome, Pending};
-use super::consents::{Consent, Evidence};
+use super::consents::{Consent, DoubleOptIn, Evidence};
 use super::desk::Permissions;
 use super::scopes::ScopeName;
 use super::suppressions::Origin;
@@ -75,7 +75,8 @@ pub enum ImportFault {
 
 impl Permissions {
     /// Imports consents: columns `msisdn,account,sender,purpose,method,at,wording,source`, and optionally
-    /// `evidence,evidence_sha256,expires,address`, in any order.
+    /// `evidence,evidence_sha256,expires,address,pending`, in any order. One that is `pending`, or whose account asks for
+    /// the recipient's own word, does not count before that comes.
     ///
     /// # Errors
     /// [`ImportFault`]
@@ -92,15 +93,17 @@ impl Permissions {
             Column::Wording,
             Column::Source,
         ];
-        let optional = [Column::Evidence, Column::EvidenceSha256, Column::Expires, Column::Address];
+        let optional = [Column::Evidence, Column::EvidenceSha256, Column::Expires, Column::Address, Column::Pending];
         self.stream(file, import, (&required, &optional), &mut |row| {
             let consent = consent(row, &mut shared)?;
             if !known(&consent.account) {
                 return Err(Rejection::Account);
             }
             consent.check(now).map_err(Rejection::NoConsent)?;
+            let consent = consent.of(self.facts());
             let scope = shared.scope(consent.scope_name()?, self)?;
-            Ok(consent.into_act(self.subject(consent_number(row)?), scope))
+            let subject = self.subject(consent.number);
+            Ok(consent.into_act(subject, scope, now))
         })
     }
 
@@ -308,6 +311,11 @@ fn consent(row: &Row<'_>, shared: &mut Shared) -> Result<Consent, Rejection> {
         evidence: reference.map(|reference| Evidence { reference: reference.into(), sha256 }),
         expires: time(row.get(Column::Expires))?,
         address: optional(Column::Address).map(Into::into),
+        double_opt_in: match row.get(Column::Pending) {
+            "" | "false" => DoubleOptIn::NotAsked,
+            "true" => DoubleOptIn::Pending,
+            _ => return Err(Rejection::Pending),
+        },
     })
 }
 

@@ -31,6 +31,9 @@ pub enum Rejection {
     /// A digest.
     #[error("evidence_sha256 is none: expected 64 hexadecimal digits")]
     Sha256,
+    /// Whether it is pending.
+    #[error("pending is neither true nor false")]
+    Pending,
     /// The consent.
     #[error("{0}")]
     NoConsent(NoConsent),

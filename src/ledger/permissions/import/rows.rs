@@ -40,9 +40,10 @@ pub(super) enum Column {
     Expires,
     Address,
     Reference,
+    Pending,
 }
 
-const COLUMNS: usize = 13;
+const COLUMNS: usize = 14;
 
 impl Column {
     pub(super) const ALL: [Self; COLUMNS] = [
@@ -59,6 +60,7 @@ impl Column {
         Self::Expires,
         Self::Address,
         Self::Reference,
+        Self::Pending,
     ];
 
     const fn name(self) -> &'static str {
@@ -76,6 +78,7 @@ impl Column {
             Self::Expires => "expires",
             Self::Address => "address",
             Self::Reference => "reference",
+            Self::Pending => "pending",
         }
     }
 

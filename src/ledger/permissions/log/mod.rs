@@ -215,7 +215,7 @@ impl Log {
         }
         let run = closed.get(run).unwrap_or_default();
         let Some((head, rest)) = run.split_first().filter(|_| run.len() >= SMALL) else { return Ok(()) };
-        head.take_in(rest)?;
+        head.take_in(rest, self.check)?;
         self.put(head, run.len());
         rest.iter().try_for_each(|segment| segment.remove())
     }
@@ -284,6 +284,11 @@ impl Appender {
         let segment = Arc::new(segment);
         self.log.segments.rcu(|segments| segments.iter().cloned().chain([segment.clone()]).collect::<Vec<_>>());
         Ok(())
+    }
+
+    /// Whether the file that is appended to is of this version.
+    pub(super) fn is_current(&self) -> bool {
+        self.log.segments.load().last().is_none_or(|segment| segment.is_current())
     }
 
     /// Where the file begins that is appended to.

@@ -13,7 +13,8 @@ use crate::ledger::LedgerFault;
 use crate::ledger::permissions::octets::{Octets, Put};
 
 const MAGIC: &[u8; 8] = b"smpp-log";
-const VERSION: u32 = 1;
+/// Version 2 has pending consents; records of version 1 are read as they are.
+const VERSION: u32 = 2;
 /// Octets of the header: magic, version, position of the file in the log, check of the key, CRC-32 of all that.
 const HEADER: usize = 8 + 4 + 8 + 8 + 4;
 const _: () = assert!(HEADER.is_multiple_of(frame::HEADER), "empty frames take the place of a header");
@@ -26,6 +27,7 @@ pub(super) struct Segment {
     /// The position of its first octet in the log.
     pub(super) base: u64,
     path: PathBuf,
+    version: u32,
 }
 
 /// The file whose first octet is at `base`.
@@ -50,20 +52,14 @@ pub(super) fn list(folder: &Path, check: u64) -> Result<Vec<Segment>, LedgerFaul
 impl Segment {
     /// A new file without frames, durable.
     pub(super) fn create(folder: &Path, base: u64, check: u64) -> Result<Self, LedgerFault> {
-        let mut header = Vec::with_capacity(HEADER);
-        header.put(MAGIC);
-        header.put(&VERSION.to_le_bytes());
-        header.put(&base.to_le_bytes());
-        header.put(&check.to_le_bytes());
-        header.put(&crc32fast::hash(&header).to_le_bytes());
         let path = path(folder, base);
-        disk::replace(&path, |out| out.write_all(&header)).map_err(LedgerFault::file(&path))?;
+        disk::replace(&path, |out| out.write_all(&header(base, check))).map_err(LedgerFault::file(&path))?;
         Self::open(folder, base, check)
     }
 
     fn open(folder: &Path, base: u64, check: u64) -> Result<Self, LedgerFault> {
         let path = path(folder, base);
-        let segment = Self { base, path };
+        let mut segment = Self { base, path, version: VERSION };
         let mut header = [0; HEADER];
         let bad = |what: &str| segment.damaged(base, what.to_owned());
         match segment.file()?.read_exact_at(&mut header, 0) {
@@ -89,6 +85,7 @@ impl Segment {
         if fields.1 != Some(check) {
             return Err(bad("was written under another key than the one in subjects.key"));
         }
+        segment.version = found;
         Ok(segment)
     }
 
@@ -105,7 +102,12 @@ impl Segment {
 
     /// The same file under another identity: what was opened of this one is another file's.
     pub(super) fn again(&self) -> Self {
-        Self { base: self.base, path: self.path.clone() }
+        Self { base: self.base, path: self.path.clone(), version: self.version }
+    }
+
+    /// Whether it is of this version.
+    pub(super) fn is_current(&self) -> bool {
+        self.version == VERSION
     }
 
     /// Removes the file; its name may come back after a crash.
@@ -214,8 +216,10 @@ impl Segment {
 
     /// Puts in its place a file with what it and those behind it have. Each record keeps its position: where a header
     /// was, there are empty frames.
-    pub(super) fn take_in(&self, behind: &[Arc<Self>]) -> Result<(), LedgerFault> {
+    pub(super) fn take_in(&self, behind: &[Arc<Self>], check: u64) -> Result<(), LedgerFault> {
         let mut octets = fs::read(&self.path).map_err(LedgerFault::file(&self.path))?;
+        // What it takes in may be of a later version.
+        octets.splice(..HEADER.min(octets.len()), header(self.base, check));
         for segment in behind {
             let taken = fs::read(&segment.path).map_err(LedgerFault::file(&segment.path))?;
             for at in (0..HEADER).step_by(frame::HEADER) {
@@ -225,6 +229,17 @@ impl Segment {
         }
         disk::replace(&self.path, |out| out.write_all(&octets)).map_err(LedgerFault::file(&self.path))
     }
+}
+
+/// The header of a file of this version.
+fn header(base: u64, check: u64) -> Vec<u8> {
+    let mut header = Vec::with_capacity(HEADER);
+    header.put(MAGIC);
+    header.put(&VERSION.to_le_bytes());
+    header.put(&base.to_le_bytes());
+    header.put(&check.to_le_bytes());
+    header.put(&crc32fast::hash(&header).to_le_bytes());
+    header
 }
 
 /// Whether behind the bad frame at the front there is the header of a good one, which was written after it.
