@@ -55,6 +55,12 @@ fn complaint_terms() -> config::Complaints {
     }
 }
 
+fn ages() -> config::Retention {
+    let (ever, millis) = (Duration::MAX, |millis: i64| Duration::from_millis(millis as u64));
+    let (consents, opt_outs) = (millis(KEEP_CONSENTS), millis(KEEP_OPT_OUTS));
+    config::Retention { cases: ever, proofs: ever, events: ever, consents, opt_outs }
+}
+
 impl Ledger {
     pub(crate) fn open(folder: &Path) -> Self {
         let numbers = NumberKey::load_or_create(&folder.join("key")).unwrap();
@@ -117,7 +123,10 @@ impl Ledger {
                 "replaced".to_owned()
             }
             Operation::Erase(person) => told([self.permissions.erase(number(*person), millis).unwrap()]),
-            Operation::Forget => String::new(),
+            Operation::Forget => {
+                while !self.permissions.forget_old(millis, &ages()).unwrap().is_over {}
+                "forgotten".to_owned()
+            }
             Operation::Snapshot { awaited } => {
                 let taken = self.permissions.snapshot();
                 if *awaited {
@@ -222,7 +231,8 @@ impl Ledger {
             progress: &mut |_, _| {},
         };
         let report = self.permissions.import_consents(Cursor::new(file.into_inner().unwrap()), import).unwrap();
-        format!("{} rows, {} changed, {} unchanged", report.rows, report.changed, report.unchanged)
+        // A row that was taken before a kill is unchanged when the file comes again, or passed over.
+        (report.changed + report.unchanged + report.superseded).to_string()
     }
 
     /// Asks everything at the time of operation `at`.

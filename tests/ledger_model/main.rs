@@ -36,7 +36,7 @@ const END: &str = "SMPPOLICY_MODEL_END";
 const SEED: &str = "SMPPOLICY_MODEL_SEED";
 const OPERATIONS: &str = "SMPPOLICY_MODEL_OPERATIONS";
 /// Operations where nobody says how many.
-const FEW: u64 = 1000;
+const FEW: u64 = 2000;
 /// Operations that a process does between two kills, about.
 const EACH: u64 = 60;
 
@@ -144,10 +144,12 @@ fn check(folder: &Path, model: &Model, seed: u64, next: u64) -> Option<Model> {
     if found == after_look {
         return Some(after);
     }
-    // Each thing that is due is done by itself, so that some may be done.
-    let is_partly =
-        |(what, is): (&String, &String)| [&before_look, &after_look].iter().any(|look| look.get(what) == Some(is));
-    if matches!(operation, Operation::Due) && found.iter().filter(|(what, _)| *what != "events").all(is_partly) {
+    // These are done step by step, so that some of it may be done.
+    let is_stepwise = matches!(operation, Operation::Due | Operation::Forget);
+    let is_of = |look: &Look, what: &String| look.get(what) == found.get(what);
+    let is_either = |what: &String| is_of(&before_look, what) || is_of(&after_look, what);
+    let all = before_look.keys().chain(found.keys()).filter(|what| !["events", "consents in all"].contains(&&***what));
+    if is_stepwise && all.into_iter().all(is_either) {
         return None;
     }
     let before = differences(&found, &before_look);

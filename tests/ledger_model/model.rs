@@ -1,6 +1,6 @@
 //! What the ledger should hold, in the plainest form, written from its documentation and not from its code.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use smppolicy::config::AccountState;
 use smppolicy::ledger::permissions::{Origin, Outcome};
@@ -65,8 +65,6 @@ pub(crate) struct Model {
     /// By person and scope, the latest first.
     consents: BTreeMap<(u64, usize), Vec<Step>>,
     opt_outs: BTreeMap<(u64, usize), Vec<Change>>,
-    /// What the import of this operation answered, which it answers again.
-    imported: HashMap<u64, String>,
     registries: [Option<(i64, BTreeSet<u64>)>; REGISTRIES.len()],
     accounts: [Account; ACCOUNTS.len()],
     proofs: Vec<Proof>,
@@ -82,15 +80,10 @@ impl Model {
             Operation::Grant(grant) => told([self.grant(grant)]),
             Operation::Revoke { person, scope } => told([self.revoke(*person, *scope, now)]),
             Operation::Import(rows) => {
-                if let Some(answered) = self.imported.get(&at) {
-                    return answered.clone();
+                for row in rows {
+                    self.grant(row);
                 }
-                let outcomes: Vec<Outcome> = rows.iter().map(|row| self.grant(row)).collect();
-                let changed = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Changed { .. })).count();
-                let unchanged = outcomes.iter().filter(|outcome| **outcome == Outcome::Unchanged).count();
-                let answer = format!("{} rows, {changed} changed, {unchanged} unchanged", rows.len());
-                self.imported.insert(at, answer.clone());
-                answer
+                rows.len().to_string()
             }
             Operation::Out { person, scopes, from_list } => {
                 let (since, origin) = if *from_list { (now - DAY, Origin::Import) } else { (now, Origin::Mo) };
@@ -106,7 +99,10 @@ impl Model {
                 "replaced".to_owned()
             }
             Operation::Erase(person) => told([self.erase(*person)]),
-            Operation::Forget => String::new(),
+            Operation::Forget => {
+                self.forget(now);
+                "forgotten".to_owned()
+            }
             Operation::Snapshot { .. } => "taken".to_owned(),
             _ => self.work(at, now, operation),
         }
@@ -151,10 +147,31 @@ impl Model {
         self.consents.retain(|(other, _), _| *other != person);
         let mut is_known = self.consents.len() < before;
         for ((_, _), history) in self.opt_outs.iter_mut().filter(|((other, _), _)| *other == person) {
-            history.iter_mut().for_each(|change| change.reference.clear());
+            history.truncate(1);
+            history[0].reference.clear();
             is_known = true;
         }
         if is_known { CHANGED } else { Outcome::Unchanged }
+    }
+
+    fn forget(&mut self, now: i64) {
+        self.consents.retain(|_, history| {
+            let limit = now - KEEP_CONSENTS;
+            let revoked = |step: &Step| if let Step::Revoked(at) = step { Some(*at) } else { None };
+            let ended = |grant: &Grant| grant.expires.is_some_and(|end| end.div_euclid(DAY) * DAY <= limit);
+            if matches!(&history[0], Step::Granted(grant) if ended(grant)) {
+                // Of what has expired there remains that an earlier consent was revoked.
+                *history = history.iter().find_map(revoked).map(Step::Revoked).into_iter().collect();
+            } else if let Some(at) = history.iter().position(|step| revoked(step).is_some_and(|at| at <= limit)) {
+                history.truncate(at + 1);
+            }
+            !history.is_empty()
+        });
+        self.opt_outs.retain(|_, history| {
+            let is_over = |change: &Change| !change.out && change.at <= now - KEEP_OPT_OUTS;
+            history.truncate(history.iter().position(is_over).unwrap_or(history.len()));
+            !history.is_empty()
+        });
     }
 
     fn work(&mut self, at: u64, now: i64, operation: &Operation) -> String {

@@ -10,6 +10,10 @@ pub(crate) const START: i64 = 1_764_000_000_000;
 /// Between one operation and the next, in milliseconds: ten thousand take 49 days, so that deadlines pass.
 const STEP: i64 = 7 * 60_000;
 pub(crate) const DAY: i64 = 86_400_000;
+/// How long what documents a consent is kept after its end, in milliseconds.
+pub(crate) const KEEP_CONSENTS: i64 = 3 * DAY;
+/// How long opt-outs are that were ended.
+pub(crate) const KEEP_OPT_OUTS: i64 = 2 * DAY;
 /// How many people there are: few, so that much happens to each.
 pub(crate) const PEOPLE: u64 = 12;
 pub(crate) const ACCOUNTS: [&str; 3] = ["shop", "bank", "club"];
@@ -152,7 +156,8 @@ impl Random {
     }
 
     fn grant(&mut self, at: u64, row: u64) -> Grant {
-        let given = moment(at).unix_millis - self.below(3) as i64 * self.below(DAY as u64) as i64;
+        // No two rows of a file are of one time: so the file can come again, and changes nothing.
+        let given = moment(at).unix_millis - self.below(3) as i64 * self.below(DAY as u64) as i64 - row as i64;
         Grant {
             person: self.below(PEOPLE),
             scope: self.below(CONSENTS.len() as u64) as usize,
@@ -189,6 +194,10 @@ impl Random {
 impl Operation {
     /// The operation of this number.
     pub(crate) fn of(seed: u64, at: u64) -> Self {
+        let day = |at| moment(at).unix_millis.div_euclid(DAY);
+        if at > 0 && day(at) > day(at - 1) {
+            return Self::Forget; // the first of each day, since that is done once
+        }
         let random = &mut Random::new(seed, at);
         let account = random.below(ACCOUNTS.len() as u64) as usize;
         let person = random.below(PEOPLE);
@@ -203,8 +212,7 @@ impl Operation {
                 as_of: moment(at).unix_millis - random.below(3 * DAY as u64) as i64,
                 people: random.people(),
             },
-            55..58 => Self::Erase(person),
-            58..60 => Self::Forget,
+            55..60 => Self::Erase(person),
             60..67 => Self::Command(account, random.command()),
             67..71 => Self::Request { account, people: [random.people(), vec![person]].concat() },
             71..75 => Self::Deliver(random.below(8)),

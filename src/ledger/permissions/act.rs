@@ -16,17 +16,72 @@ use super::suppressions::Origin;
 /// A change of the facts; those that are handed over together become durable together, or none does.
 #[derive(Debug)]
 pub(super) enum Act {
-    Grant { subject: Subject, scope: Scope, at: i64, terms: OwnedTerms },
-    Revoke { subject: Subject, scope: Scope, at: i64 },
-    OptOut { subject: Subject, scope: Scope, at: i64, origin: Origin, reference: Box<str> },
-    OptIn { subject: Subject, scope: Scope, at: i64, origin: Origin, reference: Box<str> },
-    Erase { subject: Subject, at: i64 },
+    Grant {
+        subject: Subject,
+        scope: Scope,
+        at: i64,
+        terms: OwnedTerms,
+    },
+    Revoke {
+        subject: Subject,
+        scope: Scope,
+        at: i64,
+    },
+    OptOut {
+        subject: Subject,
+        scope: Scope,
+        at: i64,
+        origin: Origin,
+        reference: Box<str>,
+    },
+    OptIn {
+        subject: Subject,
+        scope: Scope,
+        at: i64,
+        origin: Origin,
+        reference: Box<str>,
+    },
+    Erase {
+        subject: Subject,
+        at: i64,
+    },
+    /// Records whose time is over are to be wiped, unless `latest` is no longer the latest of its fact.
+    Forget {
+        of: Forget,
+        at: i64,
+    },
     Wiped,
     Checkpoint(Checkpoint),
 }
 
 /// Octets of an act's records that are not texts: the rest of a fact, the name of its scope, headers and padding.
 const BESIDE_TEXTS: usize = 512;
+
+/// Octets of the place of a record that is to be wiped.
+const FORGOTTEN: usize = 5;
+
+/// What is to be forgotten of one fact.
+#[derive(Debug)]
+pub(super) struct Forget {
+    pub(super) subject: Subject,
+    pub(super) scope: Scope,
+    /// The latest record of the fact, as far as the asker knows.
+    pub(super) latest: u32,
+    /// What is to be wiped.
+    pub(super) records: Vec<u32>,
+    pub(super) remains: Remains,
+}
+
+/// What remains of a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remains {
+    /// Its latest record, and what is not wiped before it.
+    Latest,
+    /// That it was revoked, as of this time: no earlier consent revives it.
+    Revoked(i64),
+    /// Nothing.
+    Nothing,
+}
 
 impl Act {
     /// The most octets that it takes up in the log; of an erasure, without the list of what is wiped.
@@ -38,6 +93,7 @@ impl Act {
                 terms.method.len() + terms.wording.len() + terms.source.len() + evidence + address
             }
             Self::OptOut { reference, .. } | Self::OptIn { reference, .. } => reference.len(),
+            Self::Forget { of, .. } => of.records.len() * FORGOTTEN,
             Self::Revoke { .. } | Self::Erase { .. } | Self::Wiped | Self::Checkpoint(_) => 0,
         };
         BESIDE_TEXTS + texts
