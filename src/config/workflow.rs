@@ -99,6 +99,10 @@ pub struct Retention {
     pub proofs: Duration,
     /// Events that the webhook does not take.
     pub events: Duration,
+    /// What documents a consent, from when it was revoked or has expired.
+    pub consents: Duration,
+    /// Opt-outs, from when they were ended.
+    pub opt_outs: Duration,
 }
 
 /// The webhook of `[admin]`, if it has one.
@@ -220,5 +224,7 @@ pub(super) fn retention(mut table: Table<'_>) -> Retention {
         cases: table.or("cases", DAY * 730, value::long_duration),
         proofs: table.or("proofs", DAY * 730, value::long_duration),
         events: table.or("events", DAY * 30, value::long_duration),
+        consents: table.or("consents", DAY * 1095, value::long_duration),
+        opt_outs: table.or("opt_outs", DAY * 1095, value::long_duration),
     }
 }

@@ -18,6 +18,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// records go.
 const KEEP_EVERY: u64 = 300;
 
+/// At every how many of those one file of the ledger's log is looked at for what is too old, until all have been.
+const FORGET_EVERY: u64 = 60;
+
 /// What the configuration in force says about it.
 #[derive(Debug, Clone)]
 pub struct Terms {
@@ -84,6 +87,10 @@ async fn keep_time(ledger: &Arc<Ledger>, journal: &Journal, stop: &CancellationT
             let (ledger, journal) = (ledger.clone(), journal.clone());
             aside("what is due", move || do_due(&ledger, &journal)).await;
         }
+        if count % FORGET_EVERY == 0 {
+            let ledger = ledger.clone();
+            aside("forgetting", move || forget(&ledger)).await;
+        }
         if count % KEEP_EVERY == 0 {
             let (ledger, journal) = (ledger.clone(), journal.clone());
             aside("keeping records", move || keep(&ledger, &journal)).await;
@@ -103,6 +110,12 @@ fn do_due(ledger: &Ledger, journal: &Journal) {
     let (now, terms) = (ledger.now(), ledger.terms());
     if let Err(fault) = ledger.workflow().do_due(now, terms.proof.on_expiry, |account| journal.sent(account)) {
         tracing::error!(%fault, "what is due in the ledger could not be done");
+    }
+}
+
+fn forget(ledger: &Ledger) {
+    if let Err(fault) = ledger.permissions().forget_old(ledger.now().unix_millis, &ledger.terms().retention) {
+        tracing::error!(%fault, "what is too old of consents and opt-outs could not be forgotten");
     }
 }
 

@@ -52,6 +52,11 @@ pub(super) enum Act {
         subject: Subject,
         at: i64,
     },
+    /// Records whose time is over are to be wiped, unless `latest` is no longer the latest of its fact.
+    Forget {
+        of: Forget,
+        at: i64,
+    },
     Wiped,
     Checkpoint(Checkpoint),
 }
@@ -60,6 +65,32 @@ pub(super) enum Act {
 const BESIDE_TEXTS: usize = 512;
 /// The most octets of a consent's texts.
 const TEXTS: usize = 12 * 1024;
+
+/// Octets of the place of a record that is to be wiped.
+const FORGOTTEN: usize = 5;
+
+/// What is to be forgotten of one fact.
+#[derive(Debug)]
+pub(super) struct Forget {
+    pub(super) subject: Subject,
+    pub(super) scope: Scope,
+    /// The latest record of the fact, as far as the asker knows.
+    pub(super) latest: u32,
+    /// What is to be wiped.
+    pub(super) records: Vec<u32>,
+    pub(super) remains: Remains,
+}
+
+/// What remains of a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remains {
+    /// Its latest record, and what is not wiped before it.
+    Latest,
+    /// That it was revoked, as of this time: no earlier consent revives it.
+    Revoked(i64),
+    /// Nothing.
+    Nothing,
+}
 
 impl Act {
     /// The most octets that it takes up in the log; of an erasure, without the list of what is wiped.
@@ -72,6 +103,7 @@ impl Act {
             }
             Self::Confirm { .. } => TEXTS,
             Self::OptOut { reference, .. } | Self::OptIn { reference, .. } => reference.len(),
+            Self::Forget { of, .. } => of.records.len() * FORGOTTEN,
             Self::Revoke { .. } | Self::Erase { .. } | Self::Wiped | Self::Checkpoint(_) => 0,
         };
         BESIDE_TEXTS + texts

@@ -15,9 +15,9 @@ use super::{LedgerFault, NoScope, Scope};
 use crate::config::Purpose;
 use crate::policy::Msisdn;
 
-const DAY: i64 = 86_400_000;
+pub(super) const DAY: i64 = 86_400_000;
 /// The state of a consent that does not expire.
-const FOREVER: u16 = u16::MAX;
+pub(super) const FOREVER: u16 = u16::MAX;
 
 /// A consent with its documentation.
 #[derive(Clone, PartialEq, Eq)]

@@ -23,7 +23,8 @@ use super::index::{Entry, Index, Key, Value};
 use super::log::{CAPACITY, Locator, Log, OpenSink};
 use super::record::{Record, wipe};
 use super::registries::Registries;
-use super::scopes::{ScopeName, Scopes};
+use super::retention::Round;
+use super::scopes::{Kind, ScopeName, Scopes};
 use super::subject::{Subject, SubjectKey};
 use super::suppressions::Suppressions;
 use super::texts::Texts;
@@ -126,6 +127,12 @@ impl Facts {
         })
     }
 
+    /// Whether a record is the latest of an opt-out.
+    fn honours(&self, locator: Locator, payload: &[u8]) -> bool {
+        let Some(Record::Suppression { fact, .. }) = Record::read(payload) else { return false };
+        self.suppressions.find(Key::new(fact.subject, fact.scope)).is_some_and(|value| value.record == locator.0)
+    }
+
     /// Since when and why nothing can be written.
     pub(super) fn failure(&self) -> Option<WriteFailure> {
         self.failure.get().cloned()
@@ -223,8 +230,8 @@ pub struct Permissions {
     registries: Registries,
     desk: Desk,
     writer: Mutex<Option<JoinHandle<()>>>,
-    /// Held by who erases.
-    erasing: Mutex<()>,
+    /// Held by who erases, with where forgetting what is old stands.
+    erasing: Mutex<Round>,
 }
 
 impl Permissions {
@@ -299,7 +306,7 @@ impl Permissions {
             registries: Registries::open(&folder.join("registries"), key)?,
             desk: Desk { facts, queue },
             writer: Mutex::new(Some(thread.map_err(LedgerFault::file(folder))?)),
-            erasing: Mutex::new(()),
+            erasing: Mutex::default(),
         };
         match permissions.wipe() {
             Ok(()) => Ok(permissions),
@@ -367,11 +374,15 @@ impl Permissions {
     /// # Errors
     /// [`EraseFault`]; what was forgotten before it stays so.
     pub fn erase(&self, number: Msisdn, at: i64) -> Result<Outcome, EraseFault> {
-        let _one_at_a_time = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.erasing();
         let subject = self.subject(number);
         let outcomes = self.desk.change(vec![Act::Erase { subject, at }]).wait()?;
         self.wipe()?;
         Ok(outcomes.first().copied().unwrap_or(Outcome::Unchanged))
+    }
+
+    pub(super) fn erasing(&self) -> MutexGuard<'_, Round> {
+        self.erasing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn change(&self, acts: Vec<Act>) -> Pending<Vec<Outcome>> {
@@ -396,13 +407,14 @@ impl Permissions {
         self.desk.facts.checkpoints().of(digest)
     }
 
-    /// Wipes what the writer has listed.
-    fn wipe(&self) -> Result<(), EraseFault> {
+    /// Wipes what the writer has listed; of what is the latest of an opt-out, its reference alone.
+    pub(super) fn wipe(&self) -> Result<(), EraseFault> {
         let records: Vec<Locator> = self.desk.facts.unwiped().iter().copied().map(Locator).collect();
         if records.is_empty() {
             return Ok(());
         }
-        self.desk.facts.log.rewrite(&records, wipe)?;
+        let facts = &self.desk.facts;
+        facts.log.rewrite(&records, |locator, payload| wipe(payload, facts.honours(locator, payload)))?;
         self.desk.change(vec![Act::Wiped]).wait().map(drop).map_err(EraseFault::NotWritten)
     }
 
@@ -488,8 +500,13 @@ impl Replay {
                 self.new_suppressions.push(Entry { key: Key::new(fact.subject, fact.scope), value });
             }
             Record::Erasure { subject, scopes, records, .. } => {
-                let gone = |scope| Entry { key: Key::new(subject, scope), value: Value::GONE };
-                self.new_consents.extend(scopes.into_iter().map(gone));
+                for scope in scopes {
+                    let gone = Entry { key: Key::new(subject, scope), value: Value::GONE };
+                    match self.scopes.kind(scope) {
+                        Kind::Consents => self.new_consents.push(gone),
+                        Kind::Suppressions => self.new_suppressions.push(gone),
+                    }
+                }
                 self.unwiped.extend(records);
             }
             Record::Wiped => self.unwiped.clear(),

@@ -12,6 +12,7 @@ mod log;
 mod octets;
 mod record;
 mod registries;
+mod retention;
 mod scopes;
 mod snapshot;
 mod subject;
@@ -25,6 +26,7 @@ pub use consents::{Consent, ConsentId, Consents, DoubleOptIn, Evidence, GrantFau
 pub use desk::{Cursor, EraseFault, Figures, Permissions};
 pub use import::{Format, Import, ImportFault, Rejection, Report, time};
 pub use registries::{Registries, Registry};
+pub use retention::Forgotten;
 pub use scopes::ScopeName;
 pub use subject::{Subject, SubjectKey};
 pub use suppressions::{Change, OptOut, Origin, Suppressions};

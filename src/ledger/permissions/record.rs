@@ -183,10 +183,10 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Wipes from a payload, in place, what is personal: of an opt-out its reference, of anything else all.
-pub(super) fn wipe(payload: &mut [u8]) {
+/// Wipes a payload in place; of an opt-out that is still to be honoured, its reference alone.
+pub(super) fn wipe(payload: &mut [u8], is_honoured: bool) {
     let mut keep = 0;
-    if payload.first() == Some(&SUPPRESSION) {
+    if is_honoured && payload.first() == Some(&SUPPRESSION) {
         let mut octets = Octets(payload.get(1..).unwrap_or_default());
         if Fact::read(&mut octets).and_then(|_| octets.take(2)).is_some() {
             keep = payload.len() - octets.0.len();
@@ -375,18 +375,22 @@ mod tests {
     fn wiping_leaves_of_an_opt_out_what_honours_it_and_of_a_consent_nothing() {
         let mut payload = vec![];
         Record::Suppression { fact: fact(), out: true, origin: 2, reference: "ticket 5" }.write(&mut payload);
-        wipe(&mut payload);
+        let mut ended = payload.clone();
+        wipe(&mut payload, true);
         let left = Record::Suppression { fact: fact(), out: true, origin: 2, reference: "" };
         assert_eq!(Record::read(&payload), Some(left));
         assert!(!payload.windows(6).any(|window| window == b"ticket"));
+        wipe(&mut ended, false);
+        assert_eq!(Record::read(&ended), Some(Record::Nothing));
+        assert!(ended[1..].iter().all(|octet| *octet == 0));
         for record in [Record::Consent { fact: fact(), terms: terms() }, Record::Revocation { fact: fact() }] {
             let mut payload = vec![];
             record.write(&mut payload);
-            wipe(&mut payload);
+            wipe(&mut payload, true);
             assert_eq!(Record::read(&payload), Some(Record::Nothing));
             assert!(payload[1..].iter().all(|octet| *octet == 0));
             let wiped = payload.clone();
-            wipe(&mut payload);
+            wipe(&mut payload, true);
             assert_eq!(payload, wiped, "again changes nothing");
         }
     }

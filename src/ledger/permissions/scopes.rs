@@ -22,6 +22,13 @@ pub struct ScopeName {
     pub pending: bool,
 }
 
+/// What facts there are in a scope: which of the two indexes has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Consents,
+    Suppressions,
+}
+
 /// The most octets of an account's name.
 const ACCOUNT: usize = 64;
 /// The most octets of a sender's name, in lower case.
@@ -94,6 +101,12 @@ impl Scopes {
     /// The name of a scope that has one.
     pub(super) fn name(&self, scope: Scope) -> Option<ScopeName> {
         self.lock().names.get(&scope).cloned()
+    }
+
+    /// What facts there are in a scope: consents are for a purpose, opt-outs from everything.
+    pub(super) fn kind(&self, scope: Scope) -> Kind {
+        let is_opt_out = self.lock().names.get(&scope).is_some_and(|name| name.purpose.is_none());
+        if is_opt_out { Kind::Suppressions } else { Kind::Consents }
     }
 
     /// Takes up a scope that is durable already; false if its name or number is another's.

@@ -16,12 +16,12 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) use aside::Snapshots;
 
 use super::Scope;
-use super::act::{Act, NotWritten, Outcome, OwnedTerms, WriteFailure};
+use super::act::{Act, Forget, NotWritten, Outcome, OwnedTerms, Remains, WriteFailure};
 use super::desk::Facts;
 use super::index::{Entry, Index, Key, Merge, Table, Value};
 use super::log::{Appender, CAPACITY, Frame, Locator, MAX_RECORD};
 use super::record::{Fact, Record, Terms, Text};
-use super::scopes::ScopeName;
+use super::scopes::{Kind, ScopeName};
 use super::subject::Subject;
 use super::suppressions::Origin;
 use super::texts::Interned;
@@ -57,13 +57,6 @@ pub(super) enum Command {
     },
     /// Nothing more is asked.
     End,
-}
-
-/// One of the two indexes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Consents,
-    Suppressions,
 }
 
 const KINDS: [Kind; 2] = [Kind::Consents, Kind::Suppressions];
@@ -234,6 +227,7 @@ impl Writer {
                 self.suppress(frame, (subject, scope, at), false, origin, &reference)
             }
             Act::Erase { subject, at } => self.erase(frame, subject, at),
+            Act::Forget { of, at } => self.forget(frame, of, at),
             Act::Wiped => {
                 self.facts.unwiped().clear();
                 self.add(frame, &Record::Wiped)?;
@@ -347,22 +341,58 @@ impl Writer {
         let mut records = vec![];
         for (_, value) in consents.iter().chain(&suppressions) {
             let mut next = value.record;
-            while next != 0 {
+            // What was wiped before names none before it.
+            while let Some(fact) = self.fact_if_any(next, frame)? {
                 records.push(next);
-                next = self.fact_at(Value { state: 0, record: next }, frame)?.previous;
+                next = fact.previous;
             }
         }
         let scopes: Vec<Scope> = consents.iter().map(|(key, _)| key.scope()).collect();
-        let parts = scopes.len().max(records.len()).div_ceil(ERASED);
-        for part in 0..parts {
-            let scopes = part_of(&scopes, part);
-            let record = Record::Erasure { subject, at, scopes, records: part_of(&records, part) };
-            self.add(frame, &record)?;
+        if scopes.is_empty() && records.is_empty() {
+            return Ok(Outcome::Unchanged);
         }
+        self.list(frame, (subject, at), &scopes, records)?;
         consents.iter().for_each(|(key, _)| self.set(Kind::Consents, *key, Value::GONE));
+        Ok(Outcome::Changed { first: false })
+    }
+
+    /// Forgets what is old of a fact, and lists what is to be wiped.
+    fn forget(&mut self, frame: &mut Frame, of: Forget, at: i64) -> Result<Outcome, String> {
+        let Forget { subject, scope, latest, records, remains } = of;
+        let (key, kind) = (Key::new(subject, scope), self.facts.scopes.kind(scope));
+        if self.known(kind, key).is_none_or(|value| value.record != latest) {
+            return Ok(Outcome::Superseded);
+        }
+        let gone = [scope];
+        let scopes = if remains == Remains::Nothing { &gone[..] } else { &[] };
+        self.list(frame, (subject, at), scopes, records)?;
+        match remains {
+            Remains::Latest => {}
+            Remains::Nothing => self.set(kind, key, Value::GONE),
+            Remains::Revoked(at) => {
+                let fact = Fact { subject, scope, previous: 0, at };
+                let record = self.add(frame, &Record::Revocation { fact })?;
+                self.set(kind, key, Value { state: 0, record: record.0 });
+            }
+        }
+        Ok(Outcome::Changed { first: false })
+    }
+
+    /// Lists records that are to be wiped, and scopes in which nothing is known of a subject any more.
+    fn list(
+        &mut self,
+        frame: &mut Frame,
+        (subject, at): (Subject, i64),
+        scopes: &[Scope],
+        records: Vec<u32>,
+    ) -> Result<(), String> {
+        for part in 0..scopes.len().max(records.len()).div_ceil(ERASED) {
+            let (scopes, records) = (part_of(scopes, part), part_of(&records, part));
+            self.add(frame, &Record::Erasure { subject, at, scopes, records })?;
+        }
         self.rotate |= records.iter().any(|record| Locator(*record).position() >= self.appender.base());
         self.facts.unwiped().extend(records);
-        Ok(if parts == 0 { Outcome::Unchanged } else { Outcome::Changed { first: false } })
+        Ok(())
     }
 
     /// Writes the name of a scope if the log does not have it.
@@ -420,6 +450,15 @@ impl Writer {
             Some(payload) => Ok(payload),
             None => self.facts.log.record(locator, buffer).map_err(|fault| fault.to_string()),
         }
+    }
+
+    /// The fact that a record is of; none if there is no record, or it has been wiped.
+    fn fact_if_any(&self, record: u32, frame: &Frame) -> Result<Option<Fact>, String> {
+        if record == 0 {
+            return Ok(None);
+        }
+        let mut buffer = vec![];
+        Ok(self.record_at(Value { state: 0, record }, frame, &mut buffer)?.fact())
     }
 
     fn fact_at(&self, value: Value, frame: &Frame) -> Result<Fact, String> {

@@ -180,15 +180,40 @@ impl Log {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where the file behind the one that has this position begins; none if that is the last.
+    pub(super) fn next_file(&self, position: u64) -> Option<u64> {
+        let segments = self.segments.load();
+        let behind = segments.partition_point(|segment| segment.base <= position);
+        segments.get(behind).map(|segment| segment.base)
+    }
+
+    /// Gives each durable record of the file that has this position. Not to be called while files are rewritten.
+    ///
+    /// # Errors
+    /// [`LedgerFault::File`]; [`LedgerFault::Damaged`], also where `record` says what is wrong.
+    pub(super) fn scan(
+        &self,
+        position: u64,
+        mut record: impl FnMut(Locator, &[u8]) -> Result<(), String>,
+    ) -> Result<(), LedgerFault> {
+        let durable = self.octets();
+        let segments = self.segments.load_full();
+        let end = self.next_file(position).unwrap_or(durable);
+        match segments.iter().rev().find(|segment| segment.base <= position) {
+            Some(segment) => segment.scan(end, &mut record),
+            None => Ok(()),
+        }
+    }
+
     /// Replaces records by what `erase` makes of their payloads, in files that are no longer appended to.
     ///
     /// Each file is written anew beside the old one and takes its place whole. Doing it again changes nothing.
-    pub(super) fn rewrite(&self, records: &[Locator], erase: impl Fn(&mut [u8])) -> Result<(), LedgerFault> {
+    pub(super) fn rewrite(&self, records: &[Locator], erase: impl Fn(Locator, &mut [u8])) -> Result<(), LedgerFault> {
         let _one_at_a_time = self.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
         for segment in self.segments.load_full().iter() {
             let end = segment.end()?;
-            let positions = records.iter().map(|locator| locator.position());
-            let within: Vec<u64> = positions.filter(|at| (segment.base..end).contains(at)).collect();
+            let is_within = |locator: &Locator| (segment.base..end).contains(&locator.position());
+            let within: Vec<Locator> = records.iter().copied().filter(is_within).collect();
             if !within.is_empty() {
                 segment.rewrite(&within, &erase)?;
                 self.put(segment, 1);

@@ -133,26 +133,59 @@ impl Segment {
         last: bool,
         record: &mut impl FnMut(Locator, &[u8]) -> Result<(), String>,
     ) -> Result<u64, LedgerFault> {
-        let octets = fs::read(&self.path).map_err(LedgerFault::file(&self.path))?;
+        let octets = self.read()?;
         let begin = usize::try_from(from.saturating_sub(self.base)).unwrap_or(usize::MAX);
-        let mut at = begin.max(HEADER);
-        while let Some(rest) = octets.get(at..).filter(|rest| !rest.is_empty()) {
+        let at = self.walk(&octets, begin.max(HEADER), record)?;
+        if let Some(rest) = octets.get(at..).filter(|rest| !rest.is_empty()) {
             let position = self.base + at as u64;
+            if !last || frame_behind(rest, position) {
+                return Err(self.bad_frame(position));
+            }
+            self.cut(at, rest.len())?;
+        }
+        Ok(self.base + at as u64)
+    }
+
+    /// Gives each record up to the position `until`, behind which there may be what is being appended.
+    pub(super) fn scan(
+        &self,
+        until: u64,
+        record: &mut impl FnMut(Locator, &[u8]) -> Result<(), String>,
+    ) -> Result<(), LedgerFault> {
+        let mut octets = self.read()?;
+        octets.truncate(usize::try_from(until.saturating_sub(self.base)).unwrap_or(usize::MAX));
+        let at = self.walk(&octets, HEADER, record)?;
+        if at < octets.len() { Err(self.bad_frame(self.base + at as u64)) } else { Ok(()) }
+    }
+
+    fn read(&self) -> Result<Vec<u8>, LedgerFault> {
+        fs::read(&self.path).map_err(LedgerFault::file(&self.path))
+    }
+
+    fn bad_frame(&self, position: u64) -> LedgerFault {
+        self.damaged(position, "a record is not what was written".to_owned())
+    }
+
+    /// Gives each record of the file's `octets` from the frame at `at` on; gives where it came upon a bad frame, or the
+    /// end.
+    fn walk(
+        &self,
+        octets: &[u8],
+        mut at: usize,
+        record: &mut impl FnMut(Locator, &[u8]) -> Result<(), String>,
+    ) -> Result<usize, LedgerFault> {
+        while let Some(rest) = octets.get(at..).filter(|rest| !rest.is_empty()) {
             let each = |locator: Locator, payload: &[u8]| match record(locator, payload) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(what) => ControlFlow::Break((locator, what)),
             };
-            match frame::read(rest, position, each) {
+            match frame::read(rest, self.base + at as u64, each) {
                 Some(ControlFlow::Continue(length)) => at += length,
                 Some(ControlFlow::Break((locator, what))) => return Err(self.damaged(locator.position(), what)),
-                None if last && !frame_behind(rest, position) => {
-                    self.cut(at, rest.len())?;
-                    break;
-                }
-                None => return Err(self.damaged(position, "a record is not what was written".to_owned())),
+                None => break,
             }
         }
-        Ok(self.base + at as u64)
+        Ok(at)
     }
 
     /// Cuts away the last `torn` octets, from `at` on.
@@ -195,19 +228,20 @@ impl Segment {
         Ok(())
     }
 
-    /// Puts in its place a file with what `erase` makes of the records at `positions`.
-    pub(super) fn rewrite(&self, positions: &[u64], erase: impl Fn(&mut [u8])) -> Result<(), LedgerFault> {
-        let mut octets = fs::read(&self.path).map_err(LedgerFault::file(&self.path))?;
-        for position in positions {
+    /// Puts in its place a file with what `erase` makes of these records.
+    pub(super) fn rewrite(&self, records: &[Locator], erase: impl Fn(Locator, &mut [u8])) -> Result<(), LedgerFault> {
+        let mut octets = self.read()?;
+        for locator in records {
+            let position = locator.position();
             let offset = usize::try_from(position - self.base).unwrap_or(usize::MAX);
             let rest = octets.get_mut(offset..).unwrap_or_default();
             let Some(length) = frame::record(rest).map(<[u8]>::len) else {
-                return Err(self.damaged(*position, "a record is to be erased, and there is none".to_owned()));
+                return Err(self.damaged(position, "a record is to be erased, and there is none".to_owned()));
             };
             if let Some((header, rest)) = rest.split_at_mut_checked(frame::RECORD_HEADER)
                 && let Some(payload) = rest.get_mut(..length)
             {
-                erase(payload);
+                erase(*locator, payload);
                 frame::seal(header, payload, length as u16);
             }
         }
@@ -217,11 +251,11 @@ impl Segment {
     /// Puts in its place a file with what it and those behind it have. Each record keeps its position: where a header
     /// was, there are empty frames.
     pub(super) fn take_in(&self, behind: &[Arc<Self>], check: u64) -> Result<(), LedgerFault> {
-        let mut octets = fs::read(&self.path).map_err(LedgerFault::file(&self.path))?;
+        let mut octets = self.read()?;
         // What it takes in may be of a later version.
         octets.splice(..HEADER.min(octets.len()), header(self.base, check));
         for segment in behind {
-            let taken = fs::read(&segment.path).map_err(LedgerFault::file(&segment.path))?;
+            let taken = segment.read()?;
             for at in (0..HEADER).step_by(frame::HEADER) {
                 octets.put(Frame::begin(segment.base + at as u64, vec![]).finish());
             }

@@ -138,7 +138,7 @@ fn small_files_become_one_in_which_each_record_keeps_its_place() {
     fs::copy(segment::path(folder.path(), second), &copy).unwrap();
     let mut buffer = vec![];
     assert_eq!(log.record(locators[1], &mut buffer).unwrap(), b"record 1");
-    log.rewrite(&[], |_| ()).unwrap();
+    log.rewrite(&[], |_, _| ()).unwrap();
     assert_eq!(log.segments.load().len(), 2, "all but the last");
     append(&mut appender, &[b"later"]);
     let expected: Vec<Vec<u8>> =
@@ -146,7 +146,7 @@ fn small_files_become_one_in_which_each_record_keeps_its_place() {
     for (locator, payload) in locators.iter().zip(&expected) {
         assert_eq!(log.record(*locator, &mut buffer).unwrap(), payload);
     }
-    log.rewrite(&[locators[1]], |payload| payload.fill(b'-')).unwrap();
+    log.rewrite(&[locators[1]], |_, payload| payload.fill(b'-')).unwrap();
     assert_eq!(log.record(locators[1], &mut buffer).unwrap(), b"--------");
     assert!(log.opened().len() <= 2, "no file that is gone stays open");
     // A crash may leave what is in the merged file already.
@@ -188,7 +188,7 @@ fn a_rewritten_record_is_gone_from_the_disk_and_its_neighbours_stay() {
     let locators = append(&mut appender, &[b"alice", b"secret", b"bob"]);
     appender.rotate().unwrap();
     append(&mut appender, &[b"later"]);
-    log.rewrite(&[locators[1]], |payload| payload.fill(b'-')).unwrap();
+    log.rewrite(&[locators[1]], |_, payload| payload.fill(b'-')).unwrap();
     let octets = fs::read(segment::path(folder.path(), 0)).unwrap();
     assert!(!octets.windows(6).any(|window| window == b"secret"));
     let mut buffer = vec![];

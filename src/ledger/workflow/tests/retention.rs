@@ -47,7 +47,7 @@ fn what_is_old_is_forgotten_and_what_is_open_is_not() {
     workflow.do_due(at(DAY), OnExpiry::Propose, sent).unwrap();
     workflow.command(at(DAY), "shop", &Command::Deactivate(sent("")), &operator(), "because").unwrap();
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
-    let ages = config::Retention { cases: days(10), proofs: days(20), events: days(30) };
+    let ages = config::Retention { cases: days(10), proofs: days(20), events: days(30), ..forever() };
     let purged = |day| workflow.purge(at(day * DAY), &ages).unwrap();
     assert_eq!(purged(11), Purged::default());
     assert_eq!(purged(12), Purged { cases: 1, ..Purged::default() });
@@ -122,5 +122,6 @@ fn evidence_that_comes_or_goes_while_it_is_swept_is_no_fault_and_not_lost() {
 }
 
 fn forever() -> config::Retention {
-    config::Retention { cases: Duration::MAX, proofs: Duration::MAX, events: Duration::MAX }
+    let ever = Duration::MAX;
+    config::Retention { cases: ever, proofs: ever, events: ever, consents: ever, opt_outs: ever }
 }
