@@ -32,8 +32,7 @@ impl Complained<'_> {
     /// [`LedgerFault`]: the journal cannot be read.
     pub fn message(&self, archive: &Archive) -> Result<Option<Relayed>, LedgerFault> {
         let (since, until) = (self.at.saturating_sub(self.before).max(0), self.at.saturating_add(self.after));
-        let query =
-            Query { account: self.account, recipient: Some(self.recipient), ..Query::between(since, until) };
+        let query = Query { account: self.account, recipient: Some(self.recipient), ..Query::between(since, until) };
         let mut found = archive.find(&query, if self.account.is_some() { 1 } else { LOOKED_AT })?;
         if let Some(sender) = self.sender.map(said) {
             found.retain(|message| said(&String::from_utf8_lossy(&message.sender)) == sender);

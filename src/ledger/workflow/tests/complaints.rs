@@ -49,11 +49,8 @@ fn complaints_of_distinct_recipients_warn_hold_and_block_once() {
 fn complaints_count_for_the_window_only_and_from_the_form_if_they_are_upheld() {
     let folder = tempfile::tempdir().unwrap();
     let workflow = open(folder.path());
-    let from_form = |from| Complaint {
-        via: Via::Form,
-        message: Some("01ARYZ6S41000000000000000Z".to_owned()),
-        ..complaint(from)
-    };
+    let from_form =
+        |from| Complaint { via: Via::Form, message: Some("01ARYZ6S41000000000000000Z".to_owned()), ..complaint(from) };
     let take = |now, complaint| workflow.open_case(at(now), complaint, &Actor::Recipient, &complaints()).unwrap();
     take(0, complaint(1));
     take(0, complaint(2));
