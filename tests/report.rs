@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 const ACCOUNTS: &str = "[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\n\
-                        sender = [{ id = 'SHOP' }, { id = 'OTHER' }]\n\
+                        sender = [{ id = 'SHOP' }]\n\
                         [report]\naddress = '127.0.0.1:0'\nprovider = 'Wire & Sons'\ncontact = 'abuse@example.net'\n";
 const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
 

@@ -1,10 +1,9 @@
 //! The languages of the page: which one a browser wants, and what the page says in each.
 
-use axum::http::HeaderMap;
-use axum::http::HeaderValue;
 use axum::http::header::ACCEPT_LANGUAGE;
+use axum::http::{HeaderMap, HeaderValue};
 
-/// What the page says in one language. `{}` stands for the provider's name, or for what the field's name says.
+/// What the page says in one language. In `intro_of_provider`, `{}` stands for the provider's name.
 #[derive(Debug)]
 pub(super) struct Language {
     /// ISO 639-1.
