@@ -19,6 +19,7 @@
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
 //! | [`admin`] | the operator's HTTP interface | judge, hold rules of the workflows |
+//! | [`report`] | the public form of recipients | tell anybody what it knows |
 //! | [`demo`] | what each clause accepts and refuses, shown over real sockets | leave anything behind |
 //! | [`cli`] | one file per command | hold logic of its own |
 //!
@@ -64,5 +65,6 @@ pub mod ledger;
 pub mod pdu;
 pub mod policy;
 pub mod relay;
+pub mod report;
 pub mod simulator;
 pub mod text;

@@ -433,6 +433,8 @@ async fn a_complaint_is_linked_to_its_message_appealed_and_resolved() {
     assert_eq!((&case["message"], &case["account"]), (&message["reference"], &json!("shop")));
     assert_eq!((&case["state"], &case["via"], &case["country"]), (&json!("open"), &json!("api"), &json!("BE")));
     assert!(case["authority"]["address"].as_str().unwrap().starts_with("https://"), "{case}");
+    let time = |key: &str| case[key].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(time("deadline").duration_since(time("opened")).as_secs(), 3 * 24 * 3600, "complaints.service_level");
     // Before the message came, and of somebody who got none.
     for (msisdn, at) in [(RECIPIENT, "2020-01-01"), (OTHER, &*at)] {
         let unlinked = office.make("/v1/complaints", complaint(msisdn, at)).await;

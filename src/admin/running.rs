@@ -21,9 +21,14 @@ impl RunningFile {
     ///
     /// # Errors
     /// The file system's.
-    pub fn write(folder: &Path, listen: SocketAddr, admin: Option<SocketAddr>) -> io::Result<Self> {
+    pub fn write(
+        folder: &Path,
+        listen: SocketAddr,
+        admin: Option<SocketAddr>,
+        report: Option<SocketAddr>,
+    ) -> io::Result<Self> {
         let path = folder.join("running.json");
-        let running = json!({"pid": std::process::id(), "admin": admin, "listen": listen});
+        let running = json!({"pid": std::process::id(), "admin": admin, "listen": listen, "report": report});
         disk::replace(&path, |out| writeln!(out, "{running}"))?;
         Ok(Self(path))
     }
@@ -49,9 +54,10 @@ mod tests {
         let path = folder.path().join("running.json");
         fs::write(&path, "of one that was killed").unwrap();
         let listen = "127.0.0.1:2775".parse().unwrap();
-        let file = RunningFile::write(folder.path(), listen, None).unwrap();
+        let file = RunningFile::write(folder.path(), listen, None, None).unwrap();
         let written: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-        assert_eq!(written, json!({"pid": std::process::id(), "admin": null, "listen": "127.0.0.1:2775"}));
+        let expected = json!({"pid": std::process::id(), "admin": null, "listen": "127.0.0.1:2775", "report": null});
+        assert_eq!(written, expected);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         drop(file);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -51,6 +51,9 @@ impl Display for Summary<'_> {
         if let Some(admin) = &config.admin {
             writeln!(f, "  admin      {}", admin.address)?;
         }
+        if let Some(report) = &config.report {
+            writeln!(f, "  report     {}", report.address)?;
+        }
         line(f, "upstreams", config.upstreams.iter().map(upstream))?;
         let state = |state: AccountState| match state {
             AccountState::Active => String::new(),

@@ -13,6 +13,7 @@ use super::{Exit, Failure};
 use crate::admin::{self, Admin, Proxy, Running, RunningFile, Token};
 use crate::config::Config;
 use crate::relay::Relay;
+use crate::report;
 
 /// How long what still waits for a disk or a webhook may take at the end.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -36,14 +37,24 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
         Some(settings) => Some((open_admin(settings.address).await?, Token::load_or_create(&settings.token_file)?)),
         None => None,
     };
+    let form = match &config.report {
+        Some(settings) => Some((open_form(settings.address).await?, settings.clone())),
+        None => None,
+    };
     let relay = Relay::start(config).await?;
     let address = admin.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
-    let running = RunningFile::write(relay.ledger().folder(), relay.address(), address)?;
-    announce(&relay, address)?;
+    let form_address = form.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
+    let running = RunningFile::write(relay.ledger().folder(), relay.address(), address, form_address)?;
+    announce(&relay, address, form_address)?;
     let (proxy, stop) = (Running::new(relay.control(), path), CancellationToken::new());
     let served = admin.map(|(listener, token)| {
         let admin = Admin::new(relay.ledger(), relay.audit(), relay.journal(), proxy.clone());
         tokio::spawn(admin.serve(listener, token, stop.clone()))
+    });
+    let no_more_reports = stop.child_token();
+    let reporting = form.map(|(listener, settings)| {
+        let form = report::Form::new(settings, relay.ledger(), relay.journal(), relay.audit().key());
+        tokio::spawn(form.serve(listener, no_more_reports.clone()))
     });
     loop {
         tokio::select! {
@@ -58,6 +69,11 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
     }
     // Before the ledger is let go: afterwards its folder may be another process's.
     drop(running);
+    no_more_reports.cancel();
+    if let Some(reporting) = reporting {
+        // Its one fault, a panic, has been logged.
+        let _ended = reporting.await;
+    }
     let drained = relay.drain().await;
     tracing::info!(cut_off = drained.cut_off, unwritten = drained.unwritten, "drained");
     stop.cancel();
@@ -80,11 +96,20 @@ async fn open_admin(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
+async fn open_form(address: SocketAddr) -> Result<TcpListener, Failure> {
+    report::open(address).await.map_err(|error| {
+        let advice = "choose another report.address or end what holds it";
+        Failure::Environment(format!("cannot listen on {address}: {error}; {advice}"))
+    })
+}
+
 /// The one line on standard output, with the real ports.
-fn announce(relay: &Relay, admin: Option<SocketAddr>) -> Result<(), Failure> {
+fn announce(relay: &Relay, admin: Option<SocketAddr>, form: Option<SocketAddr>) -> Result<(), Failure> {
     let mut line = format!("ready listen={}", relay.address());
-    if let Some(admin) = admin {
-        line.push_str(&format!(" admin={admin}"));
+    for (name, address) in [("admin", admin), ("report", form)] {
+        if let Some(address) = address {
+            line.push_str(&format!(" {name}={address}"));
+        }
     }
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{line}")?;

@@ -17,7 +17,7 @@ use super::value::{Read as Outcome, Wrong};
 use super::{
     Account, Admin, Audit, Brand, Concatenation, Config, Journal, Ledger, ListFile, Listen, ListenTls, Mode, OwnEntry,
     OwnExpression, OwnWord, RuleName, RuleSettings, Score, Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress,
-    UpstreamTls, account, pem, value, workflow,
+    UpstreamTls, account, pem, report::report, value, workflow,
 };
 use crate::pdu::{CommandStatus, HEADER_LEN};
 
@@ -100,6 +100,7 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
     let brands = root.tables("brand").into_iter().map(brand).collect();
     let (rules, concatenation, texts) = policy(root.section("policy"), brands);
     let admin = root.table("admin").map(|table| admin(table, &listen));
+    let report = root.table("report").map(|table| report(table, &listen, admin.as_ref().map(|admin| admin.address)));
     let ledger = ledger(root.section("ledger"));
     let audit = audit(root.section("audit"));
     let journal = journal(root.section("journal"), &ledger);
@@ -108,6 +109,7 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
         listen,
         upstreams,
         admin,
+        report,
         ledger,
         proof: workflow::proof(root.section("proof")),
         complaints: workflow::complaints(root.section("complaints")),

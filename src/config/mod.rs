@@ -9,6 +9,7 @@ mod fault;
 mod load;
 mod pem;
 pub(crate) mod reader;
+mod report;
 mod rule;
 pub(crate) mod value;
 mod workflow;
@@ -29,6 +30,7 @@ use crate::text::DefaultAlphabet;
 
 pub use facts::{Facts, KnownConsent, KnownListing, KnownOptOut};
 pub use fault::{Fault, Faults, Position};
+pub use report::Report;
 pub use rule::{
     Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, RuleName, RuleSettings, Score, Texts, Treatment,
 };
@@ -45,6 +47,8 @@ pub struct Config {
     pub upstreams: BTreeMap<String, Upstream>,
     /// The operator's HTTP interface; absent: there is none.
     pub admin: Option<Admin>,
+    /// The public form; absent: there is none.
+    pub report: Option<Report>,
     /// The durable facts.
     pub ledger: Ledger,
     /// Requests for proof of consent.

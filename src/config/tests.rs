@@ -509,6 +509,28 @@ fn faults_of_workflows() {
 }
 
 #[test]
+fn the_form_is_off_by_default_and_says_whose_it_is() {
+    assert!(with_upstream("").unwrap().report.is_none() && parse(SHIPPED).unwrap().report.is_none());
+    let report =
+        with_upstream("[report]\nprovider = 'Example'\ncontact = 'abuse@example.net'").unwrap().report.unwrap();
+    assert_eq!((report.address.to_string().as_str(), report.max_connections), ("127.0.0.1:2781", 256));
+    assert_eq!((report.reports_per_address.get(), report.reports_in_all.get()), (5, 300));
+    assert_eq!((report.request_timeout, report.trusted_proxies), (Duration::from_secs(20), vec![]));
+    let own = "provider = 'p'\ncontact = 'c'\n";
+    for (text, start, fragment) in [
+        ("[report]\nprovider = 'p'".to_owned(), "1:1: report.contact", "is missing; add where questions"),
+        ("[report]\ncontact = 'c'".to_owned(), "1:1: report.provider", "is missing; add the name"),
+        (format!("[report]\n{own}address = '127.0.0.1:2775'"), "4:11: report.address", "is listen.address too"),
+        (format!("[report]\n{own}address = '127.0.0.1:2780'\n[admin]"), "4:11: report.address", "is admin.address too"),
+        (format!("[report]\n{own}reports_in_all = 0"), "4:18: report.reports_in_all", "expected an integer"),
+        (format!("[report]\n{own}trusted_proxies = ['x']"), "4:20: report.trusted_proxies[0]", "expected a network"),
+        (format!("[report]\n{own}limit = 1"), "4:1: report.limit", "unknown key"),
+    ] {
+        assert_table(&[(text.as_str(), start, fragment)]);
+    }
+}
+
+#[test]
 fn a_webhook_is_encrypted_or_on_this_machine_and_has_a_secret() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("secret"), "0123456789abcdef\n").unwrap();

@@ -5,6 +5,7 @@
 //! the disk. Nothing here judges a message, and nothing here reads a clock for a decision: time is handed in.
 
 pub mod acquaintance;
+mod complained;
 mod fault;
 pub mod journal;
 pub mod permissions;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+pub use complained::Complained;
 pub use fault::LedgerFault;
 pub use journal::Journal;
 

@@ -53,8 +53,8 @@ impl Control {
     }
 
     /// Puts another configuration in force: accounts, rules, limits, upstreams, certificates. Binds survive; `[listen]`
-    /// (but for its certificates), `[admin]`, `[audit]`, `[ledger]` and `[journal]` stay as they were at the start. Reads
-    /// files, and compiles the operator's lists.
+    /// (but for its certificates), `[admin]`, `[report]`, `[audit]`, `[ledger]` and `[journal]` stay as they were at the
+    /// start. Reads files, and compiles the operator's lists.
     ///
     /// # Errors
     /// [`ReloadFault`]; everything stays as it was then.

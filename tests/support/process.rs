@@ -15,6 +15,8 @@ use super::{configuration, soon};
 pub(crate) struct Process {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
+    /// Its line on standard output.
+    pub(crate) ready: String,
     pub(crate) upstream: SocketAddr,
     folder: Option<TempDir>,
     pub(crate) log: mpsc::Receiver<String>,
@@ -28,12 +30,18 @@ impl Process {
 
     /// Starts it in `folder`, with what another has left there.
     pub(crate) async fn start_in(folder: TempDir, upstream: SocketAddr, fragment: &str) -> Self {
+        let command = smppolicy(folder.path());
+        Self::start_by(command, folder, upstream, fragment).await
+    }
+
+    /// The same by this command.
+    pub(crate) async fn start_by(mut command: Command, folder: TempDir, upstream: SocketAddr, fragment: &str) -> Self {
         configure(folder.path(), upstream, fragment);
-        let mut child = smppolicy(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut stdout, log) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
         let ready = soon(stdout.recv()).await.unwrap();
         let address = ready.strip_prefix("ready listen=").unwrap().split(' ').next().unwrap().parse().unwrap();
-        Self { child, address, upstream, folder: Some(folder), log }
+        Self { child, address, ready, upstream, folder: Some(folder), log }
     }
 
     /// Where it works.

@@ -81,16 +81,18 @@ impl fmt::Debug for Complaint {
 }
 
 impl Complaint {
-    /// Whether it counts against the account.
+    /// Whether it counts against the account as it comes in.
     fn counts(&self) -> bool {
-        is_proven(self.via, self.message.as_deref())
+        self.via.is_proven()
     }
 }
 
-/// Anybody can write any number into the public form: what comes from there counts if it is about a message that this
-/// number was sent.
-fn is_proven(via: Via, message: Option<&str>) -> bool {
-    via != Via::Form || message.is_some()
+impl Via {
+    /// Anybody can write any number into the public form, also one that was sent a message: whoever knows enough
+    /// numbers could end an account. What comes from there counts when somebody has looked at it and upheld it.
+    fn is_proven(self) -> bool {
+        self != Self::Form
+    }
 }
 
 /// How far a case is.
@@ -170,6 +172,10 @@ pub struct Case {
     pub resolution: Option<Resolution>,
     /// Whether it took longer than the level of service allows.
     pub overdue: bool,
+    /// When it is overdue by the wall's clock as it was when the case was opened, in milliseconds since 1970; none of a
+    /// case of before this was kept. What counts is the ledger's own time.
+    #[serde(default)]
+    pub deadline: Option<i64>,
     /// When it is overdue, in the ledger's time.
     pub(super) due: i64,
     /// Who did what and when; the first entry is the complaint.
@@ -189,9 +195,9 @@ impl Case {
         Authority::of_country(self.country.as_deref()?)
     }
 
-    /// Whether it counts against the account.
+    /// Whether it counted against the account as it came in.
     fn counts(&self) -> bool {
-        is_proven(self.via, self.message.as_deref())
+        self.via.is_proven()
     }
 
     fn step(&mut self, now: Moment, by: &Actor, state: CaseState, note: Option<String>) {
@@ -222,6 +228,7 @@ impl Workflow {
             }
             let (id, state) = (CaseId(change.next("case")?), CaseState::Open);
             let Complaint { msisdn, at, account, message, via, is_part, .. } = complaint;
+            let service_level = millis(terms.service_level);
             let case = Case {
                 id,
                 number_hash: hash,
@@ -237,7 +244,8 @@ impl Workflow {
                 state,
                 resolution: None,
                 overdue: false,
-                due: change.steady.saturating_add(millis(terms.service_level)),
+                deadline: Some(now.unix_millis.saturating_add(service_level)),
+                due: change.steady.saturating_add(service_level),
                 timeline: vec![Step { at: now.unix_millis, by: by.clone(), state, note: None }],
             };
             change.put_case(&case)?;
@@ -308,7 +316,7 @@ impl Workflow {
             let data = json!({"case": id, "resolution": resolution});
             change.emit(case.account.as_deref(), EventKind::ComplaintResolved, data)?;
             if let Some(account) = &case.account {
-                let counts = *resolution == Resolution::Upheld && case.counts();
+                let counts = *resolution == Resolution::Upheld;
                 change.count(account, &case, counts, terms)?;
                 if *release {
                     change.command_if_allowed(account, &Command::Release, by, &reason)?;

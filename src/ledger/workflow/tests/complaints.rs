@@ -46,23 +46,19 @@ fn complaints_of_distinct_recipients_warn_hold_and_block_once() {
 }
 
 #[test]
-fn complaints_count_for_the_window_only_and_from_the_form_if_a_message_is_known() {
+fn complaints_count_for_the_window_only_and_from_the_form_if_they_are_upheld() {
     let folder = tempfile::tempdir().unwrap();
     let workflow = open(folder.path());
-    let from_form = |from, message: Option<&str>| Complaint {
-        via: Via::Form,
-        message: message.map(str::to_owned),
-        ..complaint(from)
-    };
+    let from_form =
+        |from| Complaint { via: Via::Form, message: Some("01ARYZ6S41000000000000000Z".to_owned()), ..complaint(from) };
     let take = |now, complaint| workflow.open_case(at(now), complaint, &Actor::Recipient, &complaints()).unwrap();
     take(0, complaint(1));
     take(0, complaint(2));
-    for from in 10..30 {
-        take(7 * DAY + 1, from_form(from, None));
-    }
+    let unproven: Vec<CaseId> = (10..40).map(|from| take(7 * DAY + 1, from_form(from)).id).collect();
     take(7 * DAY + 1, complaint(3));
-    take(7 * DAY + 2, from_form(4, Some("01ARYZ6S41000000000000000Z")));
-    assert_eq!(workflow.standings().of("shop"), AccountState::Active, "two of them are too old, twenty unproven");
+    let upheld = decision(Resolution::Upheld, false, "they showed us their telephone");
+    workflow.resolve_case(at(7 * DAY + 2), unproven[0], &upheld, &operator(), &complaints()).unwrap();
+    assert_eq!(workflow.standings().of("shop"), AccountState::Active, "two of them are too old, 29 unproven");
     take(7 * DAY + 3, complaint(5));
     assert_eq!(workflow.standings().of("shop"), AccountState::Held);
     take(7 * DAY + 3, Complaint { account: None, ..complaint(6) });
@@ -76,7 +72,7 @@ fn a_case_is_appealed_resolved_and_overdue() {
     let open_case = |from| workflow.open_case(at(0), complaint(from), &Actor::Recipient, &complaints()).unwrap();
     let (case, other) = (open_case(1), open_case(2));
     assert_eq!(case.authority().unwrap().country, "BE");
-    assert_eq!(case.msisdn, Some(number(1)));
+    assert_eq!((case.msisdn, case.deadline), (Some(number(1)), Some(START + 72 * HOUR)));
     assert!(!format!("{case:?} {:?}", complaint(1)).contains("32470"));
     let resolve = |now, resolution| {
         workflow.resolve_case(at(now), case.id, &decision(resolution, false, "seen"), &operator(), &complaints())
@@ -129,13 +125,12 @@ fn a_complaint_that_comes_again_within_a_day_is_the_same_case() {
     assert_eq!(events(&workflow).iter().filter(|kind| **kind == EventKind::ComplaintOpened).count(), 2);
     let other = Complaint { account: Some("other".to_owned()), ..complaint(1) };
     assert_eq!([take(DAY, said(1, "something else")), take(DAY, other), take(DAY + 1, complaint(1))], [3, 4, 5]);
-    let form =
-        |message: Option<&str>| Complaint { via: Via::Form, message: message.map(str::to_owned), ..complaint(9) };
-    let unproven = take(DAY + 1, form(None));
-    assert_eq!(take(DAY + 1, form(None)), unproven);
-    let proven = take(DAY + 1, form(Some("01ARYZ6S41000000000000000Z")));
+    let form = || Complaint { via: Via::Form, ..complaint(9) };
+    let unproven = take(DAY + 1, form());
+    assert_eq!(take(DAY + 1, form()), unproven);
+    let proven = take(DAY + 1, complaint(9));
     assert_ne!(proven, unproven, "that one counts");
-    assert_eq!(take(DAY + 1, form(None)), proven);
+    assert_eq!(take(DAY + 1, form()), proven);
 }
 
 #[test]
