@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use smppolicy::config::{AccountState, Config};
+use smppolicy::ledger::workflow::{Clock, MachineClock};
 use smppolicy::pdu::{CommandId, CommandStatus, Destination, Frame, SubmitMulti, SubmitMultiResp};
 use smppolicy::policy::{DurableFacts, LiveState};
 use smppolicy::relay::{Given, Relay};
@@ -69,7 +70,8 @@ impl Stage {
         let declared = case.known.declared(AccountState::Active);
         let shop = declared.state("shop");
         let facts = case.known.import.is_none().then_some(declared as Arc<dyn DurableFacts>);
-        let given = Given { facts, unix_millis: case.known.at };
+        let clock = case.known.at.map(|at| Arc::new(MachineClock::set_to(at)) as Arc<dyn Clock>);
+        let given = Given { facts, clock };
         let relay = Relay::start_given(config, given).await.map_err(|fault| fault.to_string())?;
         case.known.import_into(&relay.ledger()).await.map_err(|fault| format!("{}: import: {fault}", case.place))?;
         let (links, remembered) = (HashMap::new(), Vec::new());

@@ -27,7 +27,7 @@ use crate::disk;
 use crate::policy::{Acquaintance, DurableFacts, Listing, LiveState, Msisdn, NoScope, Scope, calling_codes};
 use permissions::Permissions;
 use upkeep::Terms;
-use workflow::{MachineClock, Moment, OutboxBounds, Workflow};
+use workflow::{Clock, MachineClock, Moment, OutboxBounds, Workflow};
 
 /// The file of who has written to whom.
 const ACQUAINTANCES: &str = "acquaintances";
@@ -37,7 +37,7 @@ const ACQUAINTANCES: &str = "acquaintances";
 pub struct Ledger {
     permissions: Permissions,
     workflow: Arc<Workflow>,
-    clock: MachineClock,
+    clock: Arc<dyn Clock>,
     acquaintance: Acquaintance,
     folder: PathBuf,
     registry_max_age: Duration,
@@ -47,11 +47,20 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Takes the folder for this process and opens everything in it, or makes it. Blocks while it does so.
+    /// Takes the folder for this process and opens everything in it, or makes it, to go by the machine's clocks. Blocks
+    /// while it does so.
     ///
     /// # Errors
     /// [`LedgerFault`]: nothing is left open then.
     pub fn open(config: &config::Config, numbers: NumberKey) -> Result<Self, LedgerFault> {
+        Self::open_by(config, numbers, Arc::new(MachineClock::new()))
+    }
+
+    /// The same, to go by this clock.
+    ///
+    /// # Errors
+    /// [`LedgerFault`]: nothing is left open then.
+    pub fn open_by(config: &config::Config, numbers: NumberKey, clock: Arc<dyn Clock>) -> Result<Self, LedgerFault> {
         let folder = &config.ledger.path;
         let lock = Arc::new(lock(folder)?);
         let outbox = match config.admin.as_ref().and_then(|admin| admin.webhook.as_ref()) {
@@ -62,7 +71,7 @@ impl Ledger {
         Ok(Self {
             permissions: Permissions::open_under(&folder.join("permissions"), lock.clone())?,
             workflow: Arc::new(Workflow::open(folder, numbers, outbox)?),
-            clock: MachineClock::new(),
+            clock,
             acquaintance: acquaintance::load(&folder.join(ACQUAINTANCES), config.journal.acquaintances, keep)?,
             folder: folder.clone(),
             registry_max_age: config.ledger.registry_max_age,
@@ -92,7 +101,7 @@ impl Ledger {
         &self.acquaintance
     }
 
-    /// The machine's clocks now, for what is done by hand or because a message came.
+    /// What its clock says now, for what is done by hand or because a message came.
     pub fn now(&self) -> Moment {
         self.clock.now()
     }
