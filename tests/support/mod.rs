@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod clock;
 pub(crate) mod process;
 
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use smppolicy::pdu::{
     Address, Bind, CommandId, CommandStatus, DataCoding, EsmClass, Frame, Npi, Parsed, Password, SequenceNumber,
     SubmitSm, Tlv, TlvTag, Tlvs, Ton, header_only, next_frame,
 };
-use smppolicy::relay::Relay;
+use smppolicy::relay::{Given, Relay};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -54,7 +55,12 @@ impl Proxy {
 
     /// The same in a folder that holds what the fragment names.
     pub(crate) async fn start_in(folder: TempDir, upstream: SocketAddr, fragment: &str) -> Self {
-        let relay = Relay::start(load(upstream, fragment, folder.path())).await.unwrap();
+        Self::start_given(folder, upstream, fragment, Given::default()).await
+    }
+
+    /// The same, with this in place of what it would find.
+    pub(crate) async fn start_given(folder: TempDir, upstream: SocketAddr, fragment: &str, given: Given) -> Self {
+        let relay = Relay::start_given(load(upstream, fragment, folder.path()), given).await.unwrap();
         Self { relay, upstream, folder }
     }
 
