@@ -30,7 +30,8 @@ use crate::text::DefaultAlphabet;
 pub use facts::{Facts, KnownConsent, KnownListing, KnownOptOut};
 pub use fault::{Fault, Faults, Position};
 pub use rule::{
-    Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, RuleName, RuleSettings, Score, Texts, Treatment,
+    Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, Repetition, RuleName, RuleSettings, Score, Texts,
+    Treatment,
 };
 pub use workflow::{Complaints, OnExpiry, Proof, Retention, Webhook};
 
@@ -63,6 +64,8 @@ pub struct Config {
     pub rules: BTreeMap<RuleName, RuleSettings>,
     /// Bounds of the memory for multipart messages.
     pub concatenation: Concatenation,
+    /// What is too much for one recipient.
+    pub repetition: Repetition,
     /// What the rules about content rest on.
     pub texts: Texts,
     /// The customers.

@@ -12,6 +12,7 @@ pub mod upkeep;
 pub mod workflow;
 
 use std::fs::File;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use crate::audit::NumberKey;
 use crate::config::{self, Purpose};
 use crate::disk;
 use crate::policy::{Acquaintance, DurableFacts, Listing, LiveState, Msisdn, NoScope, Scope, calling_codes};
-use permissions::Permissions;
+use permissions::{Agreed, Consent, GrantFault, Import, ImportFault, Outcome, Permissions, Report};
 use upkeep::Terms;
 use workflow::{Clock, MachineClock, Moment, OutboxBounds, Workflow};
 
@@ -106,6 +107,35 @@ impl Ledger {
         self.clock.now()
     }
 
+    /// Takes a consent, as [`Consents::grant`](permissions::Consents::grant) does; a new one answers the account's
+    /// marketing.
+    ///
+    /// # Errors
+    /// [`GrantFault`]
+    pub async fn grant(&self, consent: Consent, now: i64) -> Result<Outcome, GrantFault> {
+        let Consent { account, number, purpose, at, .. } = &consent;
+        let agreed = Agreed { account: account.clone(), number: *number, purpose: *purpose, at: *at };
+        let outcome = self.permissions.consents().grant(consent, now).await?;
+        if matches!(outcome, Outcome::Changed { .. }) {
+            self.agreed(agreed);
+        }
+        Ok(outcome)
+    }
+
+    /// Imports consents, as [`Permissions::import_consents`] does; each new one answers the account's marketing.
+    ///
+    /// # Errors
+    /// [`ImportFault`]
+    pub fn import_consents(&self, file: impl Read + Seek, import: Import<'_>) -> Result<Report, ImportFault> {
+        self.permissions.import_consents(file, import, &mut |agreed| self.agreed(agreed))
+    }
+
+    fn agreed(&self, Agreed { account, number, purpose, at }: Agreed) {
+        if purpose == Purpose::Marketing {
+            self.acquaintance.agreed(&account, number, at);
+        }
+    }
+
     /// Counts a recipient whose opt-out from an account's messages came by message and is kept: too large a share of them
     /// warns, or holds the account.
     pub fn opted_out_by_message(&self, account: &str) {
@@ -181,6 +211,10 @@ impl DurableFacts for Ledger {
 
     fn has_written(&self, recipient: Msisdn, account: &str, now: i64) -> bool {
         self.acquaintance.prior(account, recipient, now)
+    }
+
+    fn unanswered(&self, recipient: Msisdn, account: &str) -> u16 {
+        self.acquaintance.unanswered(account, recipient)
     }
 
     fn are_complete(&self) -> bool {
