@@ -46,7 +46,7 @@ fn every_row_is_as_expected_and_nothing_is_left_behind() {
         ("for Insure NV, authorised", "relayed"),
         ("for Travel NV, expired", "ESME_RINVSRCADR"),
         ("3 offers without a reply", "3 relayed"),
-        ("a 4th offer to who is silent", "ESME_RSUBMITFAIL"),
+        ("a 4th offer, no reply", "ESME_RSUBMITFAIL"),
         ("6 at once, limit 5 a bind", "5 relayed, ESME_RTHROTTLED"),
         ("3 at once, limit 2 a sender", "2 relayed, ESME_RTHROTTLED"),
         ("4 at once, 3 an account", "3 relayed, ESME_RTHROTTLED"),

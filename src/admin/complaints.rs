@@ -9,16 +9,11 @@ use super::accounts::known;
 use super::asked::{Answer, Body, By, Named, Page, Parameters, created, cut, listed, number, ok, shown, time, who};
 use super::problem::Problem;
 use crate::ledger::LedgerFault;
-use crate::ledger::journal::{Query, Relayed};
+use crate::ledger::journal::Relayed;
 use crate::ledger::workflow::{
     Actor, Case, CaseId, CaseState, Complaint, Decision, Refusal, Resolution, Step, Via, WorkflowFault,
 };
 use crate::policy::Msisdn;
-
-/// How long after the time that a complaint names its message may have been relayed, in milliseconds: people round.
-const ROUNDED: i64 = 60_000;
-/// Messages to a number that are looked at to find out which account a complaint is about.
-const LOOKED_AT: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,22 +100,11 @@ pub(super) async fn resolve(
     ok(done.await?)
 }
 
-/// The last message that the number got by then, from this account. Without one: if all that it got lately came from
-/// one and the same account, as nobody is to be blamed by a guess.
+/// The message that a complaint is about: however long ago, if the account is named, and within the window otherwise.
 fn about(admin: &Admin, number: Msisdn, account: Option<&str>, at: i64) -> Result<Option<Relayed>, LedgerFault> {
-    let until = at.saturating_add(ROUNDED);
-    let since = match account {
-        Some(_) => 0,
-        None => {
-            let window = admin.ledger().terms().complaints.window.as_millis();
-            until.saturating_sub(i64::try_from(window).unwrap_or(i64::MAX))
-        }
-    };
-    let recipient = Some(admin.hash(number));
-    let query = Query { account, recipient, ..Query::between(since, until) };
-    let mut found = admin.journal().archive().find(&query, if account.is_some() { 1 } else { LOOKED_AT })?;
-    let one_account = found.windows(2).all(|pair| matches!(pair, [one, other] if one.account == other.account));
-    Ok(if one_account && !found.is_empty() { Some(found.swap_remove(0)) } else { None })
+    let window = admin.ledger().terms().complaints.window.as_millis();
+    let since = at.saturating_sub(i64::try_from(window).unwrap_or(i64::MAX));
+    admin.journal().archive().complained_of(number, account, (if account.is_some() { 0 } else { since }, at))
 }
 
 fn case(admin: &Admin, id: CaseId) -> Result<Value, Problem> {

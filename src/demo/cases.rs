@@ -267,7 +267,7 @@ pub(super) const CASES: &[Case] = &[
         "3 offers without a reply",
         Send(&[(OFFER_TO_DAN, Relayed), (OFFER_TO_DAN, Relayed), (OFFER_TO_DAN, Relayed)]),
     ),
-    row(SILENCE, REPETITION, "offers", "a 4th offer to who is silent", Send(&[(OFFER_TO_DAN, FAILED)])),
+    row(SILENCE, REPETITION, "offers", "a 4th offer, no reply", Send(&[(OFFER_TO_DAN, FAILED)])),
     row(SILENCE, REPETITION, "shop", "no offer, to the same", Send(&[(Message { to: &[DAN], ..SMS }, Relayed)])),
     // rate: a burst of 5 per bind, of 2 from 8850, of 3 for the account capped.
     row(

@@ -29,7 +29,7 @@ use super::record::Subject;
 use super::registry::{Identity, Order};
 use crate::audit::{Audit, Record, Ref};
 use crate::ledger::Ledger;
-use crate::ledger::journal::Pen;
+use crate::ledger::journal::{Archive, Pen};
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
 use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing};
 use multi::Merges;
@@ -56,6 +56,8 @@ pub(super) struct Records {
     pub(super) audit: Audit,
     /// Of what is relayed.
     pub(super) pen: Pen,
+    /// What was written by all binds.
+    pub(super) archive: Archive,
     /// Of recipients who write, and of those who have opted out.
     pub(super) ledger: Arc<Ledger>,
 }

@@ -38,6 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::audit::{Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
+use crate::ledger::journal::Archive;
 use crate::ledger::workflow::{self, MachineClock, Webhook, WebhookFault};
 use crate::ledger::{Journal, Ledger, LedgerFault, upkeep};
 use crate::policy::{DurableFacts, Snapshot, SnapshotFault};
@@ -92,6 +93,7 @@ struct Shared {
     password_checks: Arc<Semaphore>,
     audit: Audit,
     journal: Journal,
+    archive: Archive,
     ledger: Arc<Ledger>,
     clock: Clock,
     /// Where the built-in SMSC listens.
@@ -204,6 +206,7 @@ impl Relay {
             registry: Arc::default(),
             password_checks: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
             audit,
+            archive: journal.archive(),
             journal,
             ledger,
             clock,

@@ -16,6 +16,12 @@ use super::entry::{Answer, Entry, Message, Relayed};
 use super::files::{DayFile, all, each, walk};
 use super::{LedgerFault, day};
 use crate::audit::{NumberHash, NumberKey, Ref, TextHash};
+use crate::policy::Msisdn;
+
+/// How long after the time that a complaint names its message may have been relayed, in milliseconds: people round.
+const ROUNDED: i64 = 60_000;
+/// Messages to a number that are looked at to find out which account a complaint is about.
+const LOOKED_AT: usize = 100;
 
 /// The entries that are in a folder, whoever writes them meanwhile.
 #[derive(Debug, Clone)]
@@ -119,6 +125,24 @@ impl Archive {
             latest.into_iter().rev().map(|((_, number, _), message)| (number, message)).collect();
         self.answers(&files, &mut found)?;
         Ok(found.into_iter().map(|(_, message)| message).collect())
+    }
+
+    /// The message that a complaint of this number is about, which came at this time: the last one since `since` from the
+    /// account. Without an account: if all since then came from one and the same, as nobody is to be blamed by a guess.
+    ///
+    /// # Errors
+    /// [`LedgerFault`]: a file cannot be read, or is damaged.
+    pub fn complained_of(
+        &self,
+        number: Msisdn,
+        account: Option<&str>,
+        (since, at): (i64, i64),
+    ) -> Result<Option<Relayed>, LedgerFault> {
+        let recipient = Some(self.key.hash(number.digits().as_bytes()));
+        let query = Query { account, recipient, ..Query::between(since, at.saturating_add(ROUNDED)) };
+        let mut found = self.find(&query, if account.is_some() { 1 } else { LOOKED_AT })?;
+        let one_account = found.windows(2).all(|pair| matches!(pair, [one, other] if one.account == other.account));
+        Ok(if one_account && !found.is_empty() { Some(found.swap_remove(0)) } else { None })
     }
 
     /// Recipients that an account has sent to, as many as there are up to `size`, each with the latest message to it. The

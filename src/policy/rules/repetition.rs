@@ -51,7 +51,7 @@ mod tests {
     const ACCOUNT: &str = "default_purpose = 'marketing'\nsender = [{ id = 'SHOP' }]\n\
                            campaign = [{ name = 'codes', purpose = 'otp', service_type = 'OTP' }, \
                            { name = 'storms', purpose = 'alert', service_type = 'ALERT' }, \
-                           { name = 'parcels', purpose = 'transactional', service_type = 'PARCEL' }, \
+                           { name = 'parcels', purpose = 'transactional', service_type = 'PARC' }, \
                            { name = 'chat', purpose = 'p2p', service_type = 'CHAT' }]\n\
                            [policy.consent]\nmode = 'off'\n";
 
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn only_offers_are_refused() {
         let mut scene = scene("", 511);
-        for service_type in [&b"OTP"[..], b"ALERT", b"PARCEL", b"CHAT"] {
+        for service_type in [&b"OTP"[..], b"ALERT", b"PARC", b"CHAT"] {
             assert_eq!(scene.status(&to(b"32470123456", service_type)), OK);
         }
         assert_eq!(scene.status(&to(b"32470123456", b"")), ENOUGH);
@@ -115,7 +115,7 @@ mod tests {
         let mut scene = scene("", 12);
         // What goes up first is no offer; the rest would be one too many.
         let (esm_class, short_message) = (EsmClass(EsmClass::UDHI), &[5, 0, 3, 1, 3, 1, 0]);
-        let first = submit(SubmitSm { service_type: b"PARCEL", esm_class, short_message, ..message() }, &[]);
+        let first = submit(SubmitSm { service_type: b"PARC", esm_class, short_message, ..message() }, &[]);
         assert_eq!([scene.status(&first), scene.status(&part(1, 3, 3, 0)), scene.status(&part(1, 3, 2, 0))], [OK; 3]);
         // Of another message no part goes up, in whatever order they come.
         assert_eq!([scene.status(&part(2, 2, 2, 0)), scene.status(&part(2, 2, 1, 0))], [ENOUGH; 2]);

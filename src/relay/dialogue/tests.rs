@@ -55,7 +55,7 @@ impl Bound {
         let audit = Audit::open(&config.audit).unwrap();
         let journal = Journal::open(&config.journal, audit.refs(), audit.key(), NOW.unix_millis).unwrap();
         let ledger = Arc::new(Ledger::open(&config, audit.key()).unwrap());
-        let records = Records { audit, pen: journal.pen(), ledger };
+        let records = Records { audit, pen: journal.pen(), archive: journal.archive(), ledger };
         let facts = Arc::new(ArcSwap::from_pointee(Snapshot::new(config).unwrap()));
         let (snapshot, registry) = (facts.load_full(), Arc::<Registry>::default());
         let live = crate::relay::registry::Holder { account: "shop".into(), state, since: 0 };

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
@@ -13,11 +14,15 @@ use tokio::time::timeout;
 
 use super::Dialogue;
 use crate::ledger::Ledger;
+use crate::ledger::journal::Archive;
 use crate::ledger::permissions::{NoScope, Origin, Outcome, Scope, ScopeName};
 use crate::ledger::workflow::{Actor, Complaint, Via, WorkflowFault};
 use crate::pdu::{Address, Frame};
 use crate::policy::replies::{self, Replies, Reply, Written};
 use crate::policy::{AccountFacts, Msisdn, Now};
+
+/// How long the journal may be searched for the message that a complaint is about, while its MO waits.
+const LOOK_UP: Duration = Duration::from_secs(1);
 
 thread_local! {
     static REPLIES: RefCell<Replies> = RefCell::default();
@@ -116,13 +121,16 @@ impl Dialogue {
     fn write_down(&self, wish: Wish, subscriber: Msisdn, now: Now) -> Pledge {
         let (told, outcome) = oneshot::channel();
         let (ledger, bind) = (self.records.ledger.clone(), self.identity.place.handle().clone());
+        let archive = self.records.archive.clone();
         let account = self.standing.account.system_id().to_owned();
         tokio::spawn(async move {
             let patience = ledger.write_timeout();
-            let kept = timeout(patience, keep(ledger, subscriber, wish, account, now)).await.unwrap_or_else(|_late| {
-                tracing::error!("a wish by message was not written down in time; the SMSC is to send it again");
-                false
-            });
+            let kept = timeout(patience, keep((ledger, archive), subscriber, wish, account, now)).await.unwrap_or_else(
+                |_late| {
+                    tracing::error!("a wish by message was not written down in time; the SMSC is to send it again");
+                    false
+                },
+            );
             // The bind may have ended; the wish is kept all the same.
             let _heard = told.send(kept);
             bind.wake();
@@ -159,7 +167,13 @@ fn scopes(
 }
 
 /// Whether all of it is on the disk.
-async fn keep(ledger: Arc<Ledger>, subscriber: Msisdn, wish: Wish, account: String, now: Now) -> bool {
+async fn keep(
+    (ledger, archive): (Arc<Ledger>, Archive),
+    subscriber: Msisdn,
+    wish: Wish,
+    account: String,
+    now: Now,
+) -> bool {
     let Wish { permission, complaint } = wish;
     if let Some((scopes, change)) = permission
         && !keep_permission(&ledger, subscriber, (scopes, change), &account, now).await
@@ -167,7 +181,7 @@ async fn keep(ledger: Arc<Ledger>, subscriber: Msisdn, wish: Wish, account: Stri
         return false;
     }
     match complaint {
-        Some(complaint) => keep_complaint(ledger, subscriber, complaint, account, now).await,
+        Some(complaint) => keep_complaint((ledger, archive), subscriber, complaint, account, now).await,
         None => true,
     }
 }
@@ -216,15 +230,36 @@ async fn account_wide(ledger: Arc<Ledger>, subscriber: Msisdn, account: String) 
     look_up.await.ok()?
 }
 
+/// The reference of the message that a complaint is about. A case without it is better than none: what cannot be found,
+/// or not soon, is left out.
+async fn complained_of(archive: Archive, msisdn: Msisdn, account: String, (since, at): (i64, i64)) -> Option<String> {
+    let look_up = move || archive.complained_of(msisdn, Some(&account), (since, at));
+    match timeout(LOOK_UP, tokio::task::spawn_blocking(look_up)).await {
+        Ok(Ok(Ok(found))) => found.map(|message| message.reference.to_string()),
+        Ok(Ok(Err(fault))) => {
+            tracing::warn!(%fault, "the message that a complaint is about cannot be looked up");
+            None
+        }
+        Ok(Err(_panic)) => None,
+        Err(_late) => {
+            tracing::warn!("the message that a complaint is about was not found in time");
+            None
+        }
+    }
+}
+
 async fn keep_complaint(
-    ledger: Arc<Ledger>,
+    (ledger, archive): (Arc<Ledger>, Archive),
     msisdn: Msisdn,
     (text, is_part): (String, bool),
     account: String,
     now: Now,
 ) -> bool {
     let at = now.unix_millis;
-    let complaint = Complaint { msisdn, at, text, account: Some(account), message: None, via: Via::Message, is_part };
+    let window = i64::try_from(ledger.terms().complaints.window.as_millis()).unwrap_or(i64::MAX);
+    let since = at.saturating_sub(window);
+    let message = complained_of(archive, msisdn, account.clone(), (since, at)).await;
+    let complaint = Complaint { msisdn, at, text, account: Some(account), message, via: Via::Message, is_part };
     let opened = tokio::task::spawn_blocking(move || {
         let (terms, now) = (ledger.terms(), ledger.now());
         ledger.workflow().open_case(now, complaint, &Actor::Recipient, &terms.complaints)
