@@ -22,7 +22,7 @@ use smppolicy::relay::{Given, Relay};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 use tokio::time::timeout;
 
 /// How long anything may take. Generous: the machine may be busy.
@@ -403,16 +403,29 @@ pub(crate) struct Serving {
 }
 
 /// The messages that came, in their order.
-#[derive(Default)]
 struct Log {
     messages: Mutex<Vec<Bytes>>,
     more: Notify,
+    /// What goes down to all binds.
+    down: broadcast::Sender<Bytes>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { messages: Mutex::default(), more: Notify::new(), down: broadcast::channel(16).0 }
+    }
 }
 
 impl Serving {
     /// The messages (no binds, no enquire_link, no unbind) of all binds so far.
     pub(crate) fn messages(&self) -> Vec<Bytes> {
         self.log.messages.lock().unwrap().clone()
+    }
+
+    /// Sends this to whoever is bound.
+    pub(crate) fn deliver(&self, octets: &[u8]) {
+        // Nobody may be.
+        let _bound = self.log.down.send(Bytes::copy_from_slice(octets));
     }
 
     /// Waits until there are so many.
@@ -433,8 +446,20 @@ impl Serving {
 
 async fn serve(mut link: Link, log: Arc<Log>) {
     // A test may leave a bind idle for longer than a single answer may take.
-    let mut buffer = BytesMut::new();
-    while link.from.half.read_buf(&mut buffer).await.is_ok_and(|count| count > 0) {
+    let (mut buffer, mut down) = (BytesMut::new(), log.down.subscribe());
+    loop {
+        tokio::select! {
+            read = link.from.half.read_buf(&mut buffer) => match read {
+                Ok(1..) => {}
+                _ => return,
+            },
+            Ok(octets) = down.recv() => {
+                if link.to.0.write_all(&octets).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+        }
         let mut answers = Vec::new();
         while let Ok(Parsed::Whole(request)) = next_frame(&buffer, MAX_FRAME) {
             let (id, length) = (request.command_id(), request.bytes().len());
