@@ -45,6 +45,8 @@ fn every_row_is_as_expected_and_nothing_is_left_behind() {
         ("no sender, not allowed", "ESME_RINVSRCADR"),
         ("for Insure NV, authorised", "relayed"),
         ("for Travel NV, expired", "ESME_RINVSRCADR"),
+        ("3 offers without a reply", "3 relayed"),
+        ("a 4th offer, no reply", "ESME_RSUBMITFAIL"),
         ("6 at once, limit 5 a bind", "5 relayed, ESME_RTHROTTLED"),
         ("3 at once, limit 2 a sender", "2 relayed, ESME_RTHROTTLED"),
         ("4 at once, 3 an account", "3 relayed, ESME_RTHROTTLED"),

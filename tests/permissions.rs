@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use smppolicy::config::Purpose;
 use smppolicy::ledger::permissions::{Consent, DoubleOptIn, Origin, Outcome as Written};
-use smppolicy::ledger::workflow::{Actor, Command, MachineClock, Outcome as Done};
+use smppolicy::ledger::workflow::{Actor, Clock, Command, MachineClock, Outcome as Done};
 use smppolicy::pdu::{CommandId, CommandStatus, Destination, Destinations, SequenceNumber, SubmitMulti, SubmitSm};
 use smppolicy::policy::Msisdn;
 use support::*;

@@ -71,7 +71,7 @@ impl Desk {
         let config = smppolicy::config::Config::parse(&text, "test.toml", proxy.folder()).unwrap();
         let settings = config.report.unwrap();
         let relay = &proxy.relay;
-        let form = Form::new(settings.clone(), relay.ledger(), relay.journal(), relay.audit().key());
+        let form = Form::new(settings.clone(), relay.ledger(), relay.journal());
         let listener = report::open(settings.address).await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let running = Running::new(relay.control(), &proxy.folder().join("config.toml"));

@@ -10,6 +10,7 @@ use smppolicy::pdu::CommandStatus;
 use toml::value::Datetime;
 use toml::{Spanned, Table};
 
+use crate::before::Step;
 use crate::message::Message;
 use crate::through::Way;
 
@@ -55,6 +56,9 @@ struct Written {
     /// Of those that it does not take, in their order, the clause that its reason names.
     #[serde(default)]
     not_taken: Vec<u16>,
+    /// What happens before anything is sent, with a ledger of its own and a clock that only this moves.
+    #[serde(default)]
+    before: Vec<Step>,
     /// What the account `shop` comes to be once it has bound.
     once_bound: Option<String>,
     /// When everything is sent; default: now.
@@ -94,6 +98,7 @@ pub(crate) struct Case {
     pub(crate) rows: Vec<String>,
     pub(crate) config: Table,
     pub(crate) known: Known,
+    pub(crate) before: Vec<Step>,
     /// The clause that it is counted under.
     pub(crate) shows: Option<u16>,
     pub(crate) send: Vec<Message>,
@@ -232,6 +237,10 @@ fn check(all: &All, case: Written, place: String) -> Result<Case, String> {
     let mut config = all.config.clone();
     merge(&mut config, case.config.clone());
     let known = known(&case)?;
+    case.before.iter().try_for_each(Step::check)?;
+    if !case.before.is_empty() && (known.facts != Facts::default() || known.once_bound.is_some()) {
+        return Err("before: is given beside facts or once_bound; what is known must come of its steps".to_owned());
+    }
     let expect = case.expect.0.iter().map(|name| expected(name)).collect::<Result<Vec<_>, _>>()?;
     if case.recorded && rule.is_none() {
         return Err("recorded: needs rule, the rule that records".to_owned());
@@ -244,11 +253,25 @@ fn check(all: &All, case: Written, place: String) -> Result<Case, String> {
     };
     let ground = Ground { clause: case.clause.or(all.clause), rule, entry: case.entry.clone() };
     let shows = all.shows.or(ground.clause);
-    let Written { name, rows, through, recorded, known_gap, pipelined, .. } = case;
+    let Written { name, rows, before, through, recorded, known_gap, pipelined, .. } = case;
     // What does not hold as it stands is not sent in other ways.
     let through = if known_gap.is_some() { Vec::new() } else { through };
-    let case =
-        Case { place, name, rows, config, known, shows, send, through, expect, ground, recorded, known_gap, pipelined };
+    let case = Case {
+        place,
+        name,
+        rows,
+        config,
+        known,
+        before,
+        shows,
+        send,
+        through,
+        expect,
+        ground,
+        recorded,
+        known_gap,
+        pipelined,
+    };
     if case.refuses() && case.ground.rule.is_none() {
         return Err("rule: is missing; name the rule that refuses".to_owned());
     }

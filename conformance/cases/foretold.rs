@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smppolicy::audit::NumberKey;
 use smppolicy::config::AccountState;
 use smppolicy::ledger::Ledger;
-use smppolicy::pdu::Frame;
+use smppolicy::pdu::{CommandStatus, Frame};
 use smppolicy::policy::{
     DurableFacts, Evidence, Explanation, Foretold, Now, Outcome, Rejection, Says, Snapshot, Standing,
 };
@@ -20,17 +20,21 @@ use crate::stage;
 pub(crate) struct Table {
     snapshot: Arc<Snapshot>,
     now: Now,
+    /// Whether what is known is the proxy's own, by which an account may be kept from binding.
+    has_past: bool,
     /// The ledger's, if there is one.
     _folder: TempDir,
 }
 
 impl Table {
-    pub(crate) async fn lay(case: &Case) -> Result<Self, String> {
+    pub(crate) async fn lay(case: &Case, own: Option<Arc<dyn DurableFacts>>) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let config = stage::configure(case, "simulator", folder.path())?;
-        let facts: Arc<dyn DurableFacts> = match &case.known.import {
-            None => case.known.declared(case.known.once_bound.unwrap_or(AccountState::Active)),
-            Some(_) => {
+        let has_past = own.is_some();
+        let facts: Arc<dyn DurableFacts> = match (own, &case.known.import) {
+            (Some(own), _) => own,
+            (None, None) => case.known.declared(case.known.once_bound.unwrap_or(AccountState::Active)),
+            (None, Some(_)) => {
                 let key =
                     NumberKey::load_or_create(&config.audit.msisdn_key_file).map_err(|fault| fault.to_string())?;
                 let ledger = Arc::new(Ledger::open(&config, key).map_err(|fault| fault.to_string())?);
@@ -40,7 +44,7 @@ impl Table {
         };
         let snapshot = Arc::new(Snapshot::knowing(config, facts).map_err(|faults| faults.to_string())?);
         let now = Now { monotonic_nanos: 1_000_000_000, unix_millis: case.known.now() };
-        Ok(Self { snapshot, now, _folder: folder })
+        Ok(Self { snapshot, now, has_past, _folder: folder })
     }
 
     /// Asks about everything that a play sends.
@@ -55,7 +59,13 @@ impl Table {
             let policy = self.snapshot.policy();
             let explained = policy.explain(frame, &standing, now);
             let outcome = match &explained {
-                Ok(explanation) => Self::outcome(&play.case, explanation, sent.without.len())?,
+                Ok(explanation) => match Self::outcome(&play.case, explanation, sent.without.len())? {
+                    // Who may send nothing does not get so far.
+                    Expected::Refuse(_) if self.has_past && !standing.account.may_send() => {
+                        Expected::Refuse(CommandStatus::ESME_RBINDFAIL)
+                    }
+                    outcome => outcome,
+                },
                 Err(malformed) => Expected::Refuse(malformed.status()),
             };
             judge.outcome(outcome).map_err(|fault| format!("explain: {fault}"))?;

@@ -36,7 +36,7 @@ impl Known {
                 rejects: &mut rejects,
                 progress: &mut |_, _| {},
             };
-            ledger.permissions().import_consents(Cursor::new(lines), import).map_err(|fault| fault.to_string())?;
+            ledger.import_consents(Cursor::new(lines), import).map_err(|fault| fault.to_string())?;
             Ok::<_, String>(rejects)
         };
         let rejects = tokio::task::spawn_blocking(import).await.map_err(|error| error.to_string())??;

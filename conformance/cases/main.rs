@@ -1,6 +1,7 @@
 //! The cases of the usage policy's clauses: each is sent over real sockets, and asked of `explain`. What is to become of
 //! it is in the case files beside this one.
 
+mod before;
 mod case;
 mod encoding;
 mod foretold;
@@ -82,7 +83,9 @@ fn batches(plays: Vec<Play>) -> Vec<Vec<Play>> {
     let mut groups: BTreeMap<String, Vec<Vec<Play>>> = BTreeMap::new();
     for play in plays {
         let groups = groups.entry(play.case.config.to_string()).or_default();
-        match groups.iter_mut().find(|group| group.iter().any(|other| other.case.known == play.case.known)) {
+        // What went before is a case's own.
+        let shares = |other: &Play| other.case.before.is_empty() && other.case.known == play.case.known;
+        match groups.iter_mut().filter(|_| play.case.before.is_empty()).find(|group| group.iter().any(shares)) {
             Some(group) => group.push(play),
             None => groups.push(vec![play]),
         }
@@ -115,13 +118,14 @@ async fn play_all(plays: Vec<Play>) -> Result<Vec<Line>, String> {
 async fn play_batch(batch: Vec<Play>) -> Result<Vec<Line>, String> {
     let Some(first) = batch.first().map(|play| play.case.clone()) else { return Ok(Vec::new()) };
     let mut stage = Stage::set(&first).await?;
-    let mut table = foretold::Table::lay(&first).await?;
+    let mut table = foretold::Table::lay(&first, stage.own_facts()).await?;
     let mut lines = Vec::new();
     for (number, play) in batch.iter().enumerate() {
         let reference = number as u16;
         let mut faults = Vec::new();
-        faults.extend(stage.play(number, play, reference).await.err());
+        // Asked first: what is sent changes what is known.
         faults.extend(table.play(play, reference).err());
+        faults.extend(stage.play(number, play, reference).await.err());
         let is_in_a_way = play.way.is_some();
         lines.push(Line { case: play.case.clone(), label: play.label(), is_in_a_way, faults });
     }

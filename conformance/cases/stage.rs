@@ -6,8 +6,11 @@ use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::Router;
 use serde_json::Value;
+use smppolicy::admin::{Admin, Running};
 use smppolicy::config::{AccountState, Config};
+use smppolicy::ledger::workflow::{Clock, MachineClock};
 use smppolicy::pdu::{CommandId, CommandStatus, Destination, Frame, SubmitMulti, SubmitMultiResp};
 use smppolicy::policy::{DurableFacts, LiveState};
 use smppolicy::relay::{Given, Relay};
@@ -17,6 +20,7 @@ use toml::Table;
 use crate::case::{Case, Expected, Ground, merge};
 use crate::message::Sent;
 use crate::play::{Judge, Play};
+use crate::support::clock::HandClock;
 use crate::support::{Link, Serving, Smsc, accepted, bare, bind, frame, records, refused};
 
 /// The configuration of a case, with its files in `folder`.
@@ -39,14 +43,19 @@ pub(crate) fn configure(case: &Case, upstream: &str, folder: &Path) -> Result<Co
 
 /// See the module.
 pub(crate) struct Stage {
-    relay: Relay,
-    serving: Serving,
+    pub(crate) relay: Relay,
+    pub(crate) serving: Serving,
+    /// The operator's interface.
+    pub(crate) operator: Router,
+    /// What it goes by if the case tells of what went before.
+    pub(crate) clock: Arc<HandClock>,
+    has_past: bool,
     folder: TempDir,
     /// The state of the account `shop`.
     shop: LiveState,
-    links: HashMap<(String, u8), Link>,
-    sequence: u32,
-    arrived: usize,
+    pub(crate) links: HashMap<(String, u8), Link>,
+    pub(crate) sequence: u32,
+    pub(crate) arrived: usize,
     /// What each PDU must have on record, by sequence number.
     remembered: Vec<Remembered>,
 }
@@ -68,21 +77,48 @@ impl Stage {
         let config = configure(case, &serving.address.to_string(), folder.path())?;
         let declared = case.known.declared(AccountState::Active);
         let shop = declared.state("shop");
-        let facts = case.known.import.is_none().then_some(declared as Arc<dyn DurableFacts>);
-        let given = Given { facts, unix_millis: case.known.at };
+        let has_past = !case.before.is_empty();
+        let of_ledger = has_past || case.known.import.is_some();
+        let facts = (!of_ledger).then_some(declared as Arc<dyn DurableFacts>);
+        let by_hand = HandClock::at(case.known.now());
+        let clock = match has_past {
+            true => Some(by_hand.clone() as Arc<dyn Clock>),
+            false => case.known.at.map(|at| Arc::new(MachineClock::set_to(at)) as Arc<dyn Clock>),
+        };
+        let given = Given { facts, clock };
         let relay = Relay::start_given(config, given).await.map_err(|fault| fault.to_string())?;
         case.known.import_into(&relay.ledger()).await.map_err(|fault| format!("{}: import: {fault}", case.place))?;
+        let running = Running::new(relay.control(), &folder.path().join("config.toml"));
+        let operator = Admin::new(relay.ledger(), relay.audit(), relay.journal(), running).router();
         let (links, remembered) = (HashMap::new(), Vec::new());
-        Ok(Self { relay, serving, folder, shop, links, sequence: 1, arrived: 0, remembered })
+        let clock = by_hand;
+        let (sequence, arrived) = (1, 0);
+        let mut stage =
+            Self { relay, serving, operator, clock, has_past, folder, shop, links, sequence, arrived, remembered };
+        stage.tell(&case.before).await.map_err(|fault| format!("{}: {fault}", case.place))?;
+        Ok(stage)
     }
 
-    async fn link(&mut self, account: &str, bind: u8) -> &mut Link {
-        match self.links.entry((account.to_owned(), bind)) {
-            Entry::Occupied(bound) => bound.into_mut(),
+    /// The ledger's facts, where a case's past is in it.
+    pub(crate) fn own_facts(&self) -> Option<Arc<dyn DurableFacts>> {
+        self.has_past.then(|| self.relay.ledger() as Arc<dyn DurableFacts>)
+    }
+
+    /// Whether an account may bind, as far as the ledger knows.
+    pub(crate) fn may_send(&self, account: &str) -> bool {
+        matches!(self.relay.ledger().state(account).get(), AccountState::Active | AccountState::Held)
+    }
+
+    /// A bind of the account, or the status that it is refused with.
+    pub(crate) async fn link(&mut self, account: &str, number: u8) -> Result<&mut Link, CommandStatus> {
+        match self.links.entry((account.to_owned(), number)) {
+            Entry::Occupied(bound) => Ok(bound.into_mut()),
             Entry::Vacant(place) => {
                 let mut link = Link::connect(self.relay.address()).await;
-                link.bind(account).await;
-                place.insert(link)
+                match link.status(&bind(CommandId::BIND_TRANSCEIVER, account)).await {
+                    CommandStatus::ESME_ROK => Ok(place.insert(link)),
+                    status => Err(status),
+                }
             }
         }
     }
@@ -98,7 +134,13 @@ impl Stage {
                 let octets = self.numbered(sent);
                 let answer = match play.case.known.once_bound {
                     Some(state) if sent.account == "shop" => self.ask_once_bound(state, &octets).await?,
-                    _ => self.link(&sent.account, sent.bind).await.ask(&octets).await.to_vec(),
+                    _ => match self.link(&sent.account, sent.bind).await {
+                        Ok(link) => link.ask(&octets).await.to_vec(),
+                        Err(status) => {
+                            judge.outcome(Expected::Refuse(status))?;
+                            continue;
+                        }
+                    },
                 };
                 let outcome = self.outcome(sent, &octets, &answer)?;
                 self.remember(number, play, sent, (&octets, outcome));
@@ -134,7 +176,7 @@ impl Stage {
     async fn pipeline(&mut self, number: usize, play: &Play, pdus: &[Sent], judge: &mut Judge) -> Result<(), String> {
         let Some(first) = pdus.first() else { return Ok(()) };
         let octets: Vec<Vec<u8>> = pdus.iter().map(|sent| self.numbered(sent)).collect();
-        let link = self.link(&first.account, first.bind).await;
+        let link = self.link(&first.account, first.bind).await.map_err(|status| format!("no bind: {status}"))?;
         link.send(&octets.concat()).await;
         let answers = link.from.receive_all(octets.len()).await;
         let mut by_sequence: HashMap<u32, _> =
@@ -150,14 +192,14 @@ impl Stage {
         Ok(())
     }
 
-    fn numbered(&mut self, sent: &Sent) -> Vec<u8> {
+    pub(crate) fn numbered(&mut self, sent: &Sent) -> Vec<u8> {
         self.sequence += 1;
         sent.numbered(self.sequence)
     }
 
     /// What has become of a PDU, both sides seen: it went up as it was and was answered by the SMSC, or it did not and
     /// was answered with the bare header of an error.
-    fn outcome(&mut self, sent: &Sent, octets: &[u8], answer: &[u8]) -> Result<Expected, String> {
+    pub(crate) fn outcome(&mut self, sent: &Sent, octets: &[u8], answer: &[u8]) -> Result<Expected, String> {
         let status = frame(answer).command_status();
         if status != CommandStatus::ESME_ROK {
             if answer != refused(octets, status) {

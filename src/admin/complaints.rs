@@ -107,7 +107,7 @@ pub(super) async fn resolve(
 fn about(admin: &Admin, number: Msisdn, account: Option<&str>, at: i64) -> Result<Option<Relayed>, LedgerFault> {
     let window = i64::try_from(admin.ledger().terms().complaints.window.as_millis()).unwrap_or(i64::MAX);
     let before = if account.is_some() { i64::MAX } else { window };
-    let (recipient, after) = (admin.hash(number), ROUNDED);
+    let (recipient, after) = (number, ROUNDED);
     Complained { recipient, account, sender: None, at, before, after }.message(&admin.journal().archive())
 }
 

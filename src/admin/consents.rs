@@ -75,7 +75,7 @@ pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Paramete
 pub(super) async fn grant(State(admin): State<Admin>, Body(asked): Body<Grant>) -> Answer {
     let consent = consent(&asked)?;
     known(&admin, &asked.account)?;
-    let granted = admin.ledger().permissions().consents().grant(consent, admin.now().unix_millis);
+    let granted = admin.ledger().grant(consent, admin.now().unix_millis);
     created(json!({"outcome": outcome(granted.await?)}))
 }
 
@@ -93,9 +93,8 @@ pub(super) async fn revoke(State(admin): State<Admin>, Body(asked): Body<Revoke>
 
 pub(super) async fn import_file(State(admin): State<Admin>, headers: HeaderMap, octets: Octets) -> Answer {
     let format = format_of(&headers)?;
-    let done = import(&admin, octets, format, |admin, file, import| {
-        Ok(admin.ledger().permissions().import_consents(file, import)?)
-    });
+    let done =
+        import(&admin, octets, format, |admin, file, import| Ok(admin.ledger().import_consents(file, import)?));
     ok(done.await?)
 }
 

@@ -173,7 +173,7 @@ fn into_ledger(
     };
     let permissions = ledger.permissions();
     let report = match what {
-        What::Consents => permissions.import_consents(octets, import),
+        What::Consents => ledger.import_consents(octets, import),
         What::OptOuts => permissions.import_suppressions(octets, import),
         What::Registry { name, as_of, countries } => {
             let as_of = midnight(*as_of).filter(|as_of| *as_of <= now);

@@ -53,7 +53,7 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
     });
     let no_more_reports = stop.child_token();
     let reporting = form.map(|(listener, settings)| {
-        let form = report::Form::new(settings, relay.ledger(), relay.journal(), relay.audit().key());
+        let form = report::Form::new(settings, relay.ledger(), relay.journal());
         tokio::spawn(form.serve(listener, no_more_reports.clone()))
     });
     loop {

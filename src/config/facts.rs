@@ -9,7 +9,7 @@ use super::fault::Faults;
 use super::load::read_text;
 use super::reader::{Document, Table};
 use super::{AccountState, Purpose, value};
-use crate::policy::Msisdn;
+use crate::policy::{Acquaintance, Msisdn};
 
 /// Facts about one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Facts {
     pub opt_outs: Vec<KnownOptOut>,
     /// Numbers in do-not-disturb registries.
     pub listed: Vec<KnownListing>,
+    /// Offers that went unanswered.
+    pub unanswered: Vec<KnownUnanswered>,
 }
 
 /// `[[consent]]`
@@ -67,10 +69,19 @@ pub struct KnownListing {
     pub stale: bool,
 }
 
+/// `[[unanswered]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownUnanswered {
+    /// By whom.
+    pub msisdn: Msisdn,
+    /// How many in a row.
+    pub count: u16,
+}
+
 impl Default for Facts {
     fn default() -> Self {
-        let (contacts, consents, opt_outs, listed) = Default::default();
-        Self { state: AccountState::Active, incomplete: false, contacts, consents, opt_outs, listed }
+        let (contacts, consents, opt_outs, listed, unanswered) = Default::default();
+        Self { state: AccountState::Active, incomplete: false, contacts, consents, opt_outs, listed, unanswered }
     }
 }
 
@@ -127,6 +138,12 @@ fn facts(mut root: Table<'_>) -> Facts {
         let stale = table.or("stale", false, value::boolean);
         Some(KnownListing { msisdn: msisdn?, registry: registry?, as_of, stale })
     };
+    let unanswered = |mut table: Table<'_>| {
+        let msisdn = whose(&mut table);
+        let most = value::count(0..=u64::from(Acquaintance::MOST));
+        let count = table.required("count", "add how many offers went unanswered", most);
+        Some(KnownUnanswered { msisdn: msisdn?, count: count? })
+    };
     Facts {
         state: root.or("state", AccountState::Active, value::choice(STATES)),
         incomplete: root.or("incomplete", false, value::boolean),
@@ -134,6 +151,7 @@ fn facts(mut root: Table<'_>) -> Facts {
         consents: root.tables("consent").into_iter().filter_map(consent).collect(),
         opt_outs: root.tables("opt_out").into_iter().filter_map(opt_out).collect(),
         listed: root.tables("listed").into_iter().filter_map(listed).collect(),
+        unanswered: root.tables("unanswered").into_iter().filter_map(unanswered).collect(),
     }
 }
 

@@ -16,10 +16,11 @@ use super::reader::{Document, Table, nearest};
 use super::value::{Read as Outcome, Wrong};
 use super::{
     Account, Admin, Audit, Brand, Concatenation, Config, Journal, Ledger, ListFile, Listen, ListenTls, Mode, OwnEntry,
-    OwnExpression, OwnWord, RuleName, RuleSettings, Score, Texts, Treatment, UnknownAccount, Upstream, UpstreamAddress,
-    UpstreamTls, account, pem, report::report, value, workflow,
+    OwnExpression, OwnWord, Repetition, RuleName, RuleSettings, Score, Texts, Treatment, UnknownAccount, Upstream,
+    UpstreamAddress, UpstreamTls, account, pem, report::report, value, workflow,
 };
 use crate::pdu::{CommandStatus, HEADER_LEN};
+use crate::policy::Acquaintance;
 
 /// The longest configuration file, in octets.
 const MAX_FILE: u64 = 32 * 1024 * 1024;
@@ -98,7 +99,7 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
     let accounts = account::accounts(&mut root, &upstreams, client_ca);
     let unknown = unknown(root.section("accounts"), &accounts);
     let brands = root.tables("brand").into_iter().map(brand).collect();
-    let (rules, concatenation, texts) = policy(root.section("policy"), brands);
+    let Policy { rules, concatenation, repetition, texts } = policy(root.section("policy"), brands);
     let admin = root.table("admin").map(|table| admin(table, &listen));
     let report = root.table("report").map(|table| report(table, &listen, admin.as_ref().map(|admin| admin.address)));
     let ledger = ledger(root.section("ledger"));
@@ -119,6 +120,7 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
         unknown,
         rules,
         concatenation,
+        repetition,
         texts,
         accounts,
     }
@@ -281,13 +283,22 @@ fn brand(mut table: Table<'_>) -> Brand {
     }
 }
 
-fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> (BTreeMap<RuleName, RuleSettings>, Concatenation, Texts) {
+/// `[policy]`
+struct Policy {
+    rules: BTreeMap<RuleName, RuleSettings>,
+    concatenation: Concatenation,
+    repetition: Repetition,
+    texts: Texts,
+}
+
+fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> Policy {
     const TREATMENTS: &[(&str, Treatment)] =
         &[("pass", Treatment::Pass), ("record", Treatment::Record), ("refuse", Treatment::Refuse)];
     let concatenation = concatenation(table.section("concatenation"));
     let mut lists = table.section("lists");
     let (mut rules, mut shorteners, mut picture_links) = (BTreeMap::new(), Treatment::Record, Treatment::Record);
     let (mut words, mut expressions, mut score) = (Vec::new(), Vec::new(), None);
+    let mut repetition = Repetition { unanswered: 12 };
     for name in RuleName::ORDER {
         let mut section = table.section(name.name());
         rules.insert(name, rule(&mut section, name));
@@ -297,6 +308,10 @@ fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> (BTreeMap<RuleName, RuleS
                 words = section.tables("word").into_iter().map(own_word).collect();
                 expressions = section.tables("expression").into_iter().map(own_expression).collect();
                 score = section.table("score").and_then(trained_score);
+            }
+            RuleName::Repetition => {
+                let most = value::count(1..=u64::from(Acquaintance::MOST));
+                repetition.unanswered = section.or("unanswered", repetition.unanswered, most);
             }
             RuleName::Media => picture_links = section.or("picture_links", picture_links, value::choice(TREATMENTS)),
             _ => {}
@@ -313,7 +328,7 @@ fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> (BTreeMap<RuleName, RuleS
         shorteners,
         picture_links,
     };
-    (rules, concatenation, texts)
+    Policy { rules, concatenation, repetition, texts }
 }
 
 fn own_entry(table: &mut Table<'_>) -> OwnEntry {

@@ -32,7 +32,8 @@ pub use facts::{Facts, KnownConsent, KnownListing, KnownOptOut};
 pub use fault::{Fault, Faults, Position};
 pub use report::Report;
 pub use rule::{
-    Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, RuleName, RuleSettings, Score, Texts, Treatment,
+    Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, Repetition, RuleName, RuleSettings, Score, Texts,
+    Treatment,
 };
 pub use workflow::{Complaints, OnExpiry, Proof, Retention, Webhook};
 
@@ -67,6 +68,8 @@ pub struct Config {
     pub rules: BTreeMap<RuleName, RuleSettings>,
     /// Bounds of the memory for multipart messages.
     pub concatenation: Concatenation,
+    /// What is too much for one recipient.
+    pub repetition: Repetition,
     /// What the rules about content rest on.
     pub texts: Texts,
     /// The customers.

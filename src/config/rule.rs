@@ -23,13 +23,15 @@ pub enum RuleName {
     Content,
     /// Identified health information.
     Health,
+    /// More offers than the recipient ever answered.
+    Repetition,
     /// Messages a second.
     Rate,
 }
 
 impl RuleName {
     /// Every rule, in the order they run.
-    pub const ORDER: [Self; 10] = [
+    pub const ORDER: [Self; 11] = [
         Self::Account,
         Self::Sender,
         Self::Suppression,
@@ -39,6 +41,7 @@ impl RuleName {
         Self::Fraud,
         Self::Content,
         Self::Health,
+        Self::Repetition,
         Self::Rate,
     ];
 
@@ -54,6 +57,7 @@ impl RuleName {
             Self::Fraud => "fraud",
             Self::Content => "content",
             Self::Health => "health",
+            Self::Repetition => "repetition",
             Self::Rate => "rate",
         }
     }
@@ -112,6 +116,17 @@ pub enum Treatment {
     Record,
     /// The message is refused.
     Refuse,
+}
+
+/// `[policy.repetition]`, beside what all rules share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repetition {
+    /// Offers in a row that a recipient may leave without a reply and without a new consent; the next is refused.
+    ///
+    /// No law and no operator's rule gives a number. Twelve is a year of a monthly newsletter and a quarter of a weekly
+    /// one: about as long as senders of newsletters keep who never reacts. Fewer would refuse honest offers, since most
+    /// recipients never reply to one.
+    pub unanswered: u16,
 }
 
 /// Facts and settings of the rules about what a message says.

@@ -77,6 +77,11 @@ fn faults_of_syntax_and_keys() {
 fn faults_of_values() {
     assert_table(&[
         ("[listen]\nwindow = 0", "2:10: listen.window", "is the integer 0; expected an integer from 1 to 1000000"),
+        (
+            "[policy.repetition]\nunanswered = 512",
+            "2:14: policy.repetition.unanswered",
+            "is the integer 512; expected an integer from 1 to 511",
+        ),
         ("[listen]\nwindow = -1", "2:10: listen.window", "is the integer -1"),
         ("[listen]\nwindow = 99999999999999999999999", "2:10: listen.window", "expected an integer"),
         ("[listen]\nwindow = 1.5", "2:10: listen.window", "is a float; expected an integer"),
@@ -350,7 +355,8 @@ fn the_least_configuration_has_the_defaults() {
     assert_eq!(config.journal.path, Path::new("/base/var/journal"));
     assert_eq!(config.journal.keep, Duration::from_secs(400 * 86_400));
     assert_eq!(config.unknown, UnknownAccount::Reject);
-    assert_eq!(config.rules.len(), 10);
+    assert_eq!(config.rules.len(), 11);
+    assert_eq!(config.repetition, Repetition { unanswered: 12 });
     assert!(config.rules.iter().all(|(name, rule)| *rule == RuleSettings { mode: name.default_mode(), status: None }));
     assert_eq!(config.concatenation.references_per_account, 100_000);
     assert_eq!(config.concatenation.window, Duration::from_secs(3600));

@@ -58,6 +58,7 @@ const OWN_IDENTITY: Option<Clause> = Some(Clause(5));
 const NO_DECEPTION: Option<Clause> = Some(Clause(6));
 const FOR_OTHERS: Option<Clause> = Some(Clause(8));
 const OPT_IN: Option<Clause> = Some(Clause(9));
+const SILENCE: Option<Clause> = Some(Clause(21));
 const BLOCKING: Option<Clause> = Some(Clause(18));
 const VOLUME: Option<Clause> = Some(Clause(23));
 const PICTURES: Option<Clause> = Some(Clause(29));
@@ -80,6 +81,7 @@ const FRAUD: Option<RuleName> = Some(RuleName::Fraud);
 const CONTENT: Option<RuleName> = Some(RuleName::Content);
 const HEALTH: Option<RuleName> = Some(RuleName::Health);
 const MEDIA: Option<RuleName> = Some(RuleName::Media);
+const REPETITION: Option<RuleName> = Some(RuleName::Repetition);
 const RATE: Option<RuleName> = Some(RuleName::Rate);
 
 const ANN: Destination<'static> = sme(b"32470123456");
@@ -87,6 +89,9 @@ const BOB: Destination<'static> = sme(b"32470654321");
 /// Has agreed to offers of the account `offers`; has opted out of its messages from 8850.
 const EVE: Destination<'static> = sme(EVES_NUMBER);
 pub(super) const EVES_NUMBER: &[u8] = b"32470111222";
+/// Has agreed to those offers too, and never replies.
+const DAN: Destination<'static> = sme(DANS_NUMBER);
+pub(super) const DANS_NUMBER: &[u8] = b"32470333444";
 const CAL: Destination<'static> = sme(b"12025550123");
 const LIST: Destination<'static> = Destination::List(b"customers");
 
@@ -115,6 +120,7 @@ const RESULT_TO_US: Message = Message { to: &[CAL], ..text("Blue Shop: your HIV 
 const FROM_8850: Message = from("8850");
 
 const OFFER: Message = Message { to: &[EVE], ..text("Shop: winter sale, 20% off until Sunday") };
+const OFFER_TO_DAN: Message = Message { to: &[DAN], ..OFFER };
 const INVALID_RECIPIENT: Outcome = Refused(CommandStatus::ESME_RINVDSTADR);
 const INVALID_SOURCE: Outcome = Refused(CommandStatus::ESME_RINVSRCADR);
 const FAILED: Outcome = Refused(CommandStatus::ESME_RSUBMITFAIL);
@@ -253,6 +259,16 @@ pub(super) const CASES: &[Case] = &[
     // health: a named person's results to the US.
     row(HEALTH_DATA, HEALTH, "attested", "test result to the US", Send(&[(RESULT_TO_US, Relayed)])),
     row(HEALTH_DATA, HEALTH, "named", "the same, not attested", Send(&[(RESULT_TO_US, FAILED)])),
+    // repetition: three offers in a row may stay without a reply.
+    row(
+        SILENCE,
+        REPETITION,
+        "offers",
+        "3 offers without a reply",
+        Send(&[(OFFER_TO_DAN, Relayed), (OFFER_TO_DAN, Relayed), (OFFER_TO_DAN, Relayed)]),
+    ),
+    row(SILENCE, REPETITION, "offers", "a 4th offer, no reply", Send(&[(OFFER_TO_DAN, FAILED)])),
+    row(SILENCE, REPETITION, "shop", "no offer, to the same", Send(&[(Message { to: &[DAN], ..SMS }, Relayed)])),
     // rate: a burst of 5 per bind, of 2 from 8850, of 3 for the account capped.
     row(
         VOLUME,

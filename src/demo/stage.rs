@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use super::DemoFault;
-use super::cases::{Act, Case, EVES_NUMBER, Outcome};
+use super::cases::{Act, Case, DANS_NUMBER, EVES_NUMBER, Outcome};
 use super::esme::Esme;
 use super::message::Message;
 use super::record::Records;
@@ -60,11 +60,10 @@ fn configuration(folder: &Path, smsc: SocketAddr) -> Result<Config, Faults> {
     Ok(config)
 }
 
-/// What a recipient of the account `offers` has agreed to and opted out of, as the ledger takes it.
+/// What recipients of the account `offers` have agreed to and opted out of, as the ledger takes it.
 async fn wishes(proxy: &Relay) -> Result<(), DemoFault> {
     let (ledger, now) = (proxy.ledger(), jiff::Timestamp::now().as_millisecond());
-    let Some(number) = Msisdn::from_digits(EVES_NUMBER) else { return Ok(()) };
-    let consent = Consent {
+    let consent = |number| Consent {
         number,
         account: "offers".into(),
         sender: "*".into(),
@@ -78,12 +77,14 @@ async fn wishes(proxy: &Relay) -> Result<(), DemoFault> {
         address: None,
         double_opt_in: DoubleOptIn::NotAsked,
     };
-    ledger.permissions().consents().grant(consent, now).await.map_err(|fault| DemoFault::Ledger(fault.to_string()))?;
+    let fault = |fault: &dyn std::fmt::Display| DemoFault::Ledger(fault.to_string());
+    for number in [EVES_NUMBER, DANS_NUMBER].into_iter().filter_map(Msisdn::from_digits) {
+        ledger.grant(consent(number), now).await.map_err(|error| fault(&error))?;
+    }
+    let Some(eve) = Msisdn::from_digits(EVES_NUMBER) else { return Ok(()) };
     let suppressions = ledger.permissions().suppressions();
-    let scope = suppressions.make_scope(Some("offers"), Some("8850"));
-    let scope = scope.map_err(|fault| DemoFault::Ledger(fault.to_string()))?;
-    let out = suppressions.add(number, scope, now, Origin::Mo, "").await;
-    out.map(drop).map_err(|fault| DemoFault::Ledger(fault.to_string()))
+    let scope = suppressions.make_scope(Some("offers"), Some("8850")).map_err(|error| fault(&error))?;
+    suppressions.add(eve, scope, now, Origin::Mo, "").await.map(drop).map_err(|error| fault(&error))
 }
 
 impl<'a> Stage<'a> {

@@ -2,7 +2,7 @@
 
 use super::LedgerFault;
 use super::journal::{Archive, Query, Relayed};
-use crate::audit::NumberHash;
+use crate::policy::Msisdn;
 
 /// Messages to a number that are looked at to find out which account a complaint is about.
 const LOOKED_AT: usize = 100;
@@ -11,7 +11,7 @@ const LOOKED_AT: usize = 100;
 #[derive(Debug, Clone, Copy)]
 pub struct Complained<'a> {
     /// Who got it.
-    pub recipient: NumberHash,
+    pub recipient: Msisdn,
     /// From which account, if they can say that.
     pub account: Option<&'a str>,
     /// Which sender it showed, if they say that.
@@ -32,7 +32,11 @@ impl Complained<'_> {
     /// [`LedgerFault`]: the journal cannot be read.
     pub fn message(&self, archive: &Archive) -> Result<Option<Relayed>, LedgerFault> {
         let (since, until) = (self.at.saturating_sub(self.before).max(0), self.at.saturating_add(self.after));
-        let query = Query { account: self.account, recipient: Some(self.recipient), ..Query::between(since, until) };
+        let query = Query {
+            account: self.account,
+            recipient: Some(archive.hash(self.recipient)),
+            ..Query::between(since, until)
+        };
         let mut found = archive.find(&query, if self.account.is_some() { 1 } else { LOOKED_AT })?;
         if let Some(sender) = self.sender.map(said) {
             found.retain(|message| said(&String::from_utf8_lossy(&message.sender)) == sender);

@@ -13,6 +13,7 @@ pub mod upkeep;
 pub mod workflow;
 
 use std::fs::File;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,9 +30,9 @@ use crate::disk;
 use crate::policy::{
     Acquaintance, Confirmation, Confirmations, DurableFacts, Listing, LiveState, Msisdn, NoScope, Scope, calling_codes,
 };
-use permissions::Permissions;
+use permissions::{Agreed, Consent, DoubleOptIn, GrantFault, Import, ImportFault, Outcome, Permissions, Report};
 use upkeep::Terms;
-use workflow::{MachineClock, Moment, OutboxBounds, Workflow};
+use workflow::{Clock, MachineClock, Moment, OutboxBounds, Workflow};
 
 /// The file of who has written to whom.
 const ACQUAINTANCES: &str = "acquaintances";
@@ -41,7 +42,7 @@ const ACQUAINTANCES: &str = "acquaintances";
 pub struct Ledger {
     permissions: Permissions,
     workflow: Arc<Workflow>,
-    clock: MachineClock,
+    clock: Arc<dyn Clock>,
     acquaintance: Acquaintance,
     confirmations: Confirmations,
     folder: PathBuf,
@@ -52,11 +53,20 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Takes the folder for this process and opens everything in it, or makes it. Blocks while it does so.
+    /// Takes the folder for this process and opens everything in it, or makes it, to go by the machine's clocks. Blocks
+    /// while it does so.
     ///
     /// # Errors
     /// [`LedgerFault`]: nothing is left open then.
     pub fn open(config: &config::Config, numbers: NumberKey) -> Result<Self, LedgerFault> {
+        Self::open_by(config, numbers, Arc::new(MachineClock::new()))
+    }
+
+    /// The same, to go by this clock.
+    ///
+    /// # Errors
+    /// [`LedgerFault`]: nothing is left open then.
+    pub fn open_by(config: &config::Config, numbers: NumberKey, clock: Arc<dyn Clock>) -> Result<Self, LedgerFault> {
         let folder = &config.ledger.path;
         let lock = Arc::new(lock(folder)?);
         let outbox = match config.admin.as_ref().and_then(|admin| admin.webhook.as_ref()) {
@@ -70,7 +80,7 @@ impl Ledger {
         Ok(Self {
             permissions,
             workflow: Arc::new(Workflow::open(folder, numbers, outbox)?),
-            clock: MachineClock::new(),
+            clock,
             acquaintance: acquaintance::load(&folder.join(ACQUAINTANCES), config.journal.acquaintances, keep)?,
             confirmations: Confirmations::default(),
             folder: folder.clone(),
@@ -106,9 +116,39 @@ impl Ledger {
         &self.confirmations
     }
 
-    /// The machine's clocks now, for what is done by hand or because a message came.
+    /// What its clock says now, for what is done by hand or because a message came.
     pub fn now(&self) -> Moment {
         self.clock.now()
+    }
+
+    /// Takes a consent, as [`Consents::grant`](permissions::Consents::grant) does; a new one that counts answers the
+    /// account's marketing.
+    ///
+    /// # Errors
+    /// [`GrantFault`]
+    pub async fn grant(&self, consent: Consent, now: i64) -> Result<Outcome, GrantFault> {
+        let Consent { account, number, purpose, at, double_opt_in, .. } = &consent;
+        let agreed = Agreed { account: account.clone(), number: *number, purpose: *purpose, at: *at };
+        let waits = *double_opt_in == DoubleOptIn::Pending || self.terms().double_opt_in.contains(&**account);
+        let outcome = self.permissions.consents().grant(consent, now).await?;
+        if !waits && matches!(outcome, Outcome::Changed { .. }) {
+            self.agreed(agreed);
+        }
+        Ok(outcome)
+    }
+
+    /// Imports consents, as [`Permissions::import_consents`] does; each new one answers the account's marketing.
+    ///
+    /// # Errors
+    /// [`ImportFault`]
+    pub fn import_consents(&self, file: impl Read + Seek, import: Import<'_>) -> Result<Report, ImportFault> {
+        self.permissions.import_consents(file, import, &mut |agreed| self.agreed(agreed))
+    }
+
+    fn agreed(&self, Agreed { account, number, purpose, at }: Agreed) {
+        if purpose == Purpose::Marketing {
+            self.acquaintance.agreed(&account, number, at);
+        }
     }
 
     /// Counts a recipient whose opt-out from an account's messages came by message and is kept: too large a share of them
@@ -191,6 +231,10 @@ impl DurableFacts for Ledger {
 
     fn has_written(&self, recipient: Msisdn, account: &str, now: i64) -> bool {
         self.acquaintance.prior(account, recipient, now)
+    }
+
+    fn unanswered(&self, recipient: Msisdn, account: &str) -> u16 {
+        self.acquaintance.unanswered(account, recipient)
     }
 
     fn are_complete(&self) -> bool {

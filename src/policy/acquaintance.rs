@@ -8,7 +8,7 @@
 //! | 27 | which pair this is, among those of the set: part of a keyed hash |
 //! | 14 | the day on which the recipient last wrote, 0 for never |
 //! | 14 | the day on which the slot was last written |
-//! | 9 | marketing messages since the recipient last wrote, at most [`Acquaintance::MOST`] |
+//! | 9 | marketing messages since the recipient last wrote or agreed anew, at most [`Acquaintance::MOST`] |
 //!
 //! What it may get wrong: another pair is taken for this one with a probability of 8 in 2^27, about 1 in 17 million. A
 //! pair that finds its set full takes the place of one whose recipient never wrote, or wrote too long ago to count; if
@@ -23,6 +23,8 @@ use super::Msisdn;
 
 const SET: usize = 8;
 const DAY: i64 = 86_400_000;
+/// Days that may pass until a consent is known: lists of them are loaded by the month at worst.
+const LATE: u16 = 31;
 /// 2020-01-01T00:00:00Z, in days since 1970, less one: day 0 is never.
 const EPOCH: i64 = 18_261;
 
@@ -93,6 +95,18 @@ impl Acquaintance {
         self.change(account, msisdn, now, |slot| Slot { unanswered: (slot.unanswered + 1).min(Self::MOST), ..slot });
     }
 
+    /// Marketing that was counted did not go out after all.
+    pub fn not_sent(&self, account: &str, msisdn: Msisdn) {
+        self.amend(account, msisdn, |slot| Slot { unanswered: slot.unanswered.saturating_sub(1), ..slot });
+    }
+
+    /// The recipient has agreed to the account's marketing, at this time: what went unanswered no longer counts, unless
+    /// that was long before the last of it.
+    pub fn agreed(&self, account: &str, msisdn: Msisdn, at: i64) {
+        let is_new = |slot: Slot| day(at).saturating_add(LATE) >= slot.written;
+        self.amend(account, msisdn, |slot| if is_new(slot) { Slot { unanswered: 0, ..slot } } else { slot });
+    }
+
     /// Whether the recipient has written to the account, not too long ago.
     pub fn prior(&self, account: &str, msisdn: Msisdn, now: i64) -> bool {
         self.find(account, msisdn).is_some_and(|slot| self.is_prior(slot, now))
@@ -102,7 +116,7 @@ impl Acquaintance {
         slot.heard > 0 && day(now).saturating_sub(slot.heard) <= self.keep
     }
 
-    /// Marketing messages to the recipient since they last wrote to the account.
+    /// Marketing messages to the recipient since they last wrote to the account or agreed to them anew.
     pub fn unanswered(&self, account: &str, msisdn: Msisdn) -> u16 {
         self.find(account, msisdn).map_or(0, |slot| slot.unanswered)
     }
@@ -140,6 +154,19 @@ impl Acquaintance {
     fn find(&self, account: &str, msisdn: Msisdn) -> Option<Slot> {
         let (set, tag) = self.place(account, msisdn);
         set.iter().map(|word| Slot::of(word.load(Ordering::Relaxed))).find(|slot| slot.tag == tag)
+    }
+
+    /// Changes what is known of a pair, if anything is.
+    fn amend(&self, account: &str, msisdn: Msisdn, change: impl Fn(Slot) -> Slot) {
+        let (set, tag) = self.place(account, msisdn);
+        for word in set {
+            let own = |word| Some(Slot::of(word)).filter(|slot| slot.tag == tag);
+            let changed = word
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| own(word).map(|slot| change(slot).word()));
+            if changed.is_ok() {
+                return;
+            }
+        }
     }
 
     fn change(&self, account: &str, msisdn: Msisdn, now: i64, change: impl Fn(Slot) -> Slot) {
@@ -213,6 +240,31 @@ mod tests {
         (0..2000).for_each(|_| table.sent_marketing("shop", number(1), NOON));
         assert_eq!(table.unanswered("shop", number(1)), Acquaintance::MOST);
         assert!(table.prior("shop", number(1), NOON), "counting to the end leaves the rest as it was");
+    }
+
+    #[test]
+    fn a_new_consent_ends_the_row_and_an_old_one_does_not() {
+        for (days, left) in [(3, 0), (0, 0), (-31, 0), (-32, 2), (-400, 2)] {
+            let table = Acquaintance::new(1000, 7, 400);
+            table.agreed("shop", number(1), NOON);
+            assert_eq!(table.words().filter(|word| *word > 0).count(), 0, "who is not known takes no place");
+            (0..2).for_each(|_| table.sent_marketing("shop", number(1), NOON));
+            table.agreed("shop", number(1), NOON + days * DAY);
+            assert_eq!(table.unanswered("shop", number(1)), left, "{days}");
+            assert!(!table.prior("shop", number(1), NOON), "who agrees has not written");
+        }
+    }
+
+    #[test]
+    fn what_did_not_go_out_is_not_counted() {
+        let table = Acquaintance::new(1000, 7, 400);
+        table.not_sent("shop", number(1));
+        (0..2).for_each(|_| table.sent_marketing("shop", number(1), NOON));
+        table.not_sent("bank", number(1));
+        table.not_sent("shop", number(1));
+        assert_eq!(table.unanswered("shop", number(1)), 1);
+        (0..2).for_each(|_| table.not_sent("shop", number(1)));
+        assert_eq!(table.unanswered("shop", number(1)), 0);
     }
 
     #[test]

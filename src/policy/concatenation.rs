@@ -290,9 +290,15 @@ impl<'m> Assembly<'m> {
     pub(super) fn pay(&self, pay: impl FnOnce(u8) -> Result<(), Refusal>) -> Result<(), Refusal> {
         match self.relation {
             Relation::First | Relation::Other => pay(self.part.total),
-            Relation::Further if self.known().is_some_and(|known| known.paid > 0) => Ok(()),
+            Relation::Further if self.goes_on() => Ok(()),
             Relation::Further | Relation::Again => pay(1),
         }
+    }
+
+    /// Whether this is a part that has not come before of a message of which another has gone up: where it is too late
+    /// to refuse the message for what has nothing to do with what it says.
+    pub(super) fn goes_on(&self) -> bool {
+        self.relation == Relation::Further && self.known().is_some_and(|known| known.paid > 0)
     }
 
     /// Whether there is room to remember a part of so many octets.

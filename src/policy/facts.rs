@@ -45,6 +45,10 @@ pub trait DurableFacts: std::fmt::Debug + Send + Sync {
     /// Whether the recipient has written to the account, within the time that contacts are remembered.
     fn has_written(&self, recipient: Msisdn, account: &str, now: i64) -> bool;
 
+    /// Offers from the account to the recipient since they last wrote to it or agreed anew, at most
+    /// [`Acquaintance::MOST`](super::Acquaintance::MOST).
+    fn unanswered(&self, recipient: Msisdn, account: &str) -> u16;
+
     /// Whether new opt-outs can be kept. While they cannot, those that are known are not all there are.
     fn are_complete(&self) -> bool;
 }
@@ -155,6 +159,10 @@ impl DurableFacts for NoFacts {
         false
     }
 
+    fn unanswered(&self, _recipient: Msisdn, _account: &str) -> u16 {
+        0
+    }
+
     fn are_complete(&self) -> bool {
         true
     }
@@ -173,6 +181,7 @@ pub struct DeclaredFacts {
     confirmations: HashMap<Msisdn, Arc<Confirmation>>,
     contacts: HashSet<Msisdn>,
     listings: HashMap<Msisdn, Listing>,
+    unanswered: HashMap<Msisdn, u16>,
     state: LiveState,
     are_complete: bool,
 }
@@ -233,6 +242,7 @@ impl DeclaredFacts {
             confirmations: just_now.into_iter().map(confirmation).collect(),
             listings: listings.collect(),
             contacts: facts.contacts.iter().copied().collect(),
+            unanswered: facts.unanswered.iter().map(|known| (known.msisdn, known.count)).collect(),
             state: LiveState::new(facts.state),
             are_complete: !facts.incomplete,
             subjects,
@@ -279,6 +289,10 @@ impl DurableFacts for DeclaredFacts {
 
     fn has_written(&self, recipient: Msisdn, account: &str, _now: i64) -> bool {
         account == self.account && self.contacts.contains(&recipient)
+    }
+
+    fn unanswered(&self, recipient: Msisdn, account: &str) -> u16 {
+        if account == self.account { self.unanswered.get(&recipient).copied().unwrap_or(0) } else { 0 }
     }
 
     fn are_complete(&self) -> bool {

@@ -218,6 +218,7 @@ impl Policy {
     /// Every fault of the operator's lists.
     pub fn new(
         settings: &std::collections::BTreeMap<RuleName, config::RuleSettings>,
+        repetition: config::Repetition,
         texts: &config::Texts,
         accounts: &[config::Account],
     ) -> Result<Self, Vec<Faults>> {
@@ -228,7 +229,7 @@ impl Policy {
             if settings.mode == Mode::Off {
                 continue;
             }
-            let (rule, enforce) = (rules::build(name, texts), settings.mode == Mode::Enforce);
+            let (rule, enforce) = (rules::build(name, repetition, texts), settings.mode == Mode::Enforce);
             entries.push(Entry { name, rule, enforce, status: settings.status });
             // The score is a signal of the rule `content` that has a mode of its own.
             if let (RuleName::Content, Some(score), Some(threshold)) = (name, &texts.score, inspector.threshold()) {

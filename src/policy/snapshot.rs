@@ -84,7 +84,8 @@ impl Snapshot {
         facts: Arc<dyn DurableFacts>,
         concatenation: Arc<Concatenation>,
     ) -> Result<Self, SnapshotFault> {
-        let policy = Policy::new(&config.rules, &config.texts, &config.accounts).map_err(ListFaults)?;
+        let policy = Policy::new(&config.rules, config.repetition, &config.texts, &config.accounts);
+        let policy = policy.map_err(ListFaults)?;
         let accounts: HashMap<_, _, RandomState> = config
             .accounts
             .into_iter()

@@ -144,6 +144,13 @@ pub enum Evidence {
     },
     /// There is no valid consent for this purpose.
     NoConsent(&'static str),
+    /// Offers in a row that the recipient left without a reply, and how many they may be.
+    Unanswered {
+        /// How many went out.
+        offers: u16,
+        /// How many may.
+        most: u16,
+    },
     /// Facts that the decision needs cannot be had now.
     Unavailable(&'static str),
     /// A trained model gives the text this score.
@@ -252,6 +259,10 @@ impl Serialize for Evidence {
                 object.serialize_entry("as_of", &Day(*day))?;
             }
             Self::NoConsent(purpose) => object.serialize_entry("no_consent_for", purpose)?,
+            Self::Unanswered { offers, most } => {
+                object.serialize_entry("unanswered", offers)?;
+                object.serialize_entry("most", most)?;
+            }
             Self::Unavailable(what) => object.serialize_entry("unavailable", what)?,
             Self::Unnamed => object.serialize_entry("brand", "not named")?,
             Self::Score { model, thousandths } => {
@@ -288,6 +299,9 @@ impl fmt::Display for Evidence {
             Self::OptedOut(from) => write!(f, "recipient has opted out from this {from}"),
             Self::Registry { registry, day } => write!(f, "recipient is in registry {registry} of {}", Day(*day)),
             Self::NoConsent(purpose) => write!(f, "recipient has no valid consent for {purpose}"),
+            Self::Unanswered { offers, most } => {
+                write!(f, "recipient has left {offers} offers in a row without a reply, of {most} that may be")
+            }
             Self::Unavailable(what) => write!(f, "{what} cannot be asked now"),
             Self::Unnamed => write!(f, "neither text nor sender names the brand"),
             Self::Score { model, thousandths } => write!(f, "model {model:016x} scores it 0.{thousandths:03}"),

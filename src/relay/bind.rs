@@ -409,7 +409,8 @@ async fn conclude(
         response_timeout: shared.listen.response_timeout,
     };
     let now = Instant::now();
-    let records = Records { audit: shared.audit.clone(), pen: shared.journal.pen(), ledger: shared.ledger.clone() };
+    let (audit, ledger) = (shared.audit.clone(), shared.ledger.clone());
+    let records = Records { audit, pen: shared.journal.pen(), ledger };
     let dialogue = Dialogue::new(identity, standing, Cache::new(facts), records, bounds, now);
     let (esme, smsc) = (applicant.esme.into_parts(), smsc.into_parts());
     let mut from_esme = applicant.held;

@@ -1,10 +1,11 @@
 //! The clock of the relay: read once per read burst, and the only place that reads one.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+use crate::ledger::workflow;
 use crate::policy::Now;
 
 /// Monotonic time since the start, and the wall's time beside it.
@@ -13,15 +14,13 @@ pub(super) struct Clock {
     origin: Instant,
     /// Wall time at the origin, in milliseconds since 1970. Set anew now and then, since the wall's clock is set too.
     wall_at_origin: AtomicI64,
-    /// How far this clock is ahead of the wall's, in milliseconds: 0 but where another time is to be shown.
-    ahead: i64,
+    wall: Arc<dyn workflow::Clock>,
 }
 
 impl Clock {
-    /// Starts now, at the wall's time or at this one, in milliseconds since 1970.
-    pub(super) fn new(unix_millis: Option<i64>) -> Self {
-        let ahead = unix_millis.map_or(0, |start| start - wall());
-        let clock = Self { origin: Instant::now(), wall_at_origin: AtomicI64::new(0), ahead };
+    /// Starts now. The wall's time is what this clock, which the ledger goes by too, says that it is.
+    pub(super) fn new(wall: Arc<dyn workflow::Clock>) -> Self {
+        let clock = Self { origin: Instant::now(), wall_at_origin: AtomicI64::new(0), wall };
         clock.follow_wall();
         clock
     }
@@ -29,7 +28,7 @@ impl Clock {
     /// Looks at the wall's clock again.
     pub(super) fn follow_wall(&self) {
         let since = self.origin.elapsed().as_millis() as i64;
-        self.wall_at_origin.store(wall() + self.ahead - since, Ordering::Relaxed);
+        self.wall_at_origin.store(self.wall.now().unix_millis - since, Ordering::Relaxed);
     }
 
     /// The time as rules see it.
@@ -47,9 +46,4 @@ impl Clock {
     pub(super) fn now(&self) -> Now {
         self.at(Instant::now())
     }
-}
-
-/// In milliseconds since 1970.
-fn wall() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -96,6 +96,9 @@ struct Asked {
     reference: Option<Ref>,
     /// Where its refused destinations are, if it has any.
     merge: Option<std::num::NonZeroU32>,
+    /// The one recipient for whom it was counted as marketing, by [`Msisdn::value`](crate::policy::Msisdn::value): there
+    /// may be very many of these.
+    counted: Option<std::num::NonZeroU64>,
 }
 
 /// Signs of life of one side.

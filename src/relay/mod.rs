@@ -38,7 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::audit::{Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
-use crate::ledger::workflow::{Webhook, WebhookFault};
+use crate::ledger::workflow::{self, MachineClock, Webhook, WebhookFault};
 use crate::ledger::{Journal, Ledger, LedgerFault, upkeep};
 use crate::policy::{DurableFacts, Snapshot, SnapshotFault};
 use crate::simulator::smsc::{Smsc, SmscOptions};
@@ -75,8 +75,8 @@ pub struct Relay {
 pub struct Given {
     /// In place of the ledger's.
     pub facts: Option<Arc<dyn DurableFacts>>,
-    /// The time at which its rules begin to see time pass, in milliseconds since 1970, in place of the wall's.
-    pub unix_millis: Option<i64>,
+    /// In place of the machine's: what the rules, the ledger and its deadlines go by.
+    pub clock: Option<Arc<dyn workflow::Clock>>,
 }
 
 /// What all binds have in common.
@@ -183,11 +183,12 @@ impl Relay {
         let listener =
             listener::open(listen.address).map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let address = listener.local_addr().map_err(|source| StartFault::Listen { address: listen.address, source })?;
-        let (audit, clock) = (Audit::open(&config.audit)?, Clock::new(given.unix_millis));
+        let machine = given.clock.unwrap_or_else(|| Arc::new(MachineClock::new()));
+        let (audit, clock) = (Audit::open(&config.audit)?, Clock::new(machine.clone()));
         let (refs, key, now) = (audit.refs(), audit.key(), clock.now().unix_millis);
         // There may be millions of consents to read and a day's entries to count.
         let opened = tokio::task::spawn_blocking(move || {
-            let ledger = Ledger::open(&config, key.clone())?;
+            let ledger = Ledger::open_by(&config, key.clone(), machine)?;
             let journal = Journal::open(&config.journal, refs, key, now)?;
             Ok::<_, LedgerFault>((config, Arc::new(ledger), journal))
         });

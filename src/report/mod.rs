@@ -27,7 +27,6 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::NumberKey;
 use crate::config;
 use crate::ledger::journal::Relayed;
 use crate::ledger::workflow::{Actor, Case, Complaint, Via, WorkflowFault};
@@ -56,7 +55,6 @@ struct Shared {
     settings: config::Report,
     ledger: Arc<Ledger>,
     journal: Journal,
-    numbers: NumberKey,
     limits: Limits,
     /// Held by who looks for a message: days of the journal are read for it.
     turn: Arc<Semaphore>,
@@ -71,10 +69,10 @@ enum NotKept {
 }
 
 impl Form {
-    /// A form whose reports become cases of this ledger, about messages of this journal; `numbers` is the key of both.
-    pub fn new(settings: config::Report, ledger: Arc<Ledger>, journal: Journal, numbers: NumberKey) -> Self {
+    /// A form whose reports become cases of this ledger, about messages of this journal.
+    pub fn new(settings: config::Report, ledger: Arc<Ledger>, journal: Journal) -> Self {
         let (limits, turn) = (Limits::new(&settings), Arc::new(Semaphore::new(1)));
-        Self(Arc::new(Shared { settings, ledger, journal, numbers, limits, turn }))
+        Self(Arc::new(Shared { settings, ledger, journal, limits, turn }))
     }
 
     /// Serves `/report` on this socket until told to stop.
@@ -137,8 +135,7 @@ impl Form {
 
     /// The message that a report is about. Without it, if it cannot be told in time, the report is kept all the same.
     async fn message(&self, report: &Report) -> Option<Relayed> {
-        let (recipient, at, sender) =
-            (self.0.numbers.hash(report.msisdn.digits().as_bytes()), report.at, report.sender.clone());
+        let (recipient, at, sender) = (report.msisdn, report.at, report.sender.clone());
         let archive = self.0.journal.archive();
         let look_up = async {
             let turn = self.0.turn.clone().acquire_owned().await.ok();

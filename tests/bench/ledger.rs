@@ -71,7 +71,8 @@ fn import(permissions: &Permissions, path: &Path) -> (Report, f64) {
         rejects: &mut io::sink(),
         progress: &mut |_, _| {},
     };
-    let report = permissions.import_consents(File::open(path).expect("the file"), import).expect("an import");
+    let report =
+        permissions.import_consents(File::open(path).expect("the file"), import, &mut |_| {}).expect("an import");
     (report, begun.elapsed().as_secs_f64())
 }
 

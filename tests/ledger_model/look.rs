@@ -230,7 +230,8 @@ impl Ledger {
             rejects: &mut io::sink(),
             progress: &mut |_, _| {},
         };
-        let report = self.permissions.import_consents(Cursor::new(file.into_inner().unwrap()), import).unwrap();
+        let report =
+            self.permissions.import_consents(Cursor::new(file.into_inner().unwrap()), import, &mut |_| {}).unwrap();
         // A row that was taken before a kill is unchanged when the file comes again, or passed over.
         (report.changed + report.unchanged + report.superseded).to_string()
     }

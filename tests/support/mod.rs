@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod clock;
 pub(crate) mod process;
 
 use std::net::SocketAddr;
@@ -17,11 +18,11 @@ use smppolicy::pdu::{
     Address, Bind, CommandId, CommandStatus, DataCoding, EsmClass, Frame, Npi, Parsed, Password, SequenceNumber,
     SubmitSm, Tlv, TlvTag, Tlvs, Ton, header_only, next_frame,
 };
-use smppolicy::relay::Relay;
+use smppolicy::relay::{Given, Relay};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 use tokio::time::timeout;
 
 /// How long anything may take. Generous: the machine may be busy.
@@ -54,7 +55,12 @@ impl Proxy {
 
     /// The same in a folder that holds what the fragment names.
     pub(crate) async fn start_in(folder: TempDir, upstream: SocketAddr, fragment: &str) -> Self {
-        let relay = Relay::start(load(upstream, fragment, folder.path())).await.unwrap();
+        Self::start_given(folder, upstream, fragment, Given::default()).await
+    }
+
+    /// The same, with this in place of what it would find.
+    pub(crate) async fn start_given(folder: TempDir, upstream: SocketAddr, fragment: &str, given: Given) -> Self {
+        let relay = Relay::start_given(load(upstream, fragment, folder.path()), given).await.unwrap();
         Self { relay, upstream, folder }
     }
 
@@ -397,16 +403,29 @@ pub(crate) struct Serving {
 }
 
 /// The messages that came, in their order.
-#[derive(Default)]
 struct Log {
     messages: Mutex<Vec<Bytes>>,
     more: Notify,
+    /// What goes down to all binds.
+    down: broadcast::Sender<Bytes>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { messages: Mutex::default(), more: Notify::new(), down: broadcast::channel(16).0 }
+    }
 }
 
 impl Serving {
     /// The messages (no binds, no enquire_link, no unbind) of all binds so far.
     pub(crate) fn messages(&self) -> Vec<Bytes> {
         self.log.messages.lock().unwrap().clone()
+    }
+
+    /// Sends this to whoever is bound.
+    pub(crate) fn deliver(&self, octets: &[u8]) {
+        // Nobody may be.
+        let _bound = self.log.down.send(Bytes::copy_from_slice(octets));
     }
 
     /// Waits until there are so many.
@@ -427,8 +446,20 @@ impl Serving {
 
 async fn serve(mut link: Link, log: Arc<Log>) {
     // A test may leave a bind idle for longer than a single answer may take.
-    let mut buffer = BytesMut::new();
-    while link.from.half.read_buf(&mut buffer).await.is_ok_and(|count| count > 0) {
+    let (mut buffer, mut down) = (BytesMut::new(), log.down.subscribe());
+    loop {
+        tokio::select! {
+            read = link.from.half.read_buf(&mut buffer) => match read {
+                Ok(1..) => {}
+                _ => return,
+            },
+            Ok(octets) = down.recv() => {
+                if link.to.0.write_all(&octets).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+        }
         let mut answers = Vec::new();
         while let Ok(Parsed::Whole(request)) = next_frame(&buffer, MAX_FRAME) {
             let (id, length) = (request.command_id(), request.bytes().len());

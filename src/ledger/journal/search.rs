@@ -16,6 +16,7 @@ use super::entry::{Answer, Entry, Message, Relayed};
 use super::files::{DayFile, all, each, walk};
 use super::{LedgerFault, day};
 use crate::audit::{NumberHash, NumberKey, Ref, TextHash};
+use crate::policy::Msisdn;
 
 /// The entries that are in a folder, whoever writes them meanwhile.
 #[derive(Debug, Clone)]
@@ -119,6 +120,11 @@ impl Archive {
             latest.into_iter().rev().map(|((_, number, _), message)| (number, message)).collect();
         self.answers(&files, &mut found)?;
         Ok(found.into_iter().map(|(_, message)| message).collect())
+    }
+
+    /// What stands for a number in the entries.
+    pub(in crate::ledger) fn hash(&self, number: Msisdn) -> NumberHash {
+        self.key.hash(number.digits().as_bytes())
     }
 
     /// Recipients that an account has sent to, as many as there are up to `size`, each with the latest message to it. The

@@ -24,7 +24,7 @@ pub use crate::policy::{NoScope, Scope};
 pub use act::{NotWritten, Outcome, Pending, WriteFailure};
 pub use consents::{Consent, ConsentId, Consents, DoubleOptIn, Evidence, GrantFault, NoConsent, Step};
 pub use desk::{Cursor, EraseFault, Figures, Permissions};
-pub use import::{Format, Import, ImportFault, Rejection, Report, time};
+pub use import::{Agreed, Format, Import, ImportFault, Rejection, Report, time};
 pub use registries::{Registries, Registry};
 pub use retention::Forgotten;
 pub use scopes::ScopeName;

@@ -34,7 +34,7 @@ pub use refunds::{Refund, Sent};
 pub use refusal::{Refusal, WorkflowFault};
 pub use retention::{Holdings, Purged};
 pub use store::Workflow;
-pub use time::{MachineClock, Moment};
+pub use time::{Clock, MachineClock, Moment};
 pub use webhook::{Webhook, WebhookFault};
 
 use super::LedgerFault;

@@ -28,6 +28,12 @@ pub struct Moment {
     pub boot: u64,
 }
 
+/// Where [`Moment`]s come from: at the outermost edge, which hands them in.
+pub trait Clock: std::fmt::Debug + Send + Sync {
+    /// The reading of this instant.
+    fn now(&self) -> Moment;
+}
+
 /// The ledger's own time, as it was written down last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SteadyTime {
@@ -58,10 +64,12 @@ impl SteadyTime {
     }
 }
 
-/// The machine's clocks: for the outermost edge, which hands [`Moment`]s in.
+/// The machine's clocks.
 #[derive(Debug)]
 pub struct MachineClock {
     boot: u64,
+    /// How far the wall's time is shown ahead, in milliseconds: 0 but where another time is to be shown.
+    ahead: i64,
 }
 
 impl MachineClock {
@@ -69,12 +77,18 @@ impl MachineClock {
     pub fn new() -> Self {
         let of_process = || format!("{}-{}", std::process::id(), wall());
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| of_process());
-        Self { boot: number(boot.trim().as_bytes()) }
+        Self { boot: number(boot.trim().as_bytes()), ahead: 0 }
     }
 
-    /// What they say.
-    pub fn now(&self) -> Moment {
-        Moment { unix_millis: wall(), uptime_millis: uptime(), boot: self.boot }
+    /// The same, with the wall's clock set to this time, in milliseconds since 1970.
+    pub fn set_to(unix_millis: i64) -> Self {
+        Self { ahead: unix_millis - wall(), ..Self::new() }
+    }
+}
+
+impl Clock for MachineClock {
+    fn now(&self) -> Moment {
+        Moment { unix_millis: wall() + self.ahead, uptime_millis: uptime(), boot: self.boot }
     }
 }
 

@@ -8,17 +8,18 @@ mod fraud;
 mod health;
 mod media;
 mod rate;
+mod repetition;
 mod score;
 mod sender;
 mod suppression;
 
 use super::inspection::Found;
 use super::{Refusal, Rule, Verdict};
-use crate::config::{RuleName, Texts, Treatment};
+use crate::config::{Repetition, RuleName, Texts, Treatment};
 use crate::pdu::CommandStatus;
 
 /// The rule of this name.
-pub(super) fn build(name: RuleName, texts: &Texts) -> Box<dyn Rule> {
+pub(super) fn build(name: RuleName, repetition: Repetition, texts: &Texts) -> Box<dyn Rule> {
     match name {
         RuleName::Account => Box::new(account::Account),
         RuleName::Sender => Box::new(sender::Sender),
@@ -29,6 +30,7 @@ pub(super) fn build(name: RuleName, texts: &Texts) -> Box<dyn Rule> {
         RuleName::Fraud => Box::new(fraud::Fraud::new(texts.shorteners)),
         RuleName::Content => Box::new(content::Content),
         RuleName::Health => Box::new(health::Health),
+        RuleName::Repetition => Box::new(repetition::Repetition::new(repetition)),
         RuleName::Rate => Box::new(rate::Rate),
     }
 }

@@ -6,7 +6,7 @@ use super::super::cut::{Down, Fate};
 use super::wishes::Kept;
 use super::{Asked, Cause, Dialogue, Phase, Side};
 use crate::pdu::{CommandId, CommandStatus, Frame};
-use crate::policy::Now;
+use crate::policy::{Msisdn, Now};
 
 impl Dialogue {
     /// Decides on the next frame from the SMSC.
@@ -70,12 +70,16 @@ impl Dialogue {
         }
     }
 
-    /// Puts the SMSC's answer to a message in the journal, which has room for it.
+    /// Puts the SMSC's answer to a message in the journal, which has room for it; what it refuses went unanswered by nobody.
     #[inline]
     fn note_answer(&mut self, asked: Asked, frame: Frame<'_>) {
         if let Some(reference) = asked.reference {
             let message_id = frame.body().split(|octet| *octet == 0).next().unwrap_or_default();
             self.records.pen.answered(reference, self.standing.account.system_id(), frame.command_status(), message_id);
+        }
+        let refused = asked.counted.filter(|_| frame.command_status() != CommandStatus::ESME_ROK);
+        if let Some(recipient) = refused.and_then(|number| Msisdn::from_value(number.get())) {
+            self.records.ledger.acquaintance().not_sent(self.standing.account.system_id(), recipient);
         }
     }
 

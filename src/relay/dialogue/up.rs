@@ -1,11 +1,12 @@
 //! What becomes of a frame from the ESME.
 
+use std::num::NonZeroU64;
+
 use tokio::time::Instant;
 
 use super::super::cut::{Fate, Up};
 use super::super::record::Subject;
 use super::{Asked, Awaited, Cause, Dialogue, Phase, Side};
-use crate::audit::Ref;
 use crate::config::Purpose;
 use crate::ledger::journal::Sent;
 use crate::pdu::{CommandId, CommandStatus, Frame, Malformed};
@@ -72,8 +73,8 @@ impl Dialogue {
         let outcome = self.standing.snapshot.policy().clear(frame, &self.standing, now, &mut self.shadowed);
         let fate = match outcome {
             Outcome::Cleared(cleared) => {
-                let reference = Some(self.note(frame, now));
-                self.sent_up(frame, at, Asked { reference, merge: None });
+                let asked = self.note(frame, now);
+                self.sent_up(frame, at, asked);
                 Fate::Pass(cleared)
             }
             Outcome::Malformed(malformed) => self.malformed(frame, malformed),
@@ -90,9 +91,9 @@ impl Dialogue {
                     self.record_or_keep(rejection, Subject::of(frame).to(recipient), now);
                 }
                 self.counts.refused += refused.len() as u64;
-                let reference = Frame::from_bytes(rewritten.bytes()).map(|relayed| self.note(relayed, now));
+                let relayed = Frame::from_bytes(rewritten.bytes()).map(|relayed| self.note(relayed, now));
                 let merge = self.merges.remember(&refused);
-                self.sent_up(frame, at, Asked { reference, merge });
+                self.sent_up(frame, at, Asked { merge, ..relayed.unwrap_or_default() });
                 Fate::Instead(rewritten)
             }
         };
@@ -102,7 +103,7 @@ impl Dialogue {
 
     /// Puts a message that is relayed in the journal, which has room for it.
     #[inline]
-    fn note(&mut self, frame: Frame<'_>, now: Now) -> Ref {
+    fn note(&mut self, frame: Frame<'_>, now: Now) -> Asked {
         let account = &*self.standing.account;
         // Decoded once more for accounts whose messages have purposes.
         let message = if account.has_purposes() { Submission::decode(frame).ok() } else { None };
@@ -110,14 +111,20 @@ impl Dialogue {
         let purpose = campaign.map(CampaignFacts::purpose).or(account.declared().default_purpose);
         // One message, however many parts it has.
         let is_counted = |message: &Submission<'_>| message.part.is_none_or(|part| part.number == 1);
+        let mut counted = None;
         if let Some(message) = message.filter(|_| purpose == Some(Purpose::Marketing)).filter(is_counted) {
             let subscribers = message.recipients.subscribers();
             let table = self.records.ledger.acquaintance();
-            subscribers.for_each(|number| table.sent_marketing(account.system_id(), number, now.unix_millis));
+            subscribers.for_each(|number| {
+                table.sent_marketing(account.system_id(), number, now.unix_millis);
+                // Of many the SMSC may refuse some: they count all the same.
+                counted = NonZeroU64::new(number.value()).filter(|_| message.recipients.len() == 1);
+            });
         }
         let (declared, campaign) = (account.declared(), campaign.map(CampaignFacts::name));
         let sent = Sent { account: &declared.system_id, campaign, alphabet: declared.default_alphabet };
-        self.records.pen.relayed(now.unix_millis, sent, frame)
+        let reference = Some(self.records.pen.relayed(now.unix_millis, sent, frame));
+        Asked { reference, merge: None, counted }
     }
 
     fn record_shadowed(&mut self, frame: Frame<'_>, now: Now) {

@@ -9,6 +9,7 @@ mod agreement;
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
@@ -17,10 +18,13 @@ use tokio::time::timeout;
 use super::Dialogue;
 use crate::ledger::permissions::{NoScope, Origin, Outcome, Scope, ScopeName};
 use crate::ledger::workflow::{Actor, Complaint, Via, WorkflowFault};
-use crate::ledger::{Journal, Ledger};
+use crate::ledger::{Complained, Journal, Ledger};
 use crate::pdu::{Address, Frame};
 use crate::policy::replies::{self, Replies, Reply, Written};
 use crate::policy::{AccountFacts, Msisdn, Now};
+
+/// How long the journal may be searched for the message that a complaint is about, while its MO waits.
+const LOOK_UP: Duration = Duration::from_secs(1);
 
 thread_local! {
     static REPLIES: RefCell<Replies> = RefCell::default();
@@ -189,7 +193,7 @@ async fn keep(
     now: Now,
 ) -> bool {
     let Wish { permission, agreed, complaint } = wish;
-    if !agreed.is_empty() && !agreement::keep((&ledger, journal), subscriber, agreed, &account, now).await {
+    if !agreed.is_empty() && !agreement::keep((&ledger, journal.clone()), subscriber, agreed, &account, now).await {
         return false;
     }
     if let Some((scopes, change)) = permission
@@ -198,7 +202,7 @@ async fn keep(
         return false;
     }
     match complaint {
-        Some(complaint) => keep_complaint(ledger, subscriber, complaint, account, now).await,
+        Some(complaint) => keep_complaint((ledger, journal), subscriber, complaint, account, now).await,
         None => true,
     }
 }
@@ -248,15 +252,38 @@ async fn account_wide(ledger: Arc<Ledger>, subscriber: Msisdn, account: String) 
     look_up.await.ok()?
 }
 
+/// The reference of the message that a complaint is about. A case without it is better than none: what cannot be found,
+/// or not soon, is left out.
+async fn complained_of(journal: Journal, msisdn: Msisdn, account: String, (before, at): (i64, i64)) -> Option<String> {
+    let look_up = move || {
+        Complained { recipient: msisdn, account: Some(&account), sender: None, at, before, after: 0 }
+            .message(&journal.archive())
+    };
+    match timeout(LOOK_UP, tokio::task::spawn_blocking(look_up)).await {
+        Ok(Ok(Ok(found))) => found.map(|message| message.reference.to_string()),
+        Ok(Ok(Err(fault))) => {
+            tracing::warn!(%fault, "the message that a complaint is about cannot be looked up");
+            None
+        }
+        Ok(Err(_panic)) => None,
+        Err(_late) => {
+            tracing::warn!("the message that a complaint is about was not found in time");
+            None
+        }
+    }
+}
+
 async fn keep_complaint(
-    ledger: Arc<Ledger>,
+    (ledger, journal): (Arc<Ledger>, Journal),
     msisdn: Msisdn,
     (text, is_part): (String, bool),
     account: String,
     now: Now,
 ) -> bool {
     let at = now.unix_millis;
-    let complaint = Complaint { msisdn, at, text, account: Some(account), message: None, via: Via::Message, is_part };
+    let window = i64::try_from(ledger.terms().complaints.window.as_millis()).unwrap_or(i64::MAX);
+    let message = complained_of(journal, msisdn, account.clone(), (window, at)).await;
+    let complaint = Complaint { msisdn, at, text, account: Some(account), message, via: Via::Message, is_part };
     let opened = tokio::task::spawn_blocking(move || {
         let (terms, now) = (ledger.terms(), ledger.now());
         ledger.workflow().open_case(now, complaint, &Actor::Recipient, &terms.complaints)

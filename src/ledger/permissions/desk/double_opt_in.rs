@@ -27,7 +27,9 @@ fn confirm(permissions: &Permissions, value: u64, scopes: &[Scope], at: i64) -> 
     wait(permissions.consents().confirm(number(value), scopes, at)).unwrap()
 }
 
-fn import(permissions: &Permissions, rows: &str) -> (u64, u64, u64) {
+/// How many rows changed something, were superseded, were rejected; and how many were told of as agreed to.
+fn import(permissions: &Permissions, rows: &str) -> (u64, u64, u64, u64) {
+    let mut agreed = 0;
     let (mut progress, mut rejects) = (|_, _| {}, vec![]);
     let import = Import {
         format: Format::Csv,
@@ -37,8 +39,8 @@ fn import(permissions: &Permissions, rows: &str) -> (u64, u64, u64) {
         progress: &mut progress,
     };
     let file = format!("msisdn,account,sender,purpose,method,at,wording,source,pending\n{rows}");
-    let report = permissions.import_consents(File::new(file), import).unwrap();
-    (report.changed, report.superseded, report.rejected)
+    let report = permissions.import_consents(File::new(file), import, &mut |_| agreed += 1).unwrap();
+    (report.changed, report.superseded, report.rejected, agreed)
 }
 
 #[test]
@@ -135,7 +137,7 @@ fn an_import_takes_down_as_pending_what_says_so_or_whose_account_asks_for_it() {
         row(4, "bank", "false"),
         row(5, "bank", "maybe"),
     ];
-    assert_eq!(import(&permissions, &rows.concat()), (4, 0, 1));
+    assert_eq!(import(&permissions, &rows.concat()), (4, 0, 1, 2), "what is pending is not agreed to");
     let of = |account: &str, count: u64| {
         let consents = permissions.consents();
         let [counts, pending] = [

@@ -53,6 +53,19 @@ pub struct Import<'a> {
     pub progress: &'a mut dyn FnMut(u64, u64),
 }
 
+/// Somebody has agreed to messages of an account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Agreed {
+    /// The account's system_id.
+    pub account: Arc<str>,
+    /// Who.
+    pub number: Msisdn,
+    /// To what.
+    pub purpose: Purpose,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+}
+
 /// Why an import ended before its file.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportFault {
@@ -73,14 +86,24 @@ pub enum ImportFault {
     Ledger(#[from] LedgerFault),
 }
 
+/// What a row does, and what was agreed to by it.
+type Taken = Result<(Act, Option<Agreed>), Rejection>;
+
 impl Permissions {
     /// Imports consents: columns `msisdn,account,sender,purpose,method,at,wording,source`, and optionally
     /// `evidence,evidence_sha256,expires,address,pending`, in any order. One that is `pending`, or whose account asks for
     /// the recipient's own word, does not count before that comes.
     ///
+    /// Tells of each that changes something, once it is durable.
+    ///
     /// # Errors
     /// [`ImportFault`]
-    pub fn import_consents(&self, file: impl Read + Seek, import: Import<'_>) -> Result<Report, ImportFault> {
+    pub fn import_consents(
+        &self,
+        file: impl Read + Seek,
+        import: Import<'_>,
+        agreed: &mut dyn FnMut(Agreed),
+    ) -> Result<Report, ImportFault> {
         let (now, known) = (import.now, import.known_account);
         let mut shared = Shared::default();
         let required = [
@@ -94,7 +117,7 @@ impl Permissions {
             Column::Source,
         ];
         let optional = [Column::Evidence, Column::EvidenceSha256, Column::Expires, Column::Address, Column::Pending];
-        self.stream(file, import, (&required, &optional), &mut |row| {
+        self.stream(file, import, (&required, &optional), agreed, &mut |row| {
             let consent = consent(row, &mut shared)?;
             if !known(&consent.account) {
                 return Err(Rejection::Account);
@@ -102,8 +125,11 @@ impl Permissions {
             consent.check(now).map_err(Rejection::NoConsent)?;
             let consent = consent.of(self.facts());
             let scope = shared.scope(consent.scope_name()?, self)?;
+            let Consent { account, number, purpose, at, .. } = &consent;
+            let agreed = Agreed { account: account.clone(), number: *number, purpose: *purpose, at: *at };
+            let agreed = Some(agreed).filter(|_| consent.double_opt_in != DoubleOptIn::Pending);
             let subject = self.subject(consent.number);
-            Ok(consent.into_act(subject, scope, now))
+            Ok((consent.into_act(subject, scope, now), agreed))
         })
     }
 
@@ -116,7 +142,7 @@ impl Permissions {
         let (now, known) = (import.now, import.known_account);
         let mut shared = Shared::default();
         let optional = [Column::Account, Column::Sender, Column::At, Column::Reference];
-        self.stream(file, import, (&[Column::Msisdn], &optional), &mut |row| {
+        self.stream(file, import, (&[Column::Msisdn], &optional), &mut |_| {}, &mut |row| {
             let subject = self.subject(consent_number(row)?);
             let account = Some(row.get(Column::Account)).filter(|account| !account.is_empty());
             if account.is_some_and(|account| !known(account)) {
@@ -129,7 +155,7 @@ impl Permissions {
             }
             let scope = shared.scope(ScopeName::new(account, sender, None)?, self)?;
             let reference = row.get(Column::Reference).chars().take(256).collect::<String>().into();
-            Ok(Act::OptOut { subject, scope, at, origin: Origin::Import, reference })
+            Ok((Act::OptOut { subject, scope, at, origin: Origin::Import, reference }, None))
         })
     }
 
@@ -175,7 +201,8 @@ impl Permissions {
         mut file: impl Read + Seek,
         import: Import<'_>,
         columns: (&[Column], &[Column]),
-        act: &mut dyn FnMut(&Row<'_>) -> Result<Act, Rejection>,
+        agreed: &mut dyn FnMut(Agreed),
+        act: &mut dyn FnMut(&Row<'_>) -> Taken,
     ) -> Result<Report, ImportFault> {
         let digest = digest(&mut file)?;
         let mut rows = Rows::open(file, import.format, columns)?;
@@ -188,19 +215,16 @@ impl Permissions {
         let mut waiting: VecDeque<Batch> = VecDeque::new();
         loop {
             let mut batch = Vec::with_capacity(BATCH + 1);
-            let mut times = Vec::with_capacity(BATCH);
+            let mut consents = Vec::with_capacity(BATCH);
             let (mut read, mut octets) = (0, 0);
             while read < BATCH && octets < BATCH_OCTETS {
                 let Some(row) = rows.next()? else { break };
                 read += 1;
                 report.rows += 1;
                 match row.and_then(|row| act(&row)) {
-                    Ok(act) => {
+                    Ok((act, consent)) => {
                         octets += act.octets();
-                        times.push(match &act {
-                            Act::Grant { at, .. } => Some(*at),
-                            _ => None,
-                        });
+                        consents.push(consent);
                         batch.push(act);
                     }
                     Err(why) => reject(&mut rejects, &mut report, &rows, why)?,
@@ -209,7 +233,7 @@ impl Permissions {
             rejects.flush()?;
             while waiting.len() > if read == 0 { 0 } else { AHEAD - 1 } {
                 if let Some(batch) = waiting.pop_front() {
-                    batch.done(&mut report)?;
+                    batch.done(&mut report, agreed)?;
                     (import.progress)(batch_offset(&waiting, rows.offset()), report.rows);
                 }
             }
@@ -222,13 +246,13 @@ impl Permissions {
                 rejected: report.rejected,
                 ..Checkpoint::default()
             }));
-            waiting.push_back(Batch { pending: self.change(batch), times, offset: rows.offset() });
+            waiting.push_back(Batch { pending: self.change(batch), consents, offset: rows.offset() });
             if read == 0 {
                 break;
             }
         }
         for batch in waiting {
-            batch.done(&mut report)?;
+            batch.done(&mut report, agreed)?;
         }
         (import.progress)(rows.offset(), report.rows);
         Ok(report)
@@ -238,16 +262,19 @@ impl Permissions {
 /// Rows on their way to the disk.
 struct Batch {
     pending: Pending<Vec<Outcome>>,
-    /// The time of each consent among them.
-    times: Vec<Option<i64>>,
+    /// Each that is a consent.
+    consents: Vec<Option<Agreed>>,
     /// Where the file stood behind them.
     offset: u64,
 }
 
 impl Batch {
-    fn done(self, report: &mut Report) -> Result<(), NotWritten> {
+    fn done(self, report: &mut Report, agreed: &mut dyn FnMut(Agreed)) -> Result<(), NotWritten> {
         let outcomes = self.pending.wait()?;
-        outcomes.iter().zip(self.times).for_each(|(outcome, at)| report.count(*outcome, at));
+        for (outcome, consent) in outcomes.iter().zip(self.consents) {
+            report.count(*outcome, consent.as_ref().map(|consent| consent.at));
+            consent.filter(|_| matches!(outcome, Outcome::Changed { .. })).into_iter().for_each(&mut *agreed);
+        }
         Ok(())
     }
 }

@@ -18,6 +18,7 @@ fn import(permissions: &Permissions, format: Format, text: &str) -> (Result<Repo
             rejects: &mut rejects,
             progress: &mut |_, _| {},
         },
+        &mut |_| {},
     );
     (result, String::from_utf8(rejects).unwrap())
 }
