@@ -77,11 +77,17 @@ impl Stage {
             done.map_err(|fault| format!("step {} of before: {fault}", index + 1))?;
             self.see_binds_end().await?;
         }
+        if !steps.is_empty() {
+            self.clock_is_followed().await;
+        }
         Ok(())
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), String> {
         let times = step.times.unwrap_or(1);
+        if step.send.is_some() || step.mo.is_some() {
+            self.clock_is_followed().await;
+        }
         if let Some(message) = &step.send {
             return self.traffic(message, times).await;
         }
@@ -111,6 +117,17 @@ impl Stage {
             }
         }
         self.journal_is_written().await
+    }
+
+    /// Until the proxy judges by the time that it is.
+    async fn clock_is_followed(&mut self) {
+        let (control, now) = (self.relay.control(), self.clock.now().unix_millis);
+        soon(async {
+            while control.now() < now {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
     }
 
     /// Until everything that went up is in the journal.

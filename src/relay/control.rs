@@ -41,6 +41,11 @@ impl Control {
         facts.accounts().map(|account| (account.system_id().to_owned(), account.declared().state)).collect()
     }
 
+    /// The time as its rules see it, in milliseconds since 1970. It follows a step of the clock within a second.
+    pub fn now(&self) -> i64 {
+        self.0.clock.now().unix_millis
+    }
+
     /// All binds, in the order in which they were bound.
     pub fn binds(&self) -> Vec<LiveBind> {
         self.0.registry.list()

@@ -50,8 +50,12 @@ const SHOP: &str = "sender = [{ id = 'SHOP' }]";
 
 impl Bound {
     fn new(state: BindState) -> Self {
+        Self::of(state, SHOP)
+    }
+
+    fn of(state: BindState, account: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = config(&folder, SHOP);
+        let config = config(&folder, account);
         let audit = Audit::open(&config.audit).unwrap();
         let journal = Journal::open(&config.journal, audit.refs(), audit.key(), NOW.unix_millis).unwrap();
         let ledger = Arc::new(Ledger::open(&config, audit.key()).unwrap());
@@ -439,6 +443,29 @@ fn a_subscriber_who_writes_is_known_and_one_of_a_receipt_is_not() {
         let table = bound.dialogue.records.ledger.acquaintance();
         assert_eq!(table.prior("shop", number(digits), NOW.unix_millis), known);
     }
+}
+
+#[test]
+fn an_offer_that_the_smsc_refuses_does_not_count_as_unanswered() {
+    let keys = "default_purpose = 'marketing'\n[policy.consent]\nmode = 'off'";
+    let mut bound = Bound::of(BindState::Transceiver, &format!("{SHOP}\n{keys}"));
+    let unanswered = |bound: &Bound| {
+        let recipient = Msisdn::from_digits(b"32470123456").unwrap();
+        bound.dialogue.records.ledger.acquaintance().unanswered("shop", recipient)
+    };
+    for sequence in 1..=3 {
+        assert_eq!(bound.up(&submit(sequence)), Became::Passed);
+    }
+    assert_eq!(unanswered(&bound), 3);
+    let throttled = bare(CommandId::SUBMIT_SM.response(), CommandStatus::ESME_RTHROTTLED, 2);
+    assert_eq!(bound.down(&throttled), Became::Passed);
+    assert_eq!(unanswered(&bound), 2);
+    assert_eq!(bound.down(&bare(CommandId::GENERIC_NACK, CommandStatus::ESME_RINVCMDID, 3)), Became::Passed);
+    assert_eq!(unanswered(&bound), 1);
+    assert_eq!(bound.down(&answer(CommandId::SUBMIT_SM, 1)), Became::Passed);
+    // What is answered already is answered by nothing more.
+    assert_eq!(bound.down(&throttled), Became::Passed);
+    assert_eq!(unanswered(&bound), 1);
 }
 
 #[test]
