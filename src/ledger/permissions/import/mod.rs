@@ -195,7 +195,7 @@ impl Permissions {
         import: Import<'_>,
         columns: (&[Column], &[Column]),
         agreed: &mut dyn FnMut(Agreed),
-        act: &mut dyn FnMut(&Row<'_>) -> Result<(Act, Option<Agreed>), Rejection>,
+        act: &mut dyn FnMut(&Row<'_>) -> Result<Change, Rejection>,
     ) -> Result<Report, ImportFault> {
         let digest = digest(&mut file)?;
         let mut rows = Rows::open(file, import.format, columns)?;
@@ -251,6 +251,9 @@ impl Permissions {
         Ok(report)
     }
 }
+
+/// What a row asks for, and, if that is a consent, whose.
+type Change = (Act, Option<Agreed>);
 
 /// Rows on their way to the disk.
 struct Batch {
