@@ -40,10 +40,10 @@ fn hours(hours: u64) -> Duration {
 }
 
 /// The operator's receiver: takes every event, once it has seen that the signature is right.
-fn receiver() -> (SocketAddr, mpsc::UnboundedReceiver<Value>) {
+fn receiver() -> (SocketAddr, mpsc::Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (tell, told) = mpsc::unbounded_channel();
+    let (tell, told) = mpsc::channel(1000);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let tell = tell.clone();
@@ -54,7 +54,7 @@ fn receiver() -> (SocketAddr, mpsc::UnboundedReceiver<Value>) {
 }
 
 /// Reads one request and answers it; none at the end of the connection.
-fn take(stream: &TcpStream, tell: &mpsc::UnboundedSender<Value>) -> Option<()> {
+fn take(stream: &TcpStream, tell: &mpsc::Sender<Value>) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let (mut line, mut length, mut signature) = (String::new(), 0, String::new());
     reader.read_line(&mut line).ok().filter(|octets| *octets > 0)?;
@@ -75,7 +75,7 @@ fn take(stream: &TcpStream, tell: &mpsc::UnboundedSender<Value>) -> Option<()> {
     let code: String = code.chain_update(&body).finalize().into_bytes().iter().map(|it| format!("{it:02x}")).collect();
     let status = if signature == format!("t={seconds},v1={code}") { 204 } else { 401 };
     (&mut &*stream).write_all(format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n").as_bytes()).ok()?;
-    tell.send(if status == 204 { serde_json::from_slice(&body).unwrap() } else { json!("not signed") }).ok()
+    tell.try_send(if status == 204 { serde_json::from_slice(&body).unwrap() } else { json!("not signed") }).ok()
 }
 
 /// The proxy between two restarts, an SMSC that outlives it, the operator, and the clocks on the wall.
@@ -83,7 +83,7 @@ struct Scene {
     clock: Arc<HandClock>,
     smsc: Serving,
     fragment: String,
-    events: mpsc::UnboundedReceiver<Value>,
+    events: mpsc::Receiver<Value>,
     open: Open,
     sequence: u32,
 }
