@@ -150,6 +150,7 @@ fraud        enforce  pass
 content      enforce  refuse  34 Discrimination  ESME_RSUBMITFAIL  \
 list entry own-zorble matches octets 11..21 of short_message: «Zorble NOW»
 health       off
+repetition   enforce  pass
 rate         enforce  pass
 ";
     assert_eq!(run.stdout, expected);
