@@ -75,7 +75,7 @@ fn take(stream: &TcpStream, tell: &mpsc::Sender<Value>) -> Option<()> {
     let code: String = code.chain_update(&body).finalize().into_bytes().iter().map(|it| format!("{it:02x}")).collect();
     let status = if signature == format!("t={seconds},v1={code}") { 204 } else { 401 };
     (&mut &*stream).write_all(format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n").as_bytes()).ok()?;
-    tell.blocking_send(if status == 204 { serde_json::from_slice(&body).unwrap() } else { json!("not signed") }).ok()
+    tell.try_send(if status == 204 { serde_json::from_slice(&body).unwrap() } else { json!("not signed") }).ok()
 }
 
 /// The proxy between two restarts, an SMSC that outlives it, the operator, and the clocks on the wall.

@@ -1,5 +1,5 @@
 //! What happens before a case's messages come, told in steps: traffic, subscribers who write, operators who act through
-//! their interface, hours that pass. A step that does not go as it is told ends the case.
+//! their interface, hours that pass. A step that does not go as it is told ends the run, by its place.
 
 use std::time::Duration;
 

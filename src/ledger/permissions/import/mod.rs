@@ -86,9 +86,6 @@ pub enum ImportFault {
     Ledger(#[from] LedgerFault),
 }
 
-/// What a row does, and what was agreed to by it.
-type Taken = Result<(Act, Option<Agreed>), Rejection>;
-
 impl Permissions {
     /// Imports consents: columns `msisdn,account,sender,purpose,method,at,wording,source`, and optionally
     /// `evidence,evidence_sha256,expires,address,pending`, in any order. One that is `pending`, or whose account asks for
@@ -202,7 +199,7 @@ impl Permissions {
         import: Import<'_>,
         columns: (&[Column], &[Column]),
         agreed: &mut dyn FnMut(Agreed),
-        act: &mut dyn FnMut(&Row<'_>) -> Taken,
+        act: &mut dyn FnMut(&Row<'_>) -> Result<Change, Rejection>,
     ) -> Result<Report, ImportFault> {
         let digest = digest(&mut file)?;
         let mut rows = Rows::open(file, import.format, columns)?;
@@ -258,6 +255,9 @@ impl Permissions {
         Ok(report)
     }
 }
+
+/// What a row asks for, and, if that is a consent, whose.
+type Change = (Act, Option<Agreed>);
 
 /// Rows on their way to the disk.
 struct Batch {
