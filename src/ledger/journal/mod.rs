@@ -50,7 +50,7 @@ use super::workflow::Moment;
 use crate::audit::{Health, NumberKey, Refs, Unwritten};
 use crate::disk::{State, Told};
 use counts::Counts;
-use files::Steadiness;
+pub(super) use files::Steadiness;
 use pen::Queue;
 use writer::Writer;
 
