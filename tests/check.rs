@@ -25,8 +25,8 @@ fn the_shipped_configuration_is_in_order() {
         "upstreams  1: main (simulator)",
         "accounts   3: shop, bank, former (blocked)",
         "senders    5: 3 alphanumeric, 1 short code, 1 international",
-        "rules      10: account enforce, sender enforce, suppression enforce, consent enforce, brand shadow, \
-         media enforce, fraud enforce, content enforce, health shadow, rate enforce",
+        "rules      11: account enforce, sender enforce, suppression enforce, consent enforce, brand shadow, \
+         media enforce, fraud enforce, content enforce, health shadow, repetition enforce, rate enforce",
     ] {
         assert!(run.stdout.contains(line), "{line} is not in\n{}", run.stdout);
     }

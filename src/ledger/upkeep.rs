@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::journal::Steadiness;
 use super::workflow::Webhook;
 use super::{Journal, Ledger};
 use crate::config;
@@ -79,6 +80,7 @@ async fn insist<F: Future<Output = ()> + Send + 'static>(start: impl Fn() -> F, 
 async fn keep_time(ledger: &Arc<Ledger>, journal: &Journal, stop: &CancellationToken) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut steadiness = Steadiness::default();
     for count in 1_u64.. {
         if stop.run_until_cancelled(tick.tick()).await.is_none() {
             break;
@@ -87,7 +89,8 @@ async fn keep_time(ledger: &Arc<Ledger>, journal: &Journal, stop: &CancellationT
             let (ledger, journal) = (ledger.clone(), journal.clone());
             aside("what is due", move || do_due(&ledger, &journal)).await;
         }
-        if count % FORGET_EVERY == 0 {
+        // A clock that was set forward must not make consents expire for good.
+        if count % FORGET_EVERY == 0 && steadiness.is_steady(ledger.now()) {
             let ledger = ledger.clone();
             aside("forgetting", move || forget(&ledger)).await;
         }

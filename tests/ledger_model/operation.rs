@@ -11,11 +11,11 @@ pub(crate) const START: i64 = 1_764_000_000_000;
 const STEP: i64 = 7 * 60_000;
 pub(crate) const DAY: i64 = 86_400_000;
 /// How long what documents a consent is kept after its end, in milliseconds.
-pub(crate) const KEEP_CONSENTS: i64 = 3 * DAY;
+pub(crate) const KEEP_CONSENTS: i64 = DAY;
 /// How long opt-outs are that were ended.
-pub(crate) const KEEP_OPT_OUTS: i64 = 2 * DAY;
-/// How many people there are: few, so that much happens to each.
-pub(crate) const PEOPLE: u64 = 12;
+pub(crate) const KEEP_OPT_OUTS: i64 = DAY;
+/// How many people there are: so few that much happens to each, and so many that something has time to end.
+pub(crate) const PEOPLE: u64 = 30;
 pub(crate) const ACCOUNTS: [&str; 3] = ["shop", "bank", "club"];
 pub(crate) const REGISTRIES: [&str; 2] = ["robinson", "dnc"];
 
@@ -163,7 +163,7 @@ impl Random {
             person: self.below(PEOPLE),
             scope: self.below(CONSENTS.len() as u64) as usize,
             at: given,
-            expires: self.is(50).then(|| given + 1 + self.below(12 * DAY as u64) as i64),
+            expires: self.is(50).then(|| given + 1 + self.below(2 * DAY as u64) as i64),
             variant: self.below(6),
             unique: at * 100 + row,
         }
@@ -205,7 +205,7 @@ impl Operation {
         match random.below(100) {
             0..20 => Self::Grant(random.grant(at, 0)),
             20..29 => Self::Revoke { person, scope: random.below(CONSENTS.len() as u64) as usize },
-            29..33 => Self::Import((0..1 + random.below(30)).map(|row| random.grant(at, row)).collect()),
+            29..33 => Self::Import((0..1 + random.below(6)).map(|row| random.grant(at, row)).collect()),
             33..44 => Self::Out { person, scopes: random.scopes(), from_list: random.is(20) },
             44..53 => Self::In { person, scopes: random.scopes() },
             53..55 => Self::Registry {

@@ -210,16 +210,16 @@ pub(super) fn delete_before(folder: &Path, first: Date, today: Date) -> Result<(
     Ok(())
 }
 
-/// Whether the wall's clock can be believed when files are to be deleted by it: for an hour it has gone on as the uptime has,
+/// Whether the wall's clock can be believed when something is to be deleted by it: for an hour it has gone on as the uptime has,
 /// within a day.
 #[derive(Debug, Default)]
-pub(super) struct Steadiness {
+pub(in crate::ledger) struct Steadiness {
     since: Option<Moment>,
 }
 
 impl Steadiness {
     /// Whether it is steady at `now`.
-    pub(super) fn is_steady(&mut self, now: Moment) -> bool {
+    pub(in crate::ledger) fn is_steady(&mut self, now: Moment) -> bool {
         let since = *self.since.get_or_insert(now);
         let [wall, up] = [(now.unix_millis, since.unix_millis), (now.uptime_millis, since.uptime_millis)]
             .map(|(now, since)| now.saturating_sub(since));

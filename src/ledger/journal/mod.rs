@@ -51,7 +51,7 @@ use crate::audit::{Health, NumberKey, Refs, Unwritten};
 use crate::disk::{State, Told};
 use crate::policy::Msisdn;
 use counts::Counts;
-use files::Steadiness;
+pub(super) use files::Steadiness;
 use pen::Queue;
 use writer::Writer;
 

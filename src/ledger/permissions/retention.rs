@@ -42,9 +42,10 @@ struct Limits {
 }
 
 impl Permissions {
-    /// Does one step of forgetting what is older than `ages` allow at `now`: at most one file of the log is gone through,
-    /// and those written anew that have what is wiped. Not to be called where tasks run. To be called until it is over,
-    /// every day; a crash in the midst of it is made up for at the next start.
+    /// Does one step of forgetting what is older than `ages` allow at `now`, in milliseconds since 1970 by a clock that can
+    /// be believed: one file of the log is gone through, and those are written anew that have what is wiped. Not to be
+    /// called where tasks run. To be called until it is over, every day; a crash in the midst of it is made up for at the
+    /// next start.
     ///
     /// # Errors
     /// [`EraseFault`]; the next step goes on behind this one all the same.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::LedgerFault;
 use super::Scope;
 use super::import::Checkpoint;
-use super::index::Table;
+use super::index::{self, Table};
 use super::octets::{Octets, Put};
 use super::record::{read_name, write_name};
 use super::scopes::ScopeName;
@@ -68,8 +68,13 @@ pub(super) fn write(folder: &Path, check: u64, state: &State) -> Result<u64, Led
         };
         names(state, &mut section);
         flush(&mut section)?;
-        for table in state.consents.iter().chain(&state.suppressions) {
-            table.write(&mut section);
+        for tables in [&state.consents, &state.suppressions] {
+            // One table is asked after the next start, and not one after the other until they are merged.
+            match tables.as_slice() {
+                [] => continue,
+                [only] => only.write(&mut section),
+                all => index::merge(all, true).write(&mut section),
+            }
             flush(&mut section)?;
         }
         Ok(())
@@ -83,7 +88,7 @@ pub(super) fn write(folder: &Path, check: u64, state: &State) -> Result<u64, Led
     Ok(octets as u64)
 }
 
-/// The first section: everything but the tables.
+/// The first section: everything but the tables, which become one of consents and one of opt-outs.
 fn names(state: &State, out: &mut Vec<u8>) {
     out.put_varint(state.texts.len() as u64);
     state.texts.iter().for_each(|text| out.put_text(text));
@@ -96,8 +101,9 @@ fn names(state: &State, out: &mut Vec<u8>) {
     state.checkpoints.iter().for_each(|checkpoint| checkpoint.write(out));
     out.put_varint(state.unwiped.len() as u64);
     state.unwiped.iter().for_each(|record| out.put_varint(u64::from(*record)));
-    out.put_varint(state.consents.len() as u64);
-    out.put_varint(state.suppressions.len() as u64);
+    for tables in [&state.consents, &state.suppressions] {
+        out.put_varint(u64::from(!tables.is_empty()));
+    }
 }
 
 /// Reads the latest snapshot in `folder`, with its size in octets; an empty state if there is none.

@@ -229,6 +229,37 @@ fn check_erased(permissions: &Permissions, folder: &Path) {
     }
 }
 
+#[test]
+fn a_start_from_a_snapshot_asks_one_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let scope = permissions.suppressions().make_scope(Some("shop"), None).unwrap();
+    let out = |value| {
+        let subject = permissions.subject(number(value));
+        Act::OptOut { subject, scope, at: NOW, origin: Origin::Api, reference: "".into() }
+    };
+    // Of such sizes that none is merged with those before it.
+    for values in [0..40, 40..50, 50..52] {
+        permissions.change(values.map(out).collect()).wait().unwrap();
+    }
+    let back = Act::OptIn {
+        subject: permissions.subject(number(7)),
+        scope,
+        at: NOW + 1,
+        origin: Origin::Api,
+        reference: "".into(),
+    };
+    permissions.change(vec![back]).wait().unwrap();
+    assert!(permissions.facts().suppressions.tables().len() > 1);
+    permissions.snapshot().wait().unwrap();
+    permissions.close();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    assert_eq!(permissions.facts().suppressions.tables().len(), 1);
+    assert_eq!(permissions.facts().suppressions.len(), 52);
+    assert!((0..60).all(|value| is_out(&permissions, value, None) == (value < 52 && value != 7)));
+    permissions.close();
+}
+
 static FULL: AtomicBool = AtomicBool::new(false);
 static SYNC_FAILS: AtomicBool = AtomicBool::new(false);
 

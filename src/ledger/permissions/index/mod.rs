@@ -225,7 +225,8 @@ impl Merge {
     }
 }
 
-fn merge(tables: &[Arc<Table>], oldest: bool) -> Table {
+/// One table of neighbours, newest first; `oldest` says that no older one is behind them.
+pub(super) fn merge(tables: &[Arc<Table>], oldest: bool) -> Table {
     let bound = tables.iter().map(|table| table.len()).sum();
     let entries = Merged::from(tables, Key(0));
     Table::build(bound, entries.filter(|entry| !oldest || entry.value != Value::GONE))
