@@ -34,6 +34,12 @@ impl Appended {
         Self { path, file: None, durable: None, pending: vec![], written: 0, pieces: 0, since: None }
     }
 
+    /// With room for so many octets of pieces from the beginning, of which memory is taken as they come.
+    pub(crate) fn with_room(mut self, octets: usize) -> Self {
+        self.pending.reserve_exact(octets);
+        self
+    }
+
     /// Turns to another file, once all pieces of this one are durable.
     pub(crate) fn turn_to(&mut self, path: PathBuf) {
         *self = Self { pending: std::mem::take(&mut self.pending), ..Self::new(path) };

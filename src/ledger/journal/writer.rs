@@ -63,7 +63,7 @@ impl Writer {
             queue,
             counts,
             told,
-            file: Appended::new(at.path.clone()),
+            file: Appended::new(at.path.clone()).with_room(MAX_UNSYNCED + 4 * FULL),
             at,
             chain,
             entries: Vec::with_capacity(2 * FULL),
