@@ -132,7 +132,9 @@ impl From<EraseFault> for Problem {
 impl From<ImportFault> for Problem {
     fn from(fault: ImportFault) -> Self {
         match fault {
-            ImportFault::Header(_) | ImportFault::Future => Self::invalid(fault.to_string()),
+            ImportFault::Header(_) | ImportFault::Future | ImportFault::Empty | ImportFault::Older => {
+                Self::invalid(fault.to_string())
+            }
             ImportFault::File(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, fault.to_string()),
             ImportFault::NotWritten(fault) => fault.into(),
             ImportFault::Ledger(fault) => fault.into(),

@@ -184,7 +184,9 @@ fn into_ledger(
     bar.finish_and_clear();
     let name = file.file.display();
     let report = report.map_err(|fault| match fault {
-        ImportFault::Header(_) => Failure::Input(format!("{name}: {fault}")),
+        ImportFault::Header(_) | ImportFault::Future | ImportFault::Empty | ImportFault::Older => {
+            Failure::Input(format!("{name}: {fault}"))
+        }
         ImportFault::File(error) => rejects.fault(&error),
         fault => Failure::Environment(format!("{name}: {fault}; the same import goes on where it ended")),
     })?;

@@ -16,6 +16,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::timeout;
 
 use super::Dialogue;
+use crate::ledger::journal::Relayed;
 use crate::ledger::permissions::{NoScope, Origin, Outcome, Scope, ScopeName};
 use crate::ledger::workflow::{Actor, Complaint, Via, WorkflowFault};
 use crate::ledger::{Complained, Journal, Ledger};
@@ -252,15 +253,20 @@ async fn account_wide(ledger: Arc<Ledger>, subscriber: Msisdn, account: String) 
     look_up.await.ok()?
 }
 
-/// The reference of the message that a complaint is about. A case without it is better than none: what cannot be found,
-/// or not soon, is left out.
-async fn complained_of(journal: Journal, msisdn: Msisdn, account: String, (before, at): (i64, i64)) -> Option<String> {
+/// The message that a complaint is about. The code may be one for all accounts, so the bind that the complaint came on
+/// names nobody: it is what its writer got from one account, or from this one if that is among several. A case without
+/// it is better than none: what cannot be found, or not soon, is left out.
+async fn complained_of(journal: Journal, msisdn: Msisdn, account: String, (before, at): (i64, i64)) -> Option<Relayed> {
     let look_up = move || {
-        Complained { recipient: msisdn, account: Some(&account), sender: None, at, before, after: 0 }
-            .message(&journal.archive())
+        let archive = journal.archive();
+        let complained = Complained { recipient: msisdn, account: None, sender: None, at, before, after: 0 };
+        match complained.message(&archive)? {
+            None => Complained { account: Some(&account), ..complained }.message(&archive),
+            found => Ok(found),
+        }
     };
     match timeout(LOOK_UP, tokio::task::spawn_blocking(look_up)).await {
-        Ok(Ok(Ok(found))) => found.map(|message| message.reference.to_string()),
+        Ok(Ok(Ok(found))) => found,
         Ok(Ok(Err(fault))) => {
             tracing::warn!(%fault, "the message that a complaint is about cannot be looked up");
             None
@@ -282,8 +288,11 @@ async fn keep_complaint(
 ) -> bool {
     let at = now.unix_millis;
     let window = i64::try_from(ledger.terms().complaints.window.as_millis()).unwrap_or(i64::MAX);
-    let message = complained_of(journal, msisdn, account.clone(), (window, at)).await;
-    let complaint = Complaint { msisdn, at, text, account: Some(account), message, via: Via::Message, is_part };
+    let (account, message) = match complained_of(journal, msisdn, account, (window, at)).await {
+        Some(message) => (Some(message.account), Some(message.reference.to_string())),
+        None => (None, None),
+    };
+    let complaint = Complaint { msisdn, at, text, account, message, via: Via::Message, is_part };
     let opened = tokio::task::spawn_blocking(move || {
         let (terms, now) = (ledger.terms(), ledger.now());
         ledger.workflow().open_case(now, complaint, &Actor::Recipient, &terms.complaints)

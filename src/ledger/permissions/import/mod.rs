@@ -78,6 +78,12 @@ pub enum ImportFault {
     /// A registry is of a day that has not come: it would never be too old.
     #[error("the registry's day is in the future")]
     Future,
+    /// A registry without a number would let everybody be written to.
+    #[error("the file has no number that could be taken: the registry stays as it is")]
+    Empty,
+    /// A registry is of a day before that of the one it would replace.
+    #[error("the registry is known as of a later day, and stays as it is")]
+    Older,
     /// Nothing can be written; what was written stays, and the same import goes on behind it.
     #[error(transparent)]
     NotWritten(#[from] NotWritten),
@@ -140,12 +146,17 @@ impl Permissions {
         let mut shared = Shared::default();
         let optional = [Column::Account, Column::Sender, Column::At, Column::Reference];
         self.stream(file, import, (&[Column::Msisdn], &optional), &mut |_| {}, &mut |row| {
+            row.in_one_line()?;
             let subject = self.subject(consent_number(row)?);
             let account = Some(row.get(Column::Account)).filter(|account| !account.is_empty());
             if account.is_some_and(|account| !known(account)) {
                 return Err(Rejection::Account);
             }
-            let sender = account.and(Some(row.get(Column::Sender)));
+            let sender = Some(row.get(Column::Sender)).filter(|sender| !sender.is_empty());
+            if account.is_none() && sender.is_some_and(|sender| sender != "*") {
+                return Err(Rejection::SenderAlone);
+            }
+            let sender = account.and(sender);
             let at = time(row.get(Column::At))?.unwrap_or(now);
             if at > now {
                 return Err(Rejection::Time);
@@ -171,13 +182,16 @@ impl Permissions {
         if as_of > import.now {
             return Err(ImportFault::Future);
         }
+        if self.registries().all().iter().any(|known| &*known.name == name && known.as_of > as_of) {
+            return Err(ImportFault::Older);
+        }
         let mut numbers = vec![];
         let mut report = Report::default();
         let mut rejects = csv::Writer::from_writer(import.rejects);
         let mut rows = Rows::open(file, import.format, (&[Column::Msisdn], &Column::ALL))?;
         while let Some(row) = rows.next()? {
             report.rows += 1;
-            match row.and_then(|row| consent_number(&row)) {
+            match row.and_then(|row| row.in_one_line().and_then(|()| consent_number(&row))) {
                 Ok(number) => numbers.push(number),
                 Err(why) => reject(&mut rejects, &mut report, &rows, why)?,
             }
@@ -186,6 +200,9 @@ impl Permissions {
             }
         }
         rejects.flush()?;
+        if numbers.is_empty() {
+            return Err(ImportFault::Empty);
+        }
         let registry = self.registries().replace(name, as_of, countries, numbers)?;
         report.changed = registry.len() as u64;
         (import.progress)(rows.offset(), report.rows);

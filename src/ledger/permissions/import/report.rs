@@ -19,6 +19,14 @@ pub enum Rejection {
     /// The number.
     #[error("msisdn is no international number: expected 7 to 15 digits that begin with the country code")]
     Number,
+    /// A field goes over a line's end.
+    #[error(
+        "a field goes over the end of its line: is a quotation mark not closed? What it took in is not imported either"
+    )]
+    OverLines,
+    /// A sender of nobody's.
+    #[error("sender is given without the account that it is of: give both, or neither for an opt-out from everybody")]
+    SenderAlone,
     /// The account.
     #[error("account is no system_id in the configuration")]
     Account,

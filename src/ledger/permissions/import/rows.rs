@@ -96,6 +96,13 @@ impl Row<'_> {
     pub(super) fn get(&self, column: Column) -> &str {
         self.fields.get(column as usize).map_or("", |field| field.trim())
     }
+
+    /// Refuses the row unless each of its fields ends in the line that it begins in, as numbers, names and references do: a quotation
+    /// mark that is not closed would take in the rows behind it.
+    pub(super) fn in_one_line(&self) -> Result<(), Rejection> {
+        let over = self.fields.iter().any(|field| field.contains('\n'));
+        if over { Err(Rejection::OverLines) } else { Ok(()) }
+    }
 }
 
 /// A file that is read row by row.

@@ -257,3 +257,40 @@ fn opt_outs_and_registries_are_imported() {
     assert_eq!(progress.last(), Some(&(text.len() as u64, 2)));
     permissions.close();
 }
+
+#[test]
+fn what_would_undo_a_protection_is_not_taken_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let mut rejects = vec![];
+    let registry = |text: &'static str, as_of| {
+        let mut rejects = vec![];
+        let import = Import {
+            format: Format::Csv,
+            now: NOW,
+            known_account: &|_| true,
+            rejects: &mut rejects,
+            progress: &mut |_, _| {},
+        };
+        permissions.import_registry("dnc", as_of, &[], Cursor::new(text), import).map(|(registry, _)| registry.len())
+    };
+    assert_eq!(registry("msisdn\n32470000001\n32470000002\n", 7).unwrap(), 2);
+    assert!(matches!(registry("msisdn\nfoo\n", 8), Err(ImportFault::Empty)));
+    assert!(matches!(registry("msisdn\n", 8), Err(ImportFault::Empty)));
+    assert!(matches!(registry("msisdn\n32470000009\n", 6), Err(ImportFault::Older)));
+    assert_eq!(permissions.registries().all()[0].len(), 2, "it stays as it was");
+
+    let text = "msisdn,account,sender,reference\n32470000011,,SHOP,a\n32470000012,,*,b\n32470000013,shop,SHOP,c\n\
+                32470000014,shop,SHOP,\"ticket 1\n32470000015,shop,SHOP,e\n";
+    let import = Import {
+        format: Format::Csv,
+        now: NOW,
+        known_account: &|account| account == "shop",
+        rejects: &mut rejects,
+        progress: &mut |_, _| {},
+    };
+    let report = permissions.import_suppressions(Cursor::new(text), import).unwrap();
+    assert_eq!(counts(&report), [4, 2, 0, 0, 2]);
+    assert_eq!(report.reasons.keys().collect::<Vec<_>>(), [&Rejection::OverLines, &Rejection::SenderAlone]);
+    assert!(String::from_utf8(rejects).unwrap().contains("32470000015"), "what a quotation mark took in is told");
+}
