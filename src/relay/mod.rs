@@ -258,7 +258,7 @@ impl Relay {
     }
 
     /// Stops accepting, lets outstanding answers through, unbinds both sides, and writes the record to the end. What is
-    /// left after `listen.drain_timeout` is cut off; then records, upkeep and ledger have [`LAST_WORD`] each.
+    /// left after `listen.drain_timeout` is cut off; then records, upkeep and ledger have a quarter of a second each.
     pub async fn drain(self) -> Drained {
         let deadline = Instant::now() + self.shared.listen.drain_timeout;
         self.stop.cancel();
