@@ -134,8 +134,11 @@ impl Policy {
         let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
             return Opinion { rule: name, mode: Mode::Off, says: Says::Off, recipients: Vec::new() };
         };
-        let (check, preview) = (entry.rule.check(context), entry.rule.preview(context));
-        let says = match entry.says(if check == Verdict::Pass { preview } else { check }) {
+        let check = match (entry.rule.check(context), entry.rule.consuming()) {
+            (Verdict::Pass, Some(rule)) => rule.preview(context),
+            (check, _) => check,
+        };
+        let says = match entry.says(check) {
             Says::Pass if unread && name.reads_text() => Says::Unread,
             says => says,
         };
@@ -177,7 +180,7 @@ impl Policy {
         if let Some(full) = full {
             return Foretold::Rejected(full.clone());
         }
-        if let Some(rejection) = self.entries.iter().find_map(|entry| refusal(entry, entry.rule.preview(context))) {
+        if let Some(rejection) = self.consuming().find_map(|(entry, rule)| refusal(entry, rule.preview(context))) {
             return Foretold::Rejected(rejection);
         }
         if refused.is_empty() {

@@ -135,7 +135,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// One rule: what it checks of a message, of each recipient, and what it consumes when all others have passed.
+/// One rule: what it checks of a message and of each recipient.
 trait Rule: std::fmt::Debug + Send + Sync {
     /// Judges the message as a whole. Changes nothing.
     fn check(&self, _context: &Context<'_>) -> Verdict {
@@ -147,18 +147,22 @@ trait Rule: std::fmt::Debug + Send + Sync {
         Verdict::Pass
     }
 
-    /// Takes what the message consumes, or refuses and takes nothing. Runs when every rule's checks have passed.
-    fn take(&self, _context: &Context<'_>) -> Verdict {
-        Verdict::Pass
+    /// What of it is consumed by a message that passes; most rules consume nothing.
+    fn consuming(&self) -> Option<&dyn Consuming> {
+        None
     }
+}
 
-    /// Undoes [`take`](Self::take): a later rule has refused the message. What the last rule takes is never given back.
-    fn give_back(&self, _context: &Context<'_>) {}
+/// A rule of which a message that passes takes something.
+trait Consuming {
+    /// Takes what the message consumes, or refuses and takes nothing. Runs when every rule's checks have passed.
+    fn take(&self, context: &Context<'_>) -> Verdict;
 
     /// What [`take`](Self::take) would say. Changes nothing.
-    fn preview(&self, _context: &Context<'_>) -> Verdict {
-        Verdict::Pass
-    }
+    fn preview(&self, context: &Context<'_>) -> Verdict;
+
+    /// Undoes [`take`](Self::take): a later rule has refused the message. The last rule is never asked to.
+    fn give_back(&self, _context: &Context<'_>) {}
 }
 
 /// A rule as the configuration has it.
@@ -190,6 +194,8 @@ impl Entry {
 #[derive(Debug)]
 pub struct Policy {
     entries: Vec<Entry>,
+    /// Which of them consume something.
+    consuming: Vec<usize>,
     inspector: Inspector,
 }
 
@@ -238,7 +244,9 @@ impl Policy {
                 entries.push(Entry { name, rule, enforce: score.mode == Mode::Enforce, status: settings.status });
             }
         }
-        Ok(Self { entries, inspector })
+        let consumes = |(index, entry): (usize, &Entry)| entry.rule.consuming().map(|_| index);
+        let consuming = entries.iter().enumerate().filter_map(consumes).collect();
+        Ok(Self { entries, consuming, inspector })
     }
 
     /// How many entries the lists in force have.
@@ -347,13 +355,19 @@ impl Policy {
     }
 
     fn take(&self, context: &Context<'_>, shadowed: &mut Vec<Rejection>) -> Result<(), Rejection> {
-        for (index, entry) in self.entries.iter().enumerate() {
-            if let Err(rejection) = entry.settle(entry.rule.take(context), shadowed) {
-                self.entries.iter().take(index).for_each(|earlier| earlier.rule.give_back(context));
+        for (taken, (entry, rule)) in self.consuming().enumerate() {
+            if let Err(rejection) = entry.settle(rule.take(context), shadowed) {
+                self.consuming().take(taken).for_each(|(_, earlier)| earlier.give_back(context));
                 return Err(rejection);
             }
         }
         Ok(())
+    }
+
+    /// The rules of which messages take something, in their order.
+    fn consuming(&self) -> impl Iterator<Item = (&Entry, &dyn Consuming)> {
+        let entries = self.consuming.iter().filter_map(|index| self.entries.get(*index));
+        entries.filter_map(|entry| Some((entry, entry.rule.consuming()?)))
     }
 }
 

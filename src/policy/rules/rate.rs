@@ -6,7 +6,7 @@
 use std::num::NonZeroU32;
 
 use super::super::limiter::Exhausted;
-use super::super::{Clause, Context, Evidence, Limiter, Refusal, Rule, Verdict};
+use super::super::{Clause, Consuming, Context, Evidence, Limiter, Refusal, Rule, Verdict};
 use crate::pdu::CommandStatus;
 
 /// Clause 23: mass marketing restrictions.
@@ -16,6 +16,12 @@ const VOLUME: Clause = Clause(23);
 pub(super) struct Rate;
 
 impl Rule for Rate {
+    fn consuming(&self) -> Option<&dyn Consuming> {
+        Some(self)
+    }
+}
+
+impl Consuming for Rate {
     #[inline]
     fn take(&self, context: &Context<'_>) -> Verdict {
         charge(context, take_all)

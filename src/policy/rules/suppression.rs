@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::super::confirmation::{Confirming, Saying};
-use super::super::{Clause, Context, Evidence, Listing, Msisdn, Refusal, Rule, Scope, Verdict};
+use super::super::{Clause, Consuming, Context, Evidence, Listing, Msisdn, Refusal, Rule, Scope, Verdict};
 use crate::config::Purpose;
 use crate::pdu::{CommandStatus, Destination};
 
@@ -40,12 +40,23 @@ impl Rule for Suppression {
         numbers.find_map(|number| against(context, number)).map_or(Verdict::Pass, Verdict::Refuse)
     }
 
+    fn consuming(&self) -> Option<&dyn Consuming> {
+        Some(self)
+    }
+}
+
+impl Consuming for Suppression {
     #[inline]
     fn take(&self, context: &Context<'_>) -> Verdict {
         let Some(Confirming { confirmation, from, is_taken }) = context.confirming.get() else { return Verdict::Pass };
         is_taken.set(saying(context).is_some_and(|saying| confirmation.take(saying)));
         // Another bind's message may have been faster.
         if is_taken.get() { Verdict::Pass } else { Verdict::Refuse(refusal(UNWANTED, Evidence::OptedOut(from))) }
+    }
+
+    /// The checks have seen whether it may be taken.
+    fn preview(&self, _context: &Context<'_>) -> Verdict {
+        Verdict::Pass
     }
 
     fn give_back(&self, context: &Context<'_>) {

@@ -13,8 +13,10 @@ pub(super) fn fold(octets: &[u8; STEP], length: usize, suspicion: &mut Suspicion
     let (folded, signs) = lower(&visible(octets)?);
     let mut masks = Masks::default();
     let words = folded.as_chunks::<8>().0;
-    for (index, &word) in words.iter().enumerate().take(length.div_ceil(8)) {
-        masks.letter |= gather(within(u64::from_le_bytes(word), b'a', b'z') >> 7) << (8 * index);
+    // Octet by octet and without a branch, so that the compiler makes wide steps of it.
+    let letters = folded.map(|octet| u8::from(octet.wrapping_sub(b'a') < 26));
+    for (index, &word) in letters.as_chunks::<8>().0.iter().enumerate().take(length.div_ceil(8)) {
+        masks.letter |= gather(u64::from_le_bytes(word)) << (8 * index);
     }
     // Most steps have none.
     if signs {
