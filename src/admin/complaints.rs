@@ -108,7 +108,7 @@ fn about(admin: &Admin, number: Msisdn, account: Option<&str>, at: i64) -> Resul
     let window = i64::try_from(admin.ledger().terms().complaints.window.as_millis()).unwrap_or(i64::MAX);
     let before = if account.is_some() { i64::MAX } else { window };
     let (recipient, after) = (number, ROUNDED);
-    Complained { recipient, account, sender: None, at, before, after }.message(&admin.journal().archive())
+    Complained { recipient, account, sender: None, at, before, after }.message(&admin.journal().up_to_date())
 }
 
 fn case(admin: &Admin, id: CaseId) -> Result<Value, Problem> {

@@ -159,7 +159,7 @@ fn draw(
 ) -> Result<Vec<Drawn>, LedgerFault> {
     let query = Query { account: Some(account), campaign, ..Query::between(0, now) };
     let size = (sample as usize).min(MAX_SAMPLE);
-    let messages = admin.journal().archive().sample(&query, size, now.unsigned_abs())?;
+    let messages = admin.journal().up_to_date().sample(&query, size, now.unsigned_abs())?;
     Ok(messages.iter().filter_map(drawn).collect())
 }
 

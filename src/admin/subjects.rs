@@ -39,7 +39,7 @@ fn held(admin: &Admin, number: Msisdn) -> Result<Value, Problem> {
     let holdings = admin.workflow().holdings(number)?;
     let until = admin.now().unix_millis.saturating_add(1);
     let query = Query { recipient: Some(admin.hash(number)), ..Query::between(0, until) };
-    let messages = admin.journal().archive().find(&query, MESSAGES)?;
+    let messages = admin.journal().up_to_date().find(&query, MESSAGES)?;
     Ok(json!({
         "consents": consents::of(admin, number)?,
         "suppressions": suppressions::of(admin, number)?,

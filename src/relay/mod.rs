@@ -129,6 +129,9 @@ pub enum StartFault {
     /// Events cannot be delivered.
     #[error(transparent)]
     Webhook(#[from] WebhookFault),
+    /// What opens the ledger and the journal did not come to its end: the runtime is ending, or it panicked.
+    #[error("the ledger and the journal were not opened: {0}")]
+    Interrupted(tokio::task::JoinError),
 }
 
 /// Why a configuration cannot be put in force.
@@ -192,8 +195,7 @@ impl Relay {
             let journal = Journal::open(&config.journal, refs, key, now)?;
             Ok::<_, LedgerFault>((config, Arc::new(ledger), journal))
         });
-        let (config, ledger, journal) =
-            opened.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let (config, ledger, journal) = opened.await.map_err(StartFault::Interrupted)??;
         let snapshot = Snapshot::knowing(config, given.facts.unwrap_or_else(|| ledger.clone()))?;
         let shared = Arc::new(Shared {
             buffers: Buffers::new(listen.read_buffers_total),

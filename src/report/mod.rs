@@ -23,8 +23,6 @@ use axum::routing::get;
 use axum::{Router, http};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
@@ -56,8 +54,6 @@ struct Shared {
     ledger: Arc<Ledger>,
     journal: Journal,
     limits: Limits,
-    /// Held by who looks for a message: days of the journal are read for it.
-    turn: Arc<Semaphore>,
 }
 
 /// Why a report has not become a case.
@@ -71,8 +67,8 @@ enum NotKept {
 impl Form {
     /// A form whose reports become cases of this ledger, about messages of this journal.
     pub fn new(settings: config::Report, ledger: Arc<Ledger>, journal: Journal) -> Self {
-        let (limits, turn) = (Limits::new(&settings), Arc::new(Semaphore::new(1)));
-        Self(Arc::new(Shared { settings, ledger, journal, limits, turn }))
+        let limits = Limits::new(&settings);
+        Self(Arc::new(Shared { settings, ledger, journal, limits }))
     }
 
     /// Serves `/report` on this socket until told to stop.
@@ -136,28 +132,11 @@ impl Form {
     /// The message that a report is about. Without it, if it cannot be told in time, the report is kept all the same.
     async fn message(&self, report: &Report) -> Option<Relayed> {
         let (recipient, at, sender) = (report.msisdn, report.at, report.sender.clone());
-        let archive = self.0.journal.archive();
-        let look_up = async {
-            let turn = self.0.turn.clone().acquire_owned().await.ok();
-            let search = tokio::task::spawn_blocking(move || {
-                let _until_done = turn;
-                let (before, after) = (AHEAD + ROUNDED, BEHIND + ROUNDED);
-                Complained { recipient, account: None, sender: sender.as_deref(), at, before, after }.message(&archive)
-            });
-            search.await
-        };
-        match timeout(LOOK_UP, look_up).await {
-            Ok(Ok(Ok(found))) => found,
-            Ok(Ok(Err(fault))) => {
-                tracing::error!(%fault, "the message that a report is about could not be looked for");
-                None
-            }
-            Ok(Err(_panic)) => None,
-            Err(_elapsed) => {
-                tracing::warn!("the message that a report is about was not found in time");
-                None
-            }
-        }
+        let (before, after) = (AHEAD + ROUNDED, BEHIND + ROUNDED);
+        let look_up = self.0.journal.ask(LOOK_UP, move |archive| {
+            Complained { recipient, account: None, sender: sender.as_deref(), at, before, after }.message(archive)
+        });
+        look_up.await
     }
 }
 

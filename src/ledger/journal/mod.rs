@@ -38,7 +38,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
 pub use counts::Usage;
 pub use entry::{Answer, Relayed};
@@ -55,6 +56,8 @@ pub(super) use files::Steadiness;
 use pen::Queue;
 use writer::Writer;
 
+/// How long who reads the entries waits for the last ones.
+const CATCH_UP: Duration = Duration::from_secs(1);
 /// How long the last messages may take when every handle was dropped without a `close`.
 const DROPPED: Duration = Duration::from_secs(5);
 
@@ -75,6 +78,8 @@ struct Shared {
     queue: Arc<Queue>,
     counts: Arc<Mutex<Counts>>,
     state: watch::Receiver<State>,
+    /// Held by who looks for one message on behalf of somebody who waits: that may be many files.
+    turn: Arc<Semaphore>,
 }
 
 impl Journal {
@@ -95,8 +100,8 @@ impl Journal {
         let lock = opened.lock;
         let started = thread.spawn(move || writer.run(lock)).map_err(LedgerFault::file(&folder))?;
         queue.is_read_by(started.thread().clone());
-        let (keep, steadiness) = (settings.keep, Mutex::default());
-        Ok(Self { shared: Arc::new(Shared { folder, keep, key, steadiness, refs, queue, counts, state }) })
+        let (keep, steadiness, turn) = (settings.keep, Mutex::default(), Arc::new(Semaphore::new(1)));
+        Ok(Self { shared: Arc::new(Shared { folder, keep, key, steadiness, refs, queue, counts, state, turn }) })
     }
 
     /// What one bind writes with.
@@ -123,6 +128,45 @@ impl Journal {
     /// The entries that are written so far.
     pub fn archive(&self) -> Archive {
         Archive::new(self.shared.folder.clone(), self.shared.key.clone())
+    }
+
+    /// The same, when those are written that were handed over before. Blocks, for a second at most: while nothing can be
+    /// written it is what there is.
+    pub fn up_to_date(&self) -> Archive {
+        let _disconnected_or_late = self.shared.queue.written().recv_timeout(CATCH_UP);
+        self.archive()
+    }
+
+    /// Asks the [up-to-date](Self::up_to_date) entries for something that somebody waits for, one question at a time.
+    /// None, and the log says why, when there is no answer in time: what asks goes on without.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        within: Duration,
+        question: impl FnOnce(&Archive) -> Result<Option<T>, LedgerFault> + Send + 'static,
+    ) -> Option<T> {
+        let journal = self.clone();
+        let answer = async {
+            // It is never closed. Held until the answer is there, even if nobody waits for it any more.
+            let turn = self.shared.turn.clone().acquire_owned().await.ok();
+            let answer = tokio::task::spawn_blocking(move || {
+                let _until_done = turn;
+                question(&journal.up_to_date())
+            });
+            answer.await
+        };
+        match timeout(within, answer).await {
+            Ok(Ok(Ok(found))) => found,
+            Ok(Ok(Err(fault))) => {
+                tracing::error!(%fault, "a message cannot be looked up in the journal");
+                None
+            }
+            // It panicked, which is said there, or the process ends.
+            Ok(Err(_unfinished)) => None,
+            Err(_late) => {
+                tracing::warn!("a message was not found in the journal in time");
+                None
+            }
+        }
     }
 
     /// When the latest message from an account to a number was relayed, not before `since`; all times in milliseconds

@@ -5,10 +5,12 @@
 //! longer PDU makes its buffer grow as long as it holds it, and counts as what it takes: all together never hold more
 //! than the queue was given.
 
-use std::sync::OnceLock;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
 
@@ -168,6 +170,8 @@ pub(super) struct Queue {
     /// The writer sleeps until it is woken.
     asleep: AtomicBool,
     writer: OnceLock<Thread>,
+    /// Those who wait until what is in the queue is written; what they hold the other end of is dropped then.
+    waiting: Mutex<Vec<SyncSender<Infallible>>>,
     /// Set once the end has been asked for: when to give up.
     ending: OnceLock<Instant>,
 }
@@ -191,6 +195,7 @@ impl Queue {
             limit: count * BUFFER,
             asleep: AtomicBool::new(false),
             writer: OnceLock::new(),
+            waiting: Mutex::default(),
             ending: OnceLock::new(),
         }
     }
@@ -251,6 +256,19 @@ impl Queue {
         self.ending.get().copied()
     }
 
+    /// What is disconnected when all is written that was put in before.
+    pub(super) fn written(&self) -> Receiver<Infallible> {
+        let (until, written) = sync_channel(0);
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(until);
+        self.wake();
+        written
+    }
+
+    /// Those who wait for what is in the queue now. For the writer alone.
+    pub(super) fn waiting(&self) -> Vec<SyncSender<Infallible>> {
+        std::mem::take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The next burst. For the writer alone.
     pub(super) fn next(&self) -> Option<Burst> {
         self.full.pop()
@@ -264,11 +282,14 @@ impl Queue {
         self.taken.fetch_sub(size, Ordering::AcqRel);
     }
 
-    /// Sleeps until there is a burst, or the end is asked for. For the writer alone.
-    pub(super) fn sleep(&self) {
+    /// Sleeps until there is a burst, or the end is asked for, or for a time. For the writer alone.
+    pub(super) fn sleep(&self, at_most: Option<Duration>) {
         self.asleep.store(true, Ordering::SeqCst);
         if self.full.is_empty() && self.ending.get().is_none() {
-            std::thread::park();
+            match at_most {
+                Some(time) => std::thread::park_timeout(time),
+                None => std::thread::park(),
+            }
         }
         self.asleep.store(false, Ordering::SeqCst);
     }

@@ -88,6 +88,7 @@ impl Writer {
         loop {
             // Before the queue is emptied: what is put in before the end is asked for is written.
             let ending = self.queue.ending().is_some();
+            let waiting = self.queue.waiting();
             let mut idle = true;
             while let Some(burst) = self.queue.next() {
                 idle = false;
@@ -96,16 +97,17 @@ impl Writer {
                 self.keep_durable()?;
             }
             self.write()?;
+            drop(waiting);
             self.keep_durable()?;
             if ending {
                 self.until_done(Appended::sync)?;
                 self.save();
                 return Ok(());
             }
-            match self.file.since() {
-                _ if !idle => std::thread::park_timeout(GATHER),
-                Some(since) => std::thread::park_timeout(self.sync_interval.saturating_sub(since.elapsed())),
-                None => self.queue.sleep(),
+            if idle {
+                self.queue.sleep(self.file.since().map(|since| self.sync_interval.saturating_sub(since.elapsed())));
+            } else {
+                std::thread::park_timeout(GATHER);
             }
         }
     }

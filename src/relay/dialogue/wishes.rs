@@ -257,26 +257,14 @@ async fn account_wide(ledger: Arc<Ledger>, subscriber: Msisdn, account: String) 
 /// names nobody: it is what its writer got from one account, or from this one if that is among several. A case without
 /// it is better than none: what cannot be found, or not soon, is left out.
 async fn complained_of(journal: Journal, msisdn: Msisdn, account: String, (before, at): (i64, i64)) -> Option<Relayed> {
-    let look_up = move || {
-        let archive = journal.archive();
+    let look_up = journal.ask(LOOK_UP, move |archive| {
         let complained = Complained { recipient: msisdn, account: None, sender: None, at, before, after: 0 };
-        match complained.message(&archive)? {
-            None => Complained { account: Some(&account), ..complained }.message(&archive),
+        match complained.message(archive)? {
+            None => Complained { account: Some(&account), ..complained }.message(archive),
             found => Ok(found),
         }
-    };
-    match timeout(LOOK_UP, tokio::task::spawn_blocking(look_up)).await {
-        Ok(Ok(Ok(found))) => found,
-        Ok(Ok(Err(fault))) => {
-            tracing::warn!(%fault, "the message that a complaint is about cannot be looked up");
-            None
-        }
-        Ok(Err(_panic)) => None,
-        Err(_late) => {
-            tracing::warn!("the message that a complaint is about was not found in time");
-            None
-        }
-    }
+    });
+    look_up.await
 }
 
 async fn keep_complaint(
