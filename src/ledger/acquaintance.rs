@@ -16,6 +16,8 @@ use crate::disk;
 use crate::policy::Acquaintance;
 
 const MAGIC: [u8; 4] = *b"ACQ1";
+/// Words that are written at once: a CRC of each by itself would cost most of the time.
+const TOGETHER: usize = 1024;
 
 /// The table that was kept at `path`, or an empty one with a new seed; for so many pairs, whose recipients count for
 /// `keep` days.
@@ -63,7 +65,12 @@ pub fn save(table: &Acquaintance, path: &Path) -> Result<(), LedgerFault> {
         };
         put(&MAGIC)?;
         put(&table.seed().to_be_bytes())?;
-        table.words().try_for_each(|word| put(&word.to_be_bytes()))?;
+        let (mut words, mut together) = (table.words().peekable(), Vec::with_capacity(8 * TOGETHER));
+        while words.peek().is_some() {
+            together.clear();
+            words.by_ref().take(TOGETHER).for_each(|word| together.extend_from_slice(&word.to_be_bytes()));
+            put(&together)?;
+        }
         out.write_all(&crc.finalize().to_be_bytes())
     });
     written.map_err(LedgerFault::file(path))
