@@ -298,6 +298,10 @@ async fn consents_are_granted_shown_paged_and_revoked_and_messages_follow() {
     stranger["account"] = json!("shoq");
     let problem = office.expect(404, Method::POST, "/v1/consents", stranger).await;
     assert_eq!(problem["hint"], "did you mean shop?");
+    let mut mistyped = consent();
+    mistyped["sender"] = json!("Shopp");
+    let problem = office.expect(404, Method::POST, "/v1/consents", mistyped).await;
+    assert_eq!(problem["hint"], "did you mean SHOP?", "{problem}");
     for query in ["limit=0", "limit=1001", "limit=x", "cursor=!", "colour=red", "msisdn=1"] {
         office.expect(400, Method::GET, &format!("/v1/consents?{query}"), Value::Null).await;
     }
@@ -401,6 +405,41 @@ async fn opt_outs_are_taken_and_ended() {
     let problem = json!({"msisdn": RECIPIENT, "sender": "SHOP"});
     office.expect(400, Method::POST, "/v1/suppressions", problem).await;
     office.expect(404, Method::POST, "/v1/suppressions", json!({"msisdn": RECIPIENT, "account": "none"})).await;
+    let mistyped = json!({"msisdn": RECIPIENT, "account": "shop", "sender": "Shopp"});
+    for method in [Method::POST, Method::DELETE] {
+        let problem = office.expect(404, method, "/v1/suppressions", mistyped.clone()).await;
+        assert_eq!(problem["hint"], "did you mean SHOP?", "{problem}");
+    }
+    office.close().await.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_sender_that_is_no_longer_declared_can_be_ended_and_nothing_added_to_it() {
+    let smsc = Smsc::listen().await;
+    let office = Office::open(smsc.address()).await;
+    let opt_out = |account: &str, sender: &str| json!({"msisdn": RECIPIENT, "account": account, "sender": sender});
+    let mut scope = opt_out("shop", "SHOP");
+    scope["purpose"] = json!("marketing");
+    office.make("/v1/consents", consent()).await;
+    office.make("/v1/suppressions", opt_out("shop", "SHOP")).await;
+    office.make("/v1/suppressions", opt_out("bank", "*")).await;
+    let other = "[[account]]\nsystem_id = 'shop'\nsender = [{ id = '8850' }]\nbrands = ['Shops']\n";
+    let path = office.proxy.folder().join("config.toml");
+    std::fs::write(path, configuration(smsc.address(), other)).unwrap();
+    office.post("/v1/reload", Value::Null).await;
+
+    let refused = office.expect(404, Method::POST, "/v1/suppressions", opt_out("shop", "SHOP")).await;
+    assert_eq!(refused["hint"], "did you mean Shops?");
+    office.expect(404, Method::POST, "/v1/consents", consent()).await;
+    office.make("/v1/suppressions", opt_out("shop", "shops")).await;
+    for (path, body) in [
+        ("/v1/consents", scope),
+        ("/v1/suppressions", opt_out("shop", "SHOP")),
+        ("/v1/suppressions", opt_out("bank", "*")),
+    ] {
+        let ended = office.expect(200, Method::DELETE, path, body).await;
+        assert_eq!(ended, json!({"outcome": "changed"}), "{path}");
+    }
     office.close().await.stop().await;
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Admin;
-use super::accounts::known;
+use super::accounts::declared;
 use super::asked::{Answer, Body, Page, Parameters, created, listed, number, ok, shown, time};
 use super::import::{format_of, import};
 use super::problem::Problem;
@@ -74,17 +74,21 @@ pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Paramete
 
 pub(super) async fn grant(State(admin): State<Admin>, Body(asked): Body<Grant>) -> Answer {
     let consent = consent(&asked)?;
-    known(&admin, &asked.account)?;
+    declared(&admin, &asked.account, Some(&asked.sender))?;
     let granted = admin.ledger().grant(consent, admin.now().unix_millis);
     created(json!({"outcome": outcome(granted.await?)}))
 }
 
 pub(super) async fn revoke(State(admin): State<Admin>, Body(asked): Body<Revoke>) -> Answer {
     let number = number(&asked.msisdn)?;
-    known(&admin, &asked.account)?;
     let consents = admin.ledger().permissions().consents();
+    let scopes = consents.scopes(&asked.account, &asked.sender, asked.purpose);
+    // What there is of an account or a sender that is no longer declared is revoked like any other.
+    if scopes.is_empty() {
+        declared(&admin, &asked.account, Some(&asked.sender))?;
+    }
     let mut revoked = Outcome::Unchanged;
-    for scope in consents.scopes(&asked.account, &asked.sender, asked.purpose) {
+    for scope in scopes {
         let outcome = consents.revoke(number, scope, admin.now().unix_millis).await?;
         revoked = if outcome == Outcome::Unchanged { revoked } else { outcome };
     }

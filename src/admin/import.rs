@@ -49,12 +49,11 @@ pub(super) async fn import(
     admin
         .blocking(move |admin| {
             let (file, _) = take_in(admin, body, u64::MAX)?;
-            let accounts = admin.proxy().accounts();
             let mut rejects = Rejects::default();
             let import = Import {
                 format,
                 now: admin.now().unix_millis,
-                known_account: &|account| accounts.contains_key(account),
+                names: &|account| admin.proxy().names(account),
                 rejects: &mut rejects,
                 progress: &mut |_, _| {},
             };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Admin;
-use super::accounts::known;
+use super::accounts::declared;
 use super::asked::{Answer, Body, Page, Parameters, created, listed, number, ok, shown, time};
 use super::consents::outcome;
 use super::import::{format_of, import};
@@ -63,7 +63,8 @@ pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Paramete
 }
 
 pub(super) async fn add(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
-    let number = subscriber(&admin, &asked)?;
+    let number = subscriber(&asked)?;
+    is_declared(&admin, &asked)?;
     let reference = asked.reference.as_deref().unwrap_or_default();
     let suppressions = admin.ledger().permissions().suppressions();
     let scope = suppressions.make_scope(asked.account.as_deref(), asked.sender.as_deref())?;
@@ -72,12 +73,13 @@ pub(super) async fn add(State(admin): State<Admin>, Body(asked): Body<Asked>) ->
 }
 
 pub(super) async fn remove(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
-    let number = subscriber(&admin, &asked)?;
+    let number = subscriber(&asked)?;
     let reference = asked.reference.as_deref().unwrap_or_default();
     let suppressions = admin.ledger().permissions().suppressions();
+    // What there is of an account or a sender that is no longer declared is ended like any other.
     let removed = match suppressions.scope(asked.account.as_deref(), asked.sender.as_deref()) {
         Some(scope) => suppressions.remove(number, scope, admin.now().unix_millis, Origin::Api, reference).await?,
-        None => Outcome::Unchanged,
+        None => is_declared(&admin, &asked).map(|()| Outcome::Unchanged)?,
     };
     ok(json!({"outcome": outcome(removed)}))
 }
@@ -106,16 +108,16 @@ pub(super) fn of(admin: &Admin, number: Msisdn) -> Result<Vec<Value>, LedgerFaul
 }
 
 /// Whom a change is about, if what it is from can be meant so.
-fn subscriber(admin: &Admin, asked: &Asked) -> Result<Msisdn, Problem> {
-    let number = number(&asked.msisdn)?;
-    match &asked.account {
-        Some(account) => drop(known(admin, account)?),
-        None if asked.sender.is_some() => {
-            return Err(Problem::invalid("sender is given without account: add the account whose sender it is"));
-        }
-        None => {}
+fn subscriber(asked: &Asked) -> Result<Msisdn, Problem> {
+    if asked.account.is_none() && asked.sender.is_some() {
+        return Err(Problem::invalid("sender is given without account: add the account whose sender it is"));
     }
-    Ok(number)
+    number(&asked.msisdn)
+}
+
+/// Refuses an opt-out from messages that there never are.
+fn is_declared(admin: &Admin, asked: &Asked) -> Result<(), Problem> {
+    asked.account.as_ref().map_or(Ok(()), |account| declared(admin, account, asked.sender.as_deref()))
 }
 
 /// The registry that a file is of, with its day and countries; none: it is of opt-outs.

@@ -2,7 +2,6 @@
 //!
 //! Never holds a file in memory. What the ledger does with the rows is its own.
 
-use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,6 +19,7 @@ use super::answer::print;
 use super::client::{Body, Client, open_file, with_query};
 use super::sim::progress_bar;
 use super::{Exit, Failure};
+use crate::admin::{Proxy, Stopped};
 use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::ledger::permissions::{Format, Import, ImportFault};
@@ -158,7 +158,7 @@ fn into_ledger(
     rejects: &mut Rejects<'_>,
 ) -> Result<Value, Failure> {
     let (octets, length) = open_file(&file.file)?;
-    let accounts: HashSet<&str> = config.accounts.iter().map(|account| account.system_id.as_str()).collect();
+    let declared = Stopped::new(config);
     let bar = octet_bar(length);
     let now = Timestamp::now().as_millisecond();
     let import = Import {
@@ -167,7 +167,7 @@ fn into_ledger(
             Written::Ndjson => Format::Ndjson,
         },
         now,
-        known_account: &|account| accounts.contains(account),
+        names: &|account| declared.names(account),
         rejects,
         progress: &mut |octets, _rows| bar.set_position(octets),
     };

@@ -27,7 +27,7 @@ pub use desk::{Cursor, EraseFault, Figures, Permissions};
 pub use import::{Agreed, Format, Import, ImportFault, Rejection, Report, time};
 pub use registries::{Registries, Registry};
 pub use retention::Forgotten;
-pub use scopes::ScopeName;
+pub use scopes::{Names, ScopeName};
 pub use subject::{Subject, SubjectKey};
 pub use suppressions::{Change, OptOut, Origin, Suppressions};
 

@@ -7,8 +7,9 @@
 mod checkpoint;
 mod report;
 mod rows;
+mod shared;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -18,14 +19,14 @@ pub(super) use checkpoint::{Checkpoint, Checkpoints};
 pub use report::{Rejection, Report};
 pub use rows::Format;
 use rows::{Column, Row, Rows};
+use shared::Shared;
 
-use super::Scope;
 use super::act::{Act, NotWritten, Outcome, Pending};
 use super::consents::{Consent, DoubleOptIn, Evidence};
 use super::desk::Permissions;
-use super::scopes::ScopeName;
+use super::scopes::{Names, ScopeName};
 use super::suppressions::Origin;
-use super::{LedgerFault, NoScope, Registry};
+use super::{LedgerFault, Registry};
 use crate::config::Purpose;
 use crate::hex;
 use crate::policy::Msisdn;
@@ -36,8 +37,6 @@ const BATCH: usize = 8192;
 const BATCH_OCTETS: usize = 8 << 20;
 /// Batches that may wait for the disk: so an opt-out waits for few rows.
 const AHEAD: usize = 4;
-/// Different texts that are remembered to be shared between rows.
-const SHARED: usize = 4096;
 
 /// How a file is imported.
 pub struct Import<'a> {
@@ -45,8 +44,8 @@ pub struct Import<'a> {
     pub format: Format,
     /// The time, in milliseconds since 1970.
     pub now: i64,
-    /// Whether there is an account with this system_id.
-    pub known_account: &'a dyn Fn(&str) -> bool,
+    /// The sender IDs and brands of the account with this system_id; none: there is no such account.
+    pub names: &'a dyn Fn(&str) -> Option<Names>,
     /// Where bad rows go, as CSV: line, reason, the row. After a kill, a row may be in it twice.
     pub rejects: &'a mut dyn Write,
     /// Told after each batch: octets of the file and rows that are done.
@@ -107,8 +106,8 @@ impl Permissions {
         import: Import<'_>,
         agreed: &mut dyn FnMut(Agreed),
     ) -> Result<Report, ImportFault> {
-        let (now, known) = (import.now, import.known_account);
-        let mut shared = Shared::default();
+        let now = import.now;
+        let mut shared = Shared::new(import.names);
         let required = [
             Column::Msisdn,
             Column::Account,
@@ -122,9 +121,6 @@ impl Permissions {
         let optional = [Column::Evidence, Column::EvidenceSha256, Column::Expires, Column::Address, Column::Pending];
         self.stream(file, import, (&required, &optional), agreed, &mut |row| {
             let consent = consent(row, &mut shared)?;
-            if !known(&consent.account) {
-                return Err(Rejection::Account);
-            }
             consent.check(now).map_err(Rejection::NoConsent)?;
             let consent = consent.of(self.facts());
             let scope = shared.scope(consent.scope_name()?, self)?;
@@ -142,16 +138,13 @@ impl Permissions {
     /// # Errors
     /// [`ImportFault`]
     pub fn import_suppressions(&self, file: impl Read + Seek, import: Import<'_>) -> Result<Report, ImportFault> {
-        let (now, known) = (import.now, import.known_account);
-        let mut shared = Shared::default();
+        let now = import.now;
+        let mut shared = Shared::new(import.names);
         let optional = [Column::Account, Column::Sender, Column::At, Column::Reference];
         self.stream(file, import, (&[Column::Msisdn], &optional), &mut |_| {}, &mut |row| {
             row.in_one_line()?;
             let subject = self.subject(consent_number(row)?);
             let account = Some(row.get(Column::Account)).filter(|account| !account.is_empty());
-            if account.is_some_and(|account| !known(account)) {
-                return Err(Rejection::Account);
-            }
             let sender = Some(row.get(Column::Sender)).filter(|sender| !sender.is_empty());
             if account.is_none() && sender.is_some_and(|sender| sender != "*") {
                 return Err(Rejection::SenderAlone);
@@ -335,7 +328,7 @@ fn consent_number(row: &Row<'_>) -> Result<Msisdn, Rejection> {
     Msisdn::parse(row.get(Column::Msisdn)).map_err(|_| Rejection::Number)
 }
 
-fn consent(row: &Row<'_>, shared: &mut Shared) -> Result<Consent, Rejection> {
+fn consent(row: &Row<'_>, shared: &mut Shared<'_>) -> Result<Consent, Rejection> {
     let number = consent_number(row)?;
     let purpose = row.get(Column::Purpose);
     let purpose = Purpose::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(purpose));
@@ -377,37 +370,6 @@ pub fn time(text: &str) -> Result<Option<i64>, Rejection> {
     let day = text.parse::<jiff::civil::Date>().map_err(|_| Rejection::Time)?;
     let midnight = jiff::tz::TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0));
     midnight.map(|midnight| Some(midnight.as_millisecond())).map_err(|_| Rejection::Time)
-}
-
-/// What rows share, so that each of them need not own it.
-#[derive(Default)]
-struct Shared {
-    texts: HashMap<Arc<str>, (), foldhash::fast::RandomState>,
-    scopes: HashMap<ScopeName, Scope, foldhash::fast::RandomState>,
-}
-
-impl Shared {
-    fn text(&mut self, text: &str) -> Arc<str> {
-        if let Some((text, ())) = self.texts.get_key_value(text) {
-            return text.clone();
-        }
-        let text: Arc<str> = text.into();
-        if self.texts.len() < SHARED {
-            self.texts.insert(text.clone(), ());
-        }
-        text
-    }
-
-    fn scope(&mut self, name: ScopeName, permissions: &Permissions) -> Result<Scope, NoScope> {
-        if let Some(scope) = self.scopes.get(&name) {
-            return Ok(*scope);
-        }
-        let scope = permissions.make_scope(&name)?;
-        if self.scopes.len() < SHARED {
-            self.scopes.insert(name, scope);
-        }
-        Ok(scope)
-    }
 }
 
 #[cfg(test)]

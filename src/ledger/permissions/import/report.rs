@@ -30,6 +30,12 @@ pub enum Rejection {
     /// The account.
     #[error("account is no system_id in the configuration")]
     Account,
+    /// The sender.
+    #[error(
+        "sender is none of the account's senders and brands in the configuration, so that no message would ever find \
+         this; * stands for all of them"
+    )]
+    Sender,
     /// The purpose.
     #[error("purpose is none: expected otp, transactional, alert, marketing or p2p")]
     Purpose,

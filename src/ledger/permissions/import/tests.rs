@@ -6,18 +6,17 @@ use crate::ledger::permissions::Step;
 
 const NOW: i64 = 1_764_000_000_000;
 
+/// The names of the only account that there is.
+fn shop(account: &str) -> Option<Names> {
+    (account == "shop").then(|| Names::new(["SHOP", "a", "b"]))
+}
+
 /// Imports, or gives why not; with the reject file.
 fn import(permissions: &Permissions, format: Format, text: &str) -> (Result<Report, ImportFault>, String) {
     let mut rejects = vec![];
     let result = permissions.import_consents(
         Cursor::new(text.as_bytes()),
-        Import {
-            format,
-            now: NOW,
-            known_account: &|account| account == "shop",
-            rejects: &mut rejects,
-            progress: &mut |_, _| {},
-        },
+        Import { format, now: NOW, names: &shop, rejects: &mut rejects, progress: &mut |_, _| {} },
         &mut |_| {},
     );
     (result, String::from_utf8(rejects).unwrap())
@@ -50,21 +49,23 @@ fn bad_rows_are_told_with_line_and_reason_and_the_rest_goes_in() {
         good.replace("shop.example", "bought"),
         good.replace(",form,", ",,"),
         good.replace(",SHOP", ""),
+        good.replace(",SHOP", ",Shopp"),
     ];
     let text = [HEADER.to_owned(), bad.concat(), good].concat();
     let (report, rejects) = import(&permissions, Format::Csv, &text);
     let report = report.unwrap();
-    assert_eq!(counts(&report), [10, 1, 0, 0, 9]);
+    assert_eq!(counts(&report), [11, 1, 0, 0, 10]);
     assert_eq!(report.invalid_numbers(), 1);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(rejects.as_bytes());
     let rejected: Vec<(u64, String, String)> = reader.deserialize().map(Result::unwrap).collect();
-    let says = ["msisdn", "account", "purpose", "a time", "no time", "future", "bought", "no method", "fields"];
+    let says =
+        ["msisdn", "account", "purpose", "a time", "no time", "future", "bought", "no method", "fields", "no message"];
     for (at, ((line, reason, row), word)) in rejected.iter().zip(says).enumerate() {
         assert_eq!(*line, 2 + 2 * at as u64, "each row has two lines");
         assert!(reason.contains(word), "{reason} says {word}");
         assert_eq!(*row, bad[at].trim_end());
     }
-    assert_eq!(rejected.len(), 9);
+    assert_eq!(rejected.len(), 10);
     let steps = permissions.consents().show(Msisdn::from_value(32_470_000_001).unwrap()).unwrap();
     let [Step::Granted(_, consent)] = &steps[..] else { panic!("{steps:?}") };
     assert_eq!((&*consent.wording, consent.expires), ("Yes, \nsend", Some(1_893_456_000_000)));
@@ -79,13 +80,8 @@ fn a_row_with_a_name_that_is_too_long_is_rejected_alone() {
     let long = "x".repeat(70_000);
     let text = format!("msisdn,account,sender\n32470000001,shop,a\n32470000002,shop,{long}\n32470000003,shop,b\n");
     let mut rejects = vec![];
-    let import = Import {
-        format: Format::Csv,
-        now: NOW,
-        known_account: &|_| true,
-        rejects: &mut rejects,
-        progress: &mut |_, _| {},
-    };
+    let import =
+        Import { format: Format::Csv, now: NOW, names: &shop, rejects: &mut rejects, progress: &mut |_, _| {} };
     let report = permissions.import_suppressions(Cursor::new(text), import).unwrap();
     assert_eq!(counts(&report), [3, 2, 0, 0, 1]);
     assert!(rejects.starts_with(b"3,the sender has more than 256 octets"));
@@ -226,32 +222,28 @@ fn opt_outs_and_registries_are_imported() {
     let mut progress = vec![];
     let mut told = |octets, rows| progress.push((octets, rows));
     let mut with = |text: &'static str| {
-        let import = Import {
-            format: Format::Csv,
-            now: NOW,
-            known_account: &|account| account == "shop",
-            rejects: &mut rejects,
-            progress: &mut told,
-        };
+        let import = Import { format: Format::Csv, now: NOW, names: &shop, rejects: &mut rejects, progress: &mut told };
         permissions.import_suppressions(Cursor::new(text), import).unwrap()
     };
-    let text = "msisdn,account,sender,reference\n+32470000001,shop,SHOP,a\n32470000002,,,\n32470000003,nobody,,\n";
-    assert_eq!(counts(&with(text)), [3, 2, 0, 0, 1]);
-    assert_eq!(counts(&with(text)), [3, 0, 2, 0, 1]);
+    let text = "msisdn,account,sender,reference\n+32470000001,shop,SHOP,a\n32470000002,,,\n32470000003,nobody,,\n\
+                32470000004,shop,Shopp,\n32470000005,shop,*,\n";
+    let report = with(text);
+    assert_eq!(counts(&report), [5, 3, 0, 0, 2]);
+    assert_eq!(report.reasons, [(Rejection::Account, 1), (Rejection::Sender, 1)].into());
+    assert_eq!(counts(&with(text)), [5, 0, 3, 0, 2]);
     let subject = |value| permissions.subject(Msisdn::from_value(value).unwrap());
     let out = permissions.suppressions();
     let scopes = [out.scope(Some("shop"), Some("shop")).unwrap(), out.scope(None, None).unwrap()];
     assert_eq!(out.find(subject(32_470_000_001), &scopes).unwrap().place, 0);
     assert_eq!(out.find(subject(32_470_000_002), &scopes).unwrap().place, 1);
     assert_eq!(out.find(subject(32_470_000_003), &scopes), None);
-    let import =
-        Import { format: Format::Csv, now: NOW, known_account: &|_| false, rejects: &mut rejects, progress: &mut told };
+    assert_eq!(out.scope(Some("shop"), Some("Shopp")), None, "what is refused gets no name");
+    let import = Import { format: Format::Csv, now: NOW, names: &|_| None, rejects: &mut rejects, progress: &mut told };
     let text = "name,msisdn\nx,+32470000009\ny,nonsense\n";
     let (registry, report) = permissions.import_registry("dnc", 5, &[], Cursor::new(text), import).unwrap();
     assert_eq!((counts(&report), registry.len()), ([2, 1, 0, 0, 1], 1));
     assert!(permissions.registries().all()[0].has(subject(32_470_000_009)));
-    let import =
-        Import { format: Format::Csv, now: 4, known_account: &|_| false, rejects: &mut rejects, progress: &mut told };
+    let import = Import { format: Format::Csv, now: 4, names: &|_| None, rejects: &mut rejects, progress: &mut told };
     let future = permissions.import_registry("dnc", 5, &[], Cursor::new(text), import);
     assert!(matches!(future, Err(ImportFault::Future)));
     assert_eq!(progress.last(), Some(&(text.len() as u64, 2)));
@@ -265,13 +257,8 @@ fn what_would_undo_a_protection_is_not_taken_for_one() {
     let mut rejects = vec![];
     let registry = |text: &'static str, as_of| {
         let mut rejects = vec![];
-        let import = Import {
-            format: Format::Csv,
-            now: NOW,
-            known_account: &|_| true,
-            rejects: &mut rejects,
-            progress: &mut |_, _| {},
-        };
+        let import =
+            Import { format: Format::Csv, now: NOW, names: &shop, rejects: &mut rejects, progress: &mut |_, _| {} };
         permissions.import_registry("dnc", as_of, &[], Cursor::new(text), import).map(|(registry, _)| registry.len())
     };
     assert_eq!(registry("msisdn\n32470000001\n32470000002\n", 7).unwrap(), 2);
@@ -282,13 +269,8 @@ fn what_would_undo_a_protection_is_not_taken_for_one() {
 
     let text = "msisdn,account,sender,reference\n32470000011,,SHOP,a\n32470000012,,*,b\n32470000013,shop,SHOP,c\n\
                 32470000014,shop,SHOP,\"ticket 1\n32470000015,shop,SHOP,e\n";
-    let import = Import {
-        format: Format::Csv,
-        now: NOW,
-        known_account: &|account| account == "shop",
-        rejects: &mut rejects,
-        progress: &mut |_, _| {},
-    };
+    let import =
+        Import { format: Format::Csv, now: NOW, names: &shop, rejects: &mut rejects, progress: &mut |_, _| {} };
     let report = permissions.import_suppressions(Cursor::new(text), import).unwrap();
     assert_eq!(counts(&report), [4, 2, 0, 0, 2]);
     assert_eq!(report.reasons.keys().collect::<Vec<_>>(), [&Rejection::OverLines, &Rejection::SenderAlone]);
