@@ -23,18 +23,24 @@ pub(super) const CSV: &str = "text/csv";
 /// The media type of one JSON object a line.
 pub(super) const NDJSON: &str = "application/x-ndjson";
 
+/// The media type of a file that is written so.
+pub(crate) const fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Csv => CSV,
+        Format::Ndjson => NDJSON,
+    }
+}
+
 /// How the body is written.
 pub(super) fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        CSV => Ok(Format::Csv),
-        NDJSON => Ok(Format::Ndjson),
-        _ => {
-            let problem =
-                Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is of no type that can be imported");
-            Err(problem.hint(format!("send the file itself with content-type {CSV} or {NDJSON}")))
-        }
-    }
+    let named = content_type.split(';').next().unwrap_or_default().trim();
+    let format =
+        [Format::Csv, Format::Ndjson].into_iter().find(|format| media_type(*format).eq_ignore_ascii_case(named));
+    format.ok_or_else(|| {
+        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is of no type that can be imported");
+        problem.hint(format!("send the file itself with content-type {CSV} or {NDJSON}"))
+    })
 }
 
 /// Takes the body in and has `read` import it; gives the report with the rows that were rejected.

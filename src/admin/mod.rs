@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use asked::OPERATOR;
 pub use auth::{Token, TokenFault};
-pub(crate) use import::report;
+pub(crate) use import::{media_type, report};
 pub use proxy::{Declared, NotReloaded, Proxy, Running, Stopped};
 pub use running::RunningFile;
 

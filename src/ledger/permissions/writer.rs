@@ -162,7 +162,8 @@ impl Writer {
         let mut outcomes = Vec::with_capacity(acts.len());
         for mut act in acts {
             if let Act::Checkpoint(checkpoint) = &mut act {
-                let before = self.facts.checkpoints().of(&checkpoint.digest);
+                let known = self.facts.checkpoints().of(&checkpoint.digest);
+                let before = known.filter(|known| !known.finished);
                 checkpoint.count(before.as_ref(), &outcomes);
             }
             if !self.facts.is_writable() {
