@@ -25,8 +25,8 @@ use shared::Shared;
 
 use super::act::{Act, NotWritten, Outcome, Pending};
 use super::consents::{Consent, DoubleOptIn, Evidence};
-use super::desk::Permissions;
 use super::scopes::{Kind, Names, ScopeName};
+use super::store::Permissions;
 use super::suppressions::Origin;
 use super::{LedgerFault, Registry};
 use crate::config::Purpose;
