@@ -9,6 +9,7 @@ mod auth;
 mod binds;
 mod complaints;
 mod consents;
+mod facts;
 mod idempotency;
 mod import;
 mod openapi;

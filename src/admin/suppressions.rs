@@ -8,21 +8,14 @@ use serde_json::{Value, json};
 
 use super::Admin;
 use super::accounts::declared;
-use super::asked::{Answer, Body, Page, Parameters, created, listed, number, ok, shown, time};
+use super::asked::{Answer, Body, Parameters, created, number, ok, shown, time};
 use super::consents::outcome;
+use super::facts::{Facts, facts};
 use super::import::{format_of, import};
 use super::problem::Problem;
 use crate::ledger::LedgerFault;
 use crate::ledger::permissions::{Change, Cursor, Origin, Outcome, Registry};
 use crate::policy::Msisdn;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct List {
-    msisdn: Option<String>,
-    cursor: Option<String>,
-    limit: Option<usize>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,25 +34,12 @@ pub(super) struct Into {
     countries: Option<String>,
 }
 
-pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Parameters<List>) -> Answer {
-    if let Some(msisdn) = &asked.msisdn {
-        let number = number(msisdn)?;
-        return listed(admin.blocking(move |admin| of(admin, number)).await?, None);
-    }
-    let page = Page::new(asked.cursor, asked.limit);
-    let (limit, after) = (page.limit()?, page.after::<Cursor>()?);
-    let read = admin.blocking(move |admin| {
-        let suppressions = admin.ledger().permissions().suppressions();
-        let (changes, next) = suppressions.export(after, limit)?;
-        // Whether anything follows.
-        let next = match next {
-            Some(next) => suppressions.export(Some(next), 1)?.1.and(Some(next)),
-            None => None,
-        };
-        Ok::<_, LedgerFault>((changes.iter().map(item).collect(), next))
-    });
-    let (items, next) = read.await?;
-    listed(items, next.map(|next| next.to_string()))
+pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Parameters<Facts>) -> Answer {
+    let page = |admin: &Admin, after: Option<Cursor>, limit: usize| {
+        let (changes, next) = admin.ledger().permissions().suppressions().export(after, limit)?;
+        Ok((changes.iter().map(item).collect(), next))
+    };
+    facts(&admin, asked, of, page).await
 }
 
 pub(super) async fn add(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
