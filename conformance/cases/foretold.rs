@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use smppolicy::admin::{Proxy, Stopped};
 use smppolicy::audit::NumberKey;
 use smppolicy::config::AccountState;
 use smppolicy::ledger::Ledger;
@@ -38,7 +39,8 @@ impl Table {
                 let key =
                     NumberKey::load_or_create(&config.audit.msisdn_key_file).map_err(|fault| fault.to_string())?;
                 let ledger = Arc::new(Ledger::open(&config, key).map_err(|fault| fault.to_string())?);
-                case.known.import_into(&ledger).await?;
+                let declared = Stopped::new(&config);
+                case.known.import_into(&ledger, move |account| declared.names(account)).await?;
                 ledger
             }
         };

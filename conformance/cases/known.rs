@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smppolicy::config::{AccountState, Facts};
 use smppolicy::ledger::Ledger;
-use smppolicy::ledger::permissions::{Format, Import};
+use smppolicy::ledger::permissions::{Format, Import, Names};
 use smppolicy::policy::DeclaredFacts;
 
 use crate::case::Known;
@@ -22,20 +22,18 @@ impl Known {
         self.at.unwrap_or_else(|| jiff::Timestamp::now().as_millisecond())
     }
 
-    /// Has the ledger take the case's file, and holds what it does not take against what was expected.
-    pub(crate) async fn import_into(&self, ledger: &Arc<Ledger>) -> Result<(), String> {
+    /// Has the ledger, of whose accounts these are the names, take the case's file, and holds what it does not take against what was expected.
+    pub(crate) async fn import_into(
+        &self,
+        ledger: &Arc<Ledger>,
+        names: impl Fn(&str) -> Option<Names> + Send + 'static,
+    ) -> Result<(), String> {
         let Some(lines) = self.import.clone() else { return Ok(()) };
         let (ledger, now) = (ledger.clone(), self.now());
         let import = move || {
             let mut rejects = Vec::new();
-            let known_account = |account: &str| ["shop", "bank"].contains(&account);
-            let import = Import {
-                format: Format::Ndjson,
-                now,
-                known_account: &known_account,
-                rejects: &mut rejects,
-                progress: &mut |_, _| {},
-            };
+            let import =
+                Import { format: Format::Ndjson, now, names: &names, rejects: &mut rejects, progress: &mut |_, _| {} };
             ledger.import_consents(Cursor::new(lines), import).map_err(|fault| fault.to_string())?;
             Ok::<_, String>(rejects)
         };

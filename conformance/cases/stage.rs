@@ -87,7 +87,9 @@ impl Stage {
         };
         let given = Given { facts, clock };
         let relay = Relay::start_given(config, given).await.map_err(|fault| fault.to_string())?;
-        case.known.import_into(&relay.ledger()).await.map_err(|fault| format!("{}: import: {fault}", case.place))?;
+        let control = relay.control();
+        let imported = case.known.import_into(&relay.ledger(), move |account| control.names(account)).await;
+        imported.map_err(|fault| format!("{}: import: {fault}", case.place))?;
         let running = Running::new(relay.control(), &folder.path().join("config.toml"));
         let operator = Admin::new(relay.ledger(), relay.audit(), relay.journal(), running).router();
         let (links, remembered) = (HashMap::new(), Vec::new());

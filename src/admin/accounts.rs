@@ -11,6 +11,7 @@ use super::asked::{Answer, Body, By, Named, Page, Parameters, cut, listed, ok, s
 use super::problem::Problem;
 use crate::config::AccountState;
 use crate::config::reader::nearest;
+use crate::ledger::permissions::ScopeName;
 use crate::ledger::workflow::{Command, Refund, StandingChange, WorkflowFault};
 
 /// Changes of an account's state that are shown with it: the latest.
@@ -78,6 +79,23 @@ pub(super) fn known(admin: &Admin, id: &str) -> Result<AccountState, Problem> {
         };
         Problem::unknown(format!("there is no account {id} in the configuration")).hint(hint)
     })
+}
+
+/// Refuses what would be for messages that there never are: of an account or a sender that nothing declares.
+pub(super) fn declared(admin: &Admin, account: &str, sender: Option<&str>) -> Result<(), Problem> {
+    known(admin, account)?;
+    let scope = ScopeName::new(Some(account), sender, None)?;
+    let names = admin.proxy().names(account).unwrap_or_default();
+    if names.has(&scope) {
+        return Ok(());
+    }
+    let sender = sender.unwrap_or_default();
+    let hint = match names.nearest(sender) {
+        Some(other) => format!("did you mean {other}?"),
+        None => "name one of its sender IDs or brands, or * for all of them".to_owned(),
+    };
+    let detail = format!("{sender} is no sender or brand of the account {account} in the configuration");
+    Err(Problem::unknown(detail).hint(hint))
 }
 
 /// An account with its history, what it has sent since its last refund, and what that refund was.

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Admin;
-use super::accounts::known;
-use super::asked::{Answer, Body, Page, Parameters, created, listed, number, ok, shown, time};
+use super::accounts::declared;
+use super::asked::{Answer, Body, Parameters, created, number, ok, shown, time};
+use super::facts::{Facts, facts};
 use super::import::{format_of, import};
 use super::problem::Problem;
 use crate::config::Purpose;
@@ -16,14 +17,6 @@ use crate::hex::{self, Hex};
 use crate::ledger::LedgerFault;
 use crate::ledger::permissions::{Consent, Cursor, DoubleOptIn, Evidence, Outcome, ScopeName, Step};
 use crate::policy::Msisdn;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct List {
-    msisdn: Option<String>,
-    cursor: Option<String>,
-    limit: Option<usize>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,40 +44,31 @@ pub(super) struct Revoke {
     purpose: Purpose,
 }
 
-pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Parameters<List>) -> Answer {
-    if let Some(msisdn) = &asked.msisdn {
-        let number = number(msisdn)?;
-        return listed(admin.blocking(move |admin| of(admin, number)).await?, None);
-    }
-    let page = Page::new(asked.cursor, asked.limit);
-    let (limit, after) = (page.limit()?, page.after::<Cursor>()?);
-    let read = admin.blocking(move |admin| {
-        let consents = admin.ledger().permissions().consents();
-        let (steps, next) = consents.export(after, limit)?;
-        // Whether anything follows.
-        let next = match next {
-            Some(next) => consents.export(Some(next), 1)?.1.and(Some(next)),
-            None => None,
-        };
-        Ok::<_, LedgerFault>((steps.iter().filter_map(|step| item(step, None)).collect(), next))
-    });
-    let (items, next) = read.await?;
-    listed(items, next.map(|next| next.to_string()))
+pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Parameters<Facts>) -> Answer {
+    let page = |admin: &Admin, after: Option<Cursor>, limit: usize| {
+        let (steps, next) = admin.ledger().permissions().consents().export(after, limit)?;
+        Ok((steps.iter().filter_map(|step| item(step, None)).collect(), next))
+    };
+    facts(&admin, asked, of, page).await
 }
 
 pub(super) async fn grant(State(admin): State<Admin>, Body(asked): Body<Grant>) -> Answer {
     let consent = consent(&asked)?;
-    known(&admin, &asked.account)?;
+    declared(&admin, &asked.account, Some(&asked.sender))?;
     let granted = admin.ledger().grant(consent, admin.now().unix_millis);
     created(json!({"outcome": outcome(granted.await?)}))
 }
 
 pub(super) async fn revoke(State(admin): State<Admin>, Body(asked): Body<Revoke>) -> Answer {
     let number = number(&asked.msisdn)?;
-    known(&admin, &asked.account)?;
     let consents = admin.ledger().permissions().consents();
+    let scopes = consents.scopes(&asked.account, &asked.sender, asked.purpose);
+    // What there is of an account or a sender that is no longer declared is revoked like any other.
+    if scopes.is_empty() {
+        declared(&admin, &asked.account, Some(&asked.sender))?;
+    }
     let mut revoked = Outcome::Unchanged;
-    for scope in consents.scopes(&asked.account, &asked.sender, asked.purpose) {
+    for scope in scopes {
         let outcome = consents.revoke(number, scope, admin.now().unix_millis).await?;
         revoked = if outcome == Outcome::Unchanged { revoked } else { outcome };
     }

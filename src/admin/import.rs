@@ -1,20 +1,18 @@
-//! Files that are imported over HTTP: streamed to a file without a name in the ledger's folder, then read from there.
+//! Files that are imported over HTTP: read by the ledger once they have arrived whole.
 //!
-//! A file that does not arrive whole is not imported at all. Never holds one in memory.
+//! Answers with what came of the rows. Knows nothing of what a row means.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Write};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
-use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::Admin;
 use super::problem::Problem;
-use crate::ledger::LedgerFault;
+use super::upload::{MAX_FILE, Upload, take_in};
 use crate::ledger::permissions::{Format, Import, Report};
 
 /// The most octets of rejected rows in an answer.
@@ -25,18 +23,24 @@ pub(super) const CSV: &str = "text/csv";
 /// The media type of one JSON object a line.
 pub(super) const NDJSON: &str = "application/x-ndjson";
 
+/// The media type of a file that is written so.
+pub(crate) const fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Csv => CSV,
+        Format::Ndjson => NDJSON,
+    }
+}
+
 /// How the body is written.
 pub(super) fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        CSV => Ok(Format::Csv),
-        NDJSON => Ok(Format::Ndjson),
-        _ => {
-            let problem =
-                Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is of no type that can be imported");
-            Err(problem.hint(format!("send the file itself with content-type {CSV} or {NDJSON}")))
-        }
-    }
+    let named = content_type.split(';').next().unwrap_or_default().trim();
+    let format =
+        [Format::Csv, Format::Ndjson].into_iter().find(|format| media_type(*format).eq_ignore_ascii_case(named));
+    format.ok_or_else(|| {
+        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is of no type that can be imported");
+        problem.hint(format!("send the file itself with content-type {CSV} or {NDJSON}"))
+    })
 }
 
 /// Takes the body in and has `read` import it; gives the report with the rows that were rejected.
@@ -46,15 +50,15 @@ pub(super) async fn import(
     format: Format,
     read: impl FnOnce(&Admin, BufReader<File>, Import<'_>) -> Result<Report, Problem> + Send + 'static,
 ) -> Result<Value, Problem> {
+    let upload = take_in(admin, body, MAX_FILE).await?;
     admin
         .blocking(move |admin| {
-            let (file, _) = take_in(admin, body, u64::MAX)?;
-            let accounts = admin.proxy().accounts();
+            let Upload { file, place: _until_it_is_read, .. } = upload;
             let mut rejects = Rejects::default();
             let import = Import {
                 format,
                 now: admin.now().unix_millis,
-                known_account: &|account| accounts.contains_key(account),
+                names: &|account| admin.proxy().names(account),
                 rejects: &mut rejects,
                 progress: &mut |_, _| {},
             };
@@ -65,29 +69,6 @@ pub(super) async fn import(
             Ok::<_, Problem>(report)
         })
         .await
-}
-
-/// The first `most` octets of a body in a file without a name, from its beginning, and how many they are. Blocks.
-pub(super) fn take_in(admin: &Admin, body: Body, most: u64) -> Result<(BufReader<File>, u64), Problem> {
-    let folder = admin.ledger().folder();
-    let fault = |error| Problem::from(LedgerFault::file(folder)(error));
-    let torn = |error| Problem::invalid(format!("the body did not arrive whole, and nothing was done: {error}"));
-    let mut file = tempfile::tempfile_in(folder).map_err(fault)?;
-    let body = SyncIoBridge::new(StreamReader::new(body.into_data_stream().map_err(io::Error::other)));
-    let (mut body, mut buffer, mut length) = (body.take(most), vec![0; 64 * 1024], 0);
-    loop {
-        let octets = match body.read(&mut buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            octets => octets.map_err(torn)?,
-        };
-        if octets == 0 {
-            break;
-        }
-        file.write_all(buffer.get(..octets).unwrap_or_default()).map_err(fault)?;
-        length += octets as u64;
-    }
-    file.seek(SeekFrom::Start(0)).map_err(fault)?;
-    Ok((BufReader::new(file), length))
 }
 
 /// What came of an import, as answers show it.

@@ -9,8 +9,9 @@ mod auth;
 mod binds;
 mod complaints;
 mod consents;
+mod facts;
+mod idempotency;
 mod import;
-mod once;
 mod openapi;
 mod problem;
 mod proofs;
@@ -19,6 +20,7 @@ mod routes;
 mod running;
 mod subjects;
 mod suppressions;
+mod upload;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use asked::OPERATOR;
 pub use auth::{Token, TokenFault};
-pub(crate) use import::report;
+pub(crate) use import::{media_type, report};
 pub use proxy::{Declared, NotReloaded, Proxy, Running, Stopped};
 pub use running::RunningFile;
 
@@ -43,8 +45,9 @@ use crate::audit::{Audit, NumberHash};
 use crate::ledger::workflow::{Moment, Workflow};
 use crate::ledger::{Journal, Ledger};
 use crate::policy::Msisdn;
-use once::Once;
+use idempotency::Idempotency;
 use problem::Problem;
+use upload::Places;
 
 /// How long requests under way may take once the interface is to stop. A client that leaves its request unfinished must
 /// not keep the process from ending.
@@ -60,7 +63,8 @@ struct Shared {
     audit: Audit,
     journal: Journal,
     proxy: Box<dyn Proxy>,
-    kept: Once,
+    kept: Idempotency,
+    places: Places,
 }
 
 /// The body of `/readyz`.
@@ -80,7 +84,8 @@ struct Ready {
 impl Admin {
     /// An interface to these records, and to the proxy beside them.
     pub fn new(ledger: Arc<Ledger>, audit: Audit, journal: Journal, proxy: impl Proxy + 'static) -> Self {
-        Self(Arc::new(Shared { ledger, audit, journal, proxy: Box::new(proxy), kept: Once::default() }))
+        let (kept, places) = (Idempotency::default(), Places::default());
+        Self(Arc::new(Shared { ledger, audit, journal, proxy: Box::new(proxy), kept, places }))
     }
 
     /// Its routes under `/v1`, which ask for no token: for callers in this process, which hold the ledger's files anyway.
@@ -123,8 +128,12 @@ impl Admin {
         &*self.0.proxy
     }
 
-    fn kept(&self) -> Once {
+    fn kept(&self) -> Idempotency {
         self.0.kept.clone()
+    }
+
+    fn places(&self) -> Places {
+        self.0.places.clone()
     }
 
     fn now(&self) -> Moment {

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::accounts::ACTS;
 use super::asked::{Answer, LONGEST_NAME, OPERATOR, ok};
+use super::idempotency::{KEY, LONGEST};
 use super::import::{CSV, NDJSON};
-use super::once::{KEY, LONGEST};
 use super::problem::MEDIA_TYPE;
 use super::routes::{Kind, Route, Takes, all};
 use crate::config::Purpose;

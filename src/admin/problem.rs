@@ -20,11 +20,13 @@ pub(super) struct Problem {
     pub(super) status: StatusCode,
     detail: String,
     hint: Option<String>,
+    /// After how many seconds to try again.
+    retry_after: Option<u32>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), hint: None }
+        Self { status, detail: detail.into(), hint: None, retry_after: None }
     }
 
     /// The request cannot be meant so.
@@ -42,6 +44,12 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be finished: the log of smppolicy says why")
     }
 
+    /// To be tried again after so many seconds.
+    pub(super) fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
     /// With what to do about it.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -51,7 +59,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, detail, hint } = self;
+        let Self { status, detail, hint, retry_after } = self;
         let title = status.canonical_reason().unwrap_or_default();
         let mut body = json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail});
         if let (Some(hint), Some(body)) = (hint, body.as_object_mut()) {
@@ -59,6 +67,9 @@ impl IntoResponse for Problem {
         }
         let mut response = (status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::Admin;
 use super::accounts::known;
 use super::asked::{Answer, Body, By, Named, Page, Parameters, created, cut, listed, number, ok, shown, who};
-use super::import::take_in;
 use super::problem::Problem;
+use super::upload::{Upload, take_in};
 use crate::config::Purpose;
 use crate::ledger::LedgerFault;
 use crate::ledger::journal::{Query, Relayed};
@@ -107,15 +107,18 @@ pub(super) async fn evidence(
     let recipient = about.msisdn.as_deref().map(number).transpose()?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.filter(|text| text.len() <= MAX_CONTENT_TYPE).map(str::to_owned);
-    let done = admin.blocking(move |admin| {
-        // Before anything is kept.
+    // Before anything of it is read.
+    let asked_about = admin.blocking(move |admin| {
         let asked = admin.workflow().proof(ProofId(id)).map_err(|fault| unknown(admin, fault))?;
-        is_asked_about(admin, &asked, recipient)?;
-        // One octet more than there may be, so that too many are told from as many as there may be.
-        let (mut file, length) = take_in(admin, octets, MAX_EVIDENCE + 1)?;
-        if length == 0 {
-            return Err(Problem::invalid("the body is empty: send the evidence itself"));
-        }
+        is_asked_about(admin, &asked, recipient)
+    });
+    asked_about.await?;
+    let Upload { mut file, length, place } = take_in(&admin, octets, MAX_EVIDENCE).await?;
+    if length == 0 {
+        return Err(Problem::invalid("the body is empty: send the evidence itself"));
+    }
+    let done = admin.blocking(move |admin| {
+        let _until_it_is_kept = place;
         let evidence = admin.workflow().keep_evidence(&mut file, admin.ledger().terms().proof.evidence_total)?;
         let About { note, purpose, .. } = about;
         let item = Item { recipient, purpose, evidence: Some(evidence), content_type, note, message: None };

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::config::{AccountState, Config};
+use crate::config::{Account, AccountState, Config};
+use crate::ledger::permissions::Names;
 use crate::relay::{Control, LiveBind};
 
 /// Accounts by their system_id, each with the state that the configuration declares.
@@ -15,6 +16,9 @@ pub type Declared = BTreeMap<String, AccountState>;
 pub trait Proxy: fmt::Debug + Send + Sync {
     /// The accounts of the configuration in force.
     fn accounts(&self) -> Declared;
+
+    /// The sender IDs and brands that it declares for this account; none: it declares no such account.
+    fn names(&self, account: &str) -> Option<Names>;
 
     /// All binds, in the order in which they were bound.
     fn binds(&self) -> Vec<LiveBind>;
@@ -59,6 +63,10 @@ impl Proxy for Running {
         self.control.accounts().into_iter().collect()
     }
 
+    fn names(&self, account: &str) -> Option<Names> {
+        self.control.names(account)
+    }
+
     fn binds(&self) -> Vec<LiveBind> {
         self.control.binds()
     }
@@ -84,18 +92,23 @@ impl Proxy for Running {
 
 /// No proxy: for a command that works on the ledger while none runs.
 #[derive(Debug, Clone)]
-pub struct Stopped(Declared);
+pub struct Stopped(BTreeMap<String, (AccountState, Names)>);
 
 impl Stopped {
     /// What `config` declares.
     pub fn new(config: &Config) -> Self {
-        Self(config.accounts.iter().map(|account| (account.system_id.clone(), account.state)).collect())
+        let declared = |account: &Account| (account.system_id.clone(), (account.state, Names::new(account.names())));
+        Self(config.accounts.iter().map(declared).collect())
     }
 }
 
 impl Proxy for Stopped {
     fn accounts(&self) -> Declared {
-        self.0.clone()
+        self.0.iter().map(|(system_id, (state, _))| (system_id.clone(), *state)).collect()
+    }
+
+    fn names(&self, account: &str) -> Option<Names> {
+        self.0.get(account).map(|(_, names)| names.clone())
     }
 
     fn binds(&self) -> Vec<LiveBind> {

@@ -7,7 +7,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post};
 
 use super::asked::MAX_BODY;
-use super::once::once;
+use super::idempotency::idempotent;
 use super::problem::Problem;
 use super::{Admin, accounts, binds, complaints, consents, openapi, proofs, subjects, suppressions};
 
@@ -197,7 +197,7 @@ pub(super) fn router(admin: &Admin) -> Router {
     routes
         .fallback(nowhere)
         .method_not_allowed_fallback(no_method)
-        .layer(from_fn_with_state(admin.kept(), once))
+        .layer(from_fn_with_state(admin.kept(), idempotent))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(admin.clone())
 }

@@ -7,22 +7,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Admin;
-use super::accounts::known;
-use super::asked::{Answer, Body, Page, Parameters, created, listed, number, ok, shown, time};
+use super::accounts::declared;
+use super::asked::{Answer, Body, Parameters, created, number, ok, shown, time};
 use super::consents::outcome;
+use super::facts::{Facts, facts};
 use super::import::{format_of, import};
 use super::problem::Problem;
 use crate::ledger::LedgerFault;
 use crate::ledger::permissions::{Change, Cursor, Origin, Outcome, Registry};
 use crate::policy::Msisdn;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct List {
-    msisdn: Option<String>,
-    cursor: Option<String>,
-    limit: Option<usize>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,29 +34,17 @@ pub(super) struct Into {
     countries: Option<String>,
 }
 
-pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Parameters<List>) -> Answer {
-    if let Some(msisdn) = &asked.msisdn {
-        let number = number(msisdn)?;
-        return listed(admin.blocking(move |admin| of(admin, number)).await?, None);
-    }
-    let page = Page::new(asked.cursor, asked.limit);
-    let (limit, after) = (page.limit()?, page.after::<Cursor>()?);
-    let read = admin.blocking(move |admin| {
-        let suppressions = admin.ledger().permissions().suppressions();
-        let (changes, next) = suppressions.export(after, limit)?;
-        // Whether anything follows.
-        let next = match next {
-            Some(next) => suppressions.export(Some(next), 1)?.1.and(Some(next)),
-            None => None,
-        };
-        Ok::<_, LedgerFault>((changes.iter().map(item).collect(), next))
-    });
-    let (items, next) = read.await?;
-    listed(items, next.map(|next| next.to_string()))
+pub(super) async fn list(State(admin): State<Admin>, Parameters(asked): Parameters<Facts>) -> Answer {
+    let page = |admin: &Admin, after: Option<Cursor>, limit: usize| {
+        let (changes, next) = admin.ledger().permissions().suppressions().export(after, limit)?;
+        Ok((changes.iter().map(item).collect(), next))
+    };
+    facts(&admin, asked, of, page).await
 }
 
 pub(super) async fn add(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
-    let number = subscriber(&admin, &asked)?;
+    let number = subscriber(&asked)?;
+    is_declared(&admin, &asked)?;
     let reference = asked.reference.as_deref().unwrap_or_default();
     let suppressions = admin.ledger().permissions().suppressions();
     let scope = suppressions.make_scope(asked.account.as_deref(), asked.sender.as_deref())?;
@@ -72,12 +53,13 @@ pub(super) async fn add(State(admin): State<Admin>, Body(asked): Body<Asked>) ->
 }
 
 pub(super) async fn remove(State(admin): State<Admin>, Body(asked): Body<Asked>) -> Answer {
-    let number = subscriber(&admin, &asked)?;
+    let number = subscriber(&asked)?;
     let reference = asked.reference.as_deref().unwrap_or_default();
     let suppressions = admin.ledger().permissions().suppressions();
+    // What there is of an account or a sender that is no longer declared is ended like any other.
     let removed = match suppressions.scope(asked.account.as_deref(), asked.sender.as_deref()) {
         Some(scope) => suppressions.remove(number, scope, admin.now().unix_millis, Origin::Api, reference).await?,
-        None => Outcome::Unchanged,
+        None => is_declared(&admin, &asked).map(|()| Outcome::Unchanged)?,
     };
     ok(json!({"outcome": outcome(removed)}))
 }
@@ -106,16 +88,16 @@ pub(super) fn of(admin: &Admin, number: Msisdn) -> Result<Vec<Value>, LedgerFaul
 }
 
 /// Whom a change is about, if what it is from can be meant so.
-fn subscriber(admin: &Admin, asked: &Asked) -> Result<Msisdn, Problem> {
-    let number = number(&asked.msisdn)?;
-    match &asked.account {
-        Some(account) => drop(known(admin, account)?),
-        None if asked.sender.is_some() => {
-            return Err(Problem::invalid("sender is given without account: add the account whose sender it is"));
-        }
-        None => {}
+fn subscriber(asked: &Asked) -> Result<Msisdn, Problem> {
+    if asked.account.is_none() && asked.sender.is_some() {
+        return Err(Problem::invalid("sender is given without account: add the account whose sender it is"));
     }
-    Ok(number)
+    number(&asked.msisdn)
+}
+
+/// Refuses an opt-out from messages that there never are.
+fn is_declared(admin: &Admin, asked: &Asked) -> Result<(), Problem> {
+    asked.account.as_ref().map_or(Ok(()), |account| declared(admin, account, asked.sender.as_deref()))
 }
 
 /// The registry that a file is of, with its day and countries; none: it is of opt-outs.

@@ -2,7 +2,6 @@
 //!
 //! Never holds a file in memory. What the ledger does with the rows is its own.
 
-use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,6 +19,7 @@ use super::answer::print;
 use super::client::{Body, Client, open_file, with_query};
 use super::sim::progress_bar;
 use super::{Exit, Failure};
+use crate::admin::{Proxy, Stopped, media_type};
 use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::ledger::permissions::{Format, Import, ImportFault};
@@ -63,6 +63,15 @@ pub(super) enum Written {
     Ndjson,
 }
 
+impl Written {
+    fn format(self) -> Format {
+        match self {
+            Self::Csv => Format::Csv,
+            Self::Ndjson => Format::Ndjson,
+        }
+    }
+}
+
 impl File {
     fn written(&self) -> Result<Written, Failure> {
         let ending = self.file.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
@@ -88,13 +97,10 @@ impl File {
 
 /// Imports the file and prints what came of it; the answer is no if not one row was good.
 pub(super) fn import(client: &Client, what: &What<'_>, file: &File, json: bool) -> Result<Exit, Failure> {
-    let (written, path) = (file.written()?, file.rejects());
-    let mut rejects = Rejects { path: &path, file: None };
+    let asked = Asked::open(what, file)?;
     let report = match client {
-        Client::InProcess(local) if let Some((config, ledger)) = local.ledger() => {
-            into_ledger(config, ledger, what, file, written, &mut rejects)
-        }
-        client => to_proxy(client, what, file, written, &mut rejects),
+        Client::InProcess(local) if let Some((config, ledger)) = local.ledger() => asked.put_into(config, ledger),
+        client => asked.send_to(client),
     }?;
     let taken: u64 = ["changed", "unchanged", "superseded"].map(|key| count(&report, key)).iter().sum();
     if json {
@@ -105,94 +111,92 @@ pub(super) fn import(client: &Client, what: &What<'_>, file: &File, json: bool) 
     Ok(if taken == 0 && count(&report, "rejected") > 0 { Exit::No } else { Exit::Done })
 }
 
-/// Sends the file to who answers requests.
-fn to_proxy(
-    client: &Client,
-    what: &What<'_>,
-    file: &File,
-    written: Written,
-    rejects: &mut Rejects<'_>,
-) -> Result<Value, Failure> {
-    let (octets, length) = open_file(&file.file)?;
-    let path = match what {
-        What::Consents => "/v1/consents/import".to_owned(),
-        What::OptOuts => "/v1/suppressions/import".to_owned(),
-        What::Registry { name, as_of, countries } => {
-            let (as_of, countries) = (as_of.to_string(), countries.join(","));
-            let countries = Some(&*countries).filter(|countries| !countries.is_empty());
-            let query = [("registry", Some(*name)), ("as_of", Some(&*as_of)), ("countries", countries)];
-            with_query("/v1/suppressions/import", &query)
-        }
-    };
-    let content_type = match written {
-        Written::Csv => "text/csv",
-        Written::Ndjson => "application/x-ndjson",
-    };
-    let bar = octet_bar(length);
-    let mut octets = bar.wrap_read(octets);
-    let body = Body::Octets { from: &mut octets, length, content_type: content_type.to_owned() };
-    let answer = client.request(Method::POST, &path, body);
-    bar.finish_and_clear();
-    let mut report = answer?;
-    let text = report.as_object_mut().and_then(|report| report.remove("rejects"));
-    let text = text.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes()).into_records();
-    let rows = rows.count() as u64;
-    rejects.write_all(text.as_bytes()).map_err(|error| rejects.fault(&error))?;
-    rejects.name_in(&mut report);
-    if rows < count(&report, "rejected")
-        && let Some(report) = report.as_object_mut()
-    {
-        report.insert("rejects_kept".to_owned(), rows.into());
-    }
-    Ok(report)
+/// An import whose files are open.
+struct Asked<'a> {
+    what: &'a What<'a>,
+    format: Format,
+    /// How the file is called.
+    name: &'a Path,
+    octets: std::fs::File,
+    bar: ProgressBar,
+    length: u64,
+    rejects: Rejects,
 }
 
-/// Imports the file into a ledger that is open here.
-fn into_ledger(
-    config: &Config,
-    ledger: &Ledger,
-    what: &What<'_>,
-    file: &File,
-    written: Written,
-    rejects: &mut Rejects<'_>,
-) -> Result<Value, Failure> {
-    let (octets, length) = open_file(&file.file)?;
-    let accounts: HashSet<&str> = config.accounts.iter().map(|account| account.system_id.as_str()).collect();
-    let bar = octet_bar(length);
-    let now = Timestamp::now().as_millisecond();
-    let import = Import {
-        format: match written {
-            Written::Csv => Format::Csv,
-            Written::Ndjson => Format::Ndjson,
-        },
-        now,
-        known_account: &|account| accounts.contains(account),
-        rejects,
-        progress: &mut |octets, _rows| bar.set_position(octets),
-    };
-    let permissions = ledger.permissions();
-    let report = match what {
-        What::Consents => ledger.import_consents(octets, import),
-        What::OptOuts => permissions.import_suppressions(octets, import),
-        What::Registry { name, as_of, countries } => {
-            let as_of = midnight(*as_of).filter(|as_of| *as_of <= now);
-            let as_of = as_of.ok_or_else(|| Failure::Input("--as-of is in the future".to_owned()))?;
-            permissions.import_registry(name, as_of, countries, octets, import).map(|(_, report)| report)
+impl<'a> Asked<'a> {
+    fn open(what: &'a What<'a>, file: &'a File) -> Result<Self, Failure> {
+        let format = file.written()?.format();
+        let (octets, length) = open_file(&file.file)?;
+        let rejects = Rejects::open(file.rejects())?;
+        Ok(Self { what, format, name: &file.file, octets, bar: octet_bar(length), length, rejects })
+    }
+
+    /// Sends the file to who answers requests.
+    fn send_to(mut self, client: &Client) -> Result<Value, Failure> {
+        let path = match self.what {
+            What::Consents => "/v1/consents/import".to_owned(),
+            What::OptOuts => "/v1/suppressions/import".to_owned(),
+            What::Registry { name, as_of, countries } => {
+                let (as_of, countries) = (as_of.to_string(), countries.join(","));
+                let countries = Some(&*countries).filter(|countries| !countries.is_empty());
+                let query = [("registry", Some(*name)), ("as_of", Some(&*as_of)), ("countries", countries)];
+                with_query("/v1/suppressions/import", &query)
+            }
+        };
+        let mut octets = self.bar.wrap_read(self.octets);
+        let content_type = media_type(self.format).to_owned();
+        let body = Body::Octets { from: &mut octets, length: self.length, content_type };
+        let answer = client.request(Method::POST, &path, body);
+        self.bar.finish_and_clear();
+        let mut report = answer?;
+        let text = report.as_object_mut().and_then(|report| report.remove("rejects"));
+        let text = text.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let rows =
+            csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes()).into_records();
+        let rows = rows.count() as u64;
+        self.rejects.write_all(text.as_bytes()).map_err(|error| self.rejects.fault(&error))?;
+        self.rejects.name_in(&mut report);
+        if rows < count(&report, "rejected")
+            && let Some(report) = report.as_object_mut()
+        {
+            report.insert("rejects_kept".to_owned(), rows.into());
         }
-    };
-    bar.finish_and_clear();
-    let name = file.file.display();
-    let report = report.map_err(|fault| match fault {
-        ImportFault::Header(_) | ImportFault::Future | ImportFault::Empty | ImportFault::Older => {
-            Failure::Input(format!("{name}: {fault}"))
-        }
-        ImportFault::File(error) => rejects.fault(&error),
-        fault => Failure::Environment(format!("{name}: {fault}; the same import goes on where it ended")),
-    })?;
-    let mut report = crate::admin::report(&report);
-    rejects.name_in(&mut report);
-    Ok(report)
+        Ok(report)
+    }
+
+    /// Imports the file into a ledger that is open here.
+    fn put_into(mut self, config: &Config, ledger: &Ledger) -> Result<Value, Failure> {
+        let (declared, now, bar) = (Stopped::new(config), Timestamp::now().as_millisecond(), &self.bar);
+        let import = Import {
+            format: self.format,
+            now,
+            names: &|account| declared.names(account),
+            rejects: &mut self.rejects,
+            progress: &mut |octets, _rows| bar.set_position(octets),
+        };
+        let (permissions, octets) = (ledger.permissions(), self.octets);
+        let report = match self.what {
+            What::Consents => ledger.import_consents(octets, import),
+            What::OptOuts => permissions.import_suppressions(octets, import),
+            What::Registry { name, as_of, countries } => {
+                let as_of = midnight(*as_of).filter(|as_of| *as_of <= now);
+                let as_of = as_of.ok_or_else(|| Failure::Input("--as-of is in the future".to_owned()))?;
+                permissions.import_registry(name, as_of, countries, octets, import).map(|(_, report)| report)
+            }
+        };
+        self.bar.finish_and_clear();
+        let name = self.name.display();
+        let report = report.map_err(|fault| match fault {
+            ImportFault::Header(_) | ImportFault::Future | ImportFault::Empty | ImportFault::Older => {
+                Failure::Input(format!("{name}: {fault}"))
+            }
+            ImportFault::File(error) => self.rejects.fault(&error),
+            fault => Failure::Environment(format!("{name}: {fault}; the same import goes on where it ended")),
+        })?;
+        let mut report = crate::admin::report(&report);
+        self.rejects.name_in(&mut report);
+        Ok(report)
+    }
 }
 
 /// Midnight UTC, in milliseconds since 1970.
@@ -235,17 +239,33 @@ fn octet_bar(length: u64) -> ProgressBar {
     bar
 }
 
-/// The reject file: made when there is a row for it, and never emptied, since an import that goes on after a kill does not
-/// read the rows before it again. Numbers are in it, so it is for its owner alone.
-struct Rejects<'a> {
-    path: &'a Path,
-    file: Option<std::fs::File>,
+/// The reject file: open before anything is imported, so that each bad row has a place. Never emptied, as it may have rows
+/// of another import; removed if it was made and no row came. Numbers are in it, so it is for its owner alone.
+struct Rejects {
+    path: PathBuf,
+    file: std::fs::File,
+    is_new: bool,
+    has_rows: bool,
 }
 
-impl Rejects<'_> {
+impl Rejects {
+    fn open(path: PathBuf) -> Result<Self, Failure> {
+        let mut options = OpenOptions::new();
+        options.append(true).mode(0o600);
+        let (is_new, opened) = match options.clone().create_new(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (false, options.open(&path)),
+            made => (true, made),
+        };
+        let file = opened.map_err(|error| {
+            let advice = "name a file that bad rows can be added to with --rejects";
+            Failure::Input(format!("cannot write to {}: {error}; {advice}", path.display()))
+        })?;
+        Ok(Self { path, file, is_new, has_rows: false })
+    }
+
     /// Says in the report where rows are.
     fn name_in(&self, report: &mut Value) {
-        if let (Some(_), Some(report)) = (&self.file, report.as_object_mut()) {
+        if let (true, Some(report)) = (self.has_rows, report.as_object_mut()) {
             report.insert("reject_file".to_owned(), self.path.to_string_lossy().into());
         }
     }
@@ -256,20 +276,22 @@ impl Rejects<'_> {
     }
 }
 
-impl Write for Rejects<'_> {
+impl Write for Rejects {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        if octets.is_empty() {
-            return Ok(0);
-        }
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => OpenOptions::new().append(true).create(true).mode(0o600).open(self.path)?,
-        };
-        self.file.insert(file).write(octets)
+        self.has_rows |= !octets.is_empty();
+        self.file.write(octets)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), Write::flush)
+        self.file.flush()
+    }
+}
+
+impl Drop for Rejects {
+    fn drop(&mut self) {
+        if self.is_new && !self.has_rows {
+            drop(std::fs::remove_file(&self.path)); // an empty file that stays is no harm
+        }
     }
 }
 
@@ -360,6 +382,28 @@ mod tests {
         let bad = folder.path().join("bad.csv");
         std::fs::write(&bad, format!("{HEADER}{}", row("1", "shop"))).unwrap();
         assert_eq!(command(&client, &["consent", "import", bad.to_str().unwrap()]).unwrap(), Exit::No);
+    }
+
+    #[test]
+    fn a_reject_file_that_cannot_be_written_is_told_before_anything_is_imported() {
+        let (routes, record) = routes(|_| ok(&json!({"rows": 1})));
+        for (folder, client) in [local(), remote(routes)] {
+            let path = folder.path().join("list.csv");
+            std::fs::write(&path, format!("{HEADER}{}", row("32470123456", "shop"))).unwrap();
+            for rejects in [folder.path().to_owned(), folder.path().join("nowhere/rejects.csv")] {
+                let line = ["consent", "import", path.to_str().unwrap(), "--rejects", rejects.to_str().unwrap()];
+                match command(&client, &line) {
+                    Err(Failure::Input(why)) => {
+                        assert!(why.contains("cannot write to") && why.contains("--rejects"), "{why}")
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            if let Client::InProcess(_) = &client {
+                assert_eq!(figures(&client), (0, 0, 0));
+            }
+        }
+        assert_eq!(record.lock().unwrap().len(), 0, "nothing was sent");
     }
 
     #[test]

@@ -13,6 +13,13 @@ const MAX_SYSTEM_ID: usize = 15;
 /// SMPP 3.4 section 4.1: 9 octets with the NUL.
 const MAX_PASSWORD: usize = 8;
 
+impl Account {
+    /// Its sender IDs and brands: the names that a consent to its messages, or an opt-out from them, can be for.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.senders.iter().map(|sender| &*sender.id).chain(self.brands.iter().map(String::as_str))
+    }
+}
+
 /// All accounts; `client_ca` says whether ESMEs show certificates.
 pub(super) fn accounts(root: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>, client_ca: bool) -> Vec<Account> {
     let mut first = HashMap::new();

@@ -154,9 +154,8 @@ pub struct AccountFacts {
 
 impl AccountFacts {
     fn new(mut declared: config::Account, previous: Option<&Self>, facts: &dyn DurableFacts) -> Result<Self, NoScope> {
-        let names = declared.senders.iter().map(|sender| &sender.id).chain(&declared.brands);
         let mut by_name: HashMap<_, Vec<String>, RandomState> = HashMap::default();
-        names.for_each(|name| by_name.entry(replies::name(name)).or_default().push(name.clone()));
+        declared.names().for_each(|name| by_name.entry(replies::name(name)).or_default().push(name.to_owned()));
         let home = declared.country.as_deref().and_then(calling_codes::of_territory);
         let senders = std::mem::take(&mut declared.senders)
             .into_iter()
@@ -195,6 +194,11 @@ impl AccountFacts {
     /// The sender IDs and brands that a reply calls so, in the form of [`replies::name`].
     pub fn named(&self, name: &str) -> &[String] {
         self.names.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// All its sender IDs and brands, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.values().flatten().map(String::as_str)
     }
 
     /// The calling code of the country that its national numbers are of.

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use super::registry::Order;
 use super::{ReloadFault, Shared, upstreams};
 use crate::config::{AccountState, Config};
+use crate::ledger::permissions::Names;
 use crate::ledger::upkeep;
 
 /// See the module. Clones reach the same proxy.
@@ -39,6 +40,14 @@ impl Control {
     pub fn accounts(&self) -> Vec<(String, AccountState)> {
         let facts = self.0.facts.load();
         facts.accounts().map(|account| (account.system_id().to_owned(), account.declared().state)).collect()
+    }
+
+    /// The sender IDs and brands that the configuration in force declares for the account with this system_id; none: it
+    /// declares no such account.
+    pub fn names(&self, system_id: &str) -> Option<Names> {
+        let facts = self.0.facts.load();
+        let account = facts.account(system_id.as_bytes()).filter(|account| account.system_id() == system_id)?;
+        Some(Names::new(account.names()))
     }
 
     /// The time as its rules see it, in milliseconds since 1970. It follows a step of the clock within a second.

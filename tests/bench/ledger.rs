@@ -15,7 +15,7 @@ use std::time::Instant;
 use criterion::{Criterion, Throughput};
 use hdrhistogram::Histogram;
 use smppolicy::config::Purpose;
-use smppolicy::ledger::permissions::{Format, Import, Permissions, Report, Scope};
+use smppolicy::ledger::permissions::{Format, Import, Names, Permissions, Report, Scope};
 use smppolicy::policy::Msisdn;
 
 const NOW: i64 = 1_764_000_000_000;
@@ -67,7 +67,7 @@ fn import(permissions: &Permissions, path: &Path) -> (Report, f64) {
     let import = Import {
         format: Format::Csv,
         now: NOW,
-        known_account: &|account| account == "shop",
+        names: &|account| (account == "shop").then(|| Names::new(["SHOP"])),
         rejects: &mut io::sink(),
         progress: &mut |_, _| {},
     };

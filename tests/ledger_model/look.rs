@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use smppolicy::audit::NumberKey;
 use smppolicy::config::{self, OnExpiry};
-use smppolicy::ledger::permissions::{Change, Consent, Format, Import, Origin, Outcome, Permissions, Scope, Step};
+use smppolicy::ledger::permissions::{
+    Change, Consent, Format, Import, Names, Origin, Outcome, Permissions, Scope, Step,
+};
 use smppolicy::ledger::workflow::{
     Actor, Case, CaseId, Complaint, Decision, Item, OutboxBounds, Proof, ProofId, ProofRequest, Refusal, Resolution,
     Sent, Via, Workflow, WorkflowFault,
@@ -226,7 +228,7 @@ impl Ledger {
         let import = Import {
             format: Format::Csv,
             now,
-            known_account: &|_| true,
+            names: &|_| Some(Names::new(["SHOP", "BANK"])),
             rejects: &mut io::sink(),
             progress: &mut |_, _| {},
         };

@@ -7,7 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::act::{Act, NotWritten, Outcome, OwnedTerms};
-use super::desk::{Cursor, Desk, Facts};
+use super::facts::{Cursor, Facts};
+use super::handle::Handle;
 use super::record::{Fact, Record, Terms, Text};
 use super::scopes::ScopeName;
 use super::subject::Subject;
@@ -160,8 +161,8 @@ impl Consent {
     }
 
     /// The consent as its account takes it: pending, if it asks for the recipient's own word.
-    pub(super) fn of(self, desk: &Facts) -> Self {
-        let is_pending = self.double_opt_in == DoubleOptIn::Pending || desk.asks_twice(&self.account);
+    pub(super) fn of(self, facts: &Facts) -> Self {
+        let is_pending = self.double_opt_in == DoubleOptIn::Pending || facts.asks_twice(&self.account);
         let double_opt_in = if is_pending { DoubleOptIn::Pending } else { DoubleOptIn::NotAsked };
         Self { double_opt_in, ..self }
     }
@@ -252,17 +253,17 @@ pub enum GrantFault {
 /// All consents.
 #[derive(Debug)]
 pub struct Consents {
-    desk: Desk,
+    handle: Handle,
 }
 
 impl Consents {
-    pub(super) fn new(desk: Desk) -> Self {
-        Self { desk }
+    pub(super) fn new(handle: Handle) -> Self {
+        Self { handle }
     }
 
     /// The scope of consents to a sender for a purpose; none if nothing can be known of it.
     pub fn scope(&self, account: &str, sender: &str, purpose: Purpose) -> Option<Scope> {
-        self.desk.facts.scope(ScopeName::new(Some(account), Some(sender), Some(purpose)))
+        self.handle.facts.scope(ScopeName::new(Some(account), Some(sender), Some(purpose)))
     }
 
     /// The same, which is there from now on: for what a configuration declares.
@@ -270,7 +271,7 @@ impl Consents {
     /// # Errors
     /// [`NoScope`]
     pub fn make_scope(&self, account: &str, sender: &str, purpose: Purpose) -> Result<Scope, NoScope> {
-        self.desk.facts.make_scope(ScopeName::new(Some(account), Some(sender), Some(purpose)))
+        self.handle.facts.make_scope(ScopeName::new(Some(account), Some(sender), Some(purpose)))
     }
 
     /// The valid consent of a subscriber in the first of these scopes that has one, at the time `now` in milliseconds
@@ -279,24 +280,24 @@ impl Consents {
     pub fn find(&self, subject: Subject, scopes: &[Scope], now: i64) -> Option<ConsentId> {
         let today = now.div_euclid(DAY);
         let is_valid = |state| state == FOREVER || today < i64::from(state);
-        self.desk.facts.consents.first(subject, scopes, is_valid).map(|(_, value)| ConsentId(value.record))
+        self.handle.facts.consents.first(subject, scopes, is_valid).map(|(_, value)| ConsentId(value.record))
     }
 
     /// The scopes of consents to a sender for a purpose, of those that count and of those that are pending, as far as
     /// anything can be known of them.
     pub fn scopes(&self, account: &str, sender: &str, purpose: Purpose) -> Vec<Scope> {
         let name = || ScopeName::new(Some(account), Some(sender), Some(purpose));
-        [name(), name().map(ScopeName::pending)].into_iter().filter_map(|name| self.desk.facts.scope(name)).collect()
+        [name(), name().map(ScopeName::pending)].into_iter().filter_map(|name| self.handle.facts.scope(name)).collect()
     }
 
     /// The scopes in which a subscriber has a pending consent to messages of an account by one of these senders (none:
     /// by all), at the time `now` in milliseconds since 1970.
     pub fn pending(&self, number: Msisdn, account: &str, senders: &[Option<&str>], now: i64) -> Vec<Scope> {
-        let subject = self.desk.facts.key.subject(number);
+        let subject = self.handle.facts.key.subject(number);
         let names = senders.iter().flat_map(|sender| {
             Purpose::ALL.map(|purpose| ScopeName::new(Some(account), *sender, Some(purpose)).map(ScopeName::pending))
         });
-        let scopes = names.filter_map(|name| self.desk.facts.scope(name));
+        let scopes = names.filter_map(|name| self.handle.facts.scope(name));
         scopes.filter(|scope| self.find(subject, &[*scope], now).is_some()).collect()
     }
 
@@ -305,12 +306,12 @@ impl Consents {
     /// # Errors
     /// [`LedgerFault`]
     pub fn entered(&self, number: Msisdn, pending: Scope) -> Result<Option<i64>, LedgerFault> {
-        let subject = self.desk.facts.key.subject(number);
-        let Some((_, value)) = self.desk.facts.consents.first(subject, &[pending], |state| state != 0) else {
+        let subject = self.handle.facts.key.subject(number);
+        let Some((_, value)) = self.handle.facts.consents.first(subject, &[pending], |state| state != 0) else {
             return Ok(None);
         };
         let mut buffer = vec![];
-        Ok(match self.desk.facts.record(value.record, &mut buffer)? {
+        Ok(match self.handle.facts.record(value.record, &mut buffer)? {
             Record::Consent { terms, .. } => terms.entered,
             _ => None,
         })
@@ -322,14 +323,14 @@ impl Consents {
     /// # Errors
     /// [`GrantFault`]: it must not be acknowledged.
     pub async fn confirm(&self, number: Msisdn, pending: &[Scope], at: i64) -> Result<Vec<Outcome>, GrantFault> {
-        let subject = self.desk.facts.key.subject(number);
+        let subject = self.handle.facts.key.subject(number);
         let act = |pending: &Scope| {
-            let name = self.desk.facts.scopes.name(*pending)?.confirmed();
-            let scope = self.desk.facts.make_scope(Ok(name));
+            let name = self.handle.facts.scopes.name(*pending)?.confirmed();
+            let scope = self.handle.facts.make_scope(Ok(name));
             Some(scope.map(|scope| Act::Confirm { subject, pending: *pending, scope, at }))
         };
         let acts = pending.iter().filter_map(act).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.desk.change(acts).await?)
+        Ok(self.handle.change(acts).await?)
     }
 
     /// Takes a consent; ready when it is durable. Where the account asks for the recipient's own word, it is pending
@@ -340,10 +341,10 @@ impl Consents {
     /// [`GrantFault`]
     pub async fn grant(&self, consent: Consent, now: i64) -> Result<Outcome, GrantFault> {
         consent.check(now)?;
-        let consent = consent.of(&self.desk.facts);
-        let scope = self.desk.facts.make_scope(consent.scope_name())?;
-        let subject = self.desk.facts.key.subject(consent.number);
-        Ok(self.desk.change_one(consent.into_act(subject, scope, now)).await?)
+        let consent = consent.of(&self.handle.facts);
+        let scope = self.handle.facts.make_scope(consent.scope_name())?;
+        let subject = self.handle.facts.key.subject(consent.number);
+        Ok(self.handle.change_one(consent.into_act(subject, scope, now)).await?)
     }
 
     /// Ends a consent; ready when that is durable. Earlier consents, imported again, do not revive it.
@@ -351,8 +352,8 @@ impl Consents {
     /// # Errors
     /// [`NotWritten`]
     pub async fn revoke(&self, number: Msisdn, scope: Scope, at: i64) -> Result<Outcome, NotWritten> {
-        let subject = self.desk.facts.key.subject(number);
-        self.desk.change_one(Act::Revoke { subject, scope, at }).await
+        let subject = self.handle.facts.key.subject(number);
+        self.handle.change_one(Act::Revoke { subject, scope, at }).await
     }
 
     /// All that was ever known of the consents of a number, read from the disk: by scope, the latest first.
@@ -360,7 +361,7 @@ impl Consents {
     /// # Errors
     /// [`LedgerFault`]
     pub fn show(&self, number: Msisdn) -> Result<Vec<Step>, LedgerFault> {
-        self.desk.facts.history(&self.desk.facts.consents, number, |record| self.step(record))
+        self.handle.facts.history(&self.handle.facts.consents, number, |record| self.step(record))
     }
 
     /// At most `count` of the latest steps of all consents, behind a cursor, with the cursor of what follows; in no
@@ -369,20 +370,20 @@ impl Consents {
     /// # Errors
     /// [`LedgerFault`]
     pub fn export(&self, after: Option<Cursor>, count: usize) -> Result<(Vec<Step>, Option<Cursor>), LedgerFault> {
-        self.desk.facts.page(&self.desk.facts.consents, (after, count), |record| self.step(record))
+        self.handle.facts.page(&self.handle.facts.consents, (after, count), |record| self.step(record))
     }
 
     /// A step and the record before it; none if it has just been wiped.
     fn step(&self, record: u32) -> Result<(Option<Step>, u32), LedgerFault> {
         let mut buffer = vec![];
-        Ok(match self.desk.facts.record(record, &mut buffer)? {
+        Ok(match self.handle.facts.record(record, &mut buffer)? {
             Record::Consent { fact, terms } => {
                 let consent = self.consent(fact, terms);
                 (consent.map(|consent| Step::Granted(ConsentId(record), consent)), fact.previous)
             }
             Record::Revocation { fact } => {
-                let number = self.desk.facts.key.number(fact.subject);
-                let step = number.zip(self.desk.facts.scopes.name(fact.scope));
+                let number = self.handle.facts.key.number(fact.subject);
+                let step = number.zip(self.handle.facts.scopes.name(fact.scope));
                 (step.map(|(number, scope)| Step::Revoked { number, scope, at: fact.at }), fact.previous)
             }
             Record::Confirmation { fact } => (Some(Step::Confirmed), fact.previous),
@@ -391,14 +392,14 @@ impl Consents {
     }
 
     fn consent(&self, fact: Fact, terms: Terms<'_>) -> Option<Consent> {
-        let name = self.desk.facts.scopes.name(fact.scope)?;
+        let name = self.handle.facts.scopes.name(fact.scope)?;
         let text = |text| match text {
-            Text::Known(id) => self.desk.facts.texts.text(id),
+            Text::Known(id) => self.handle.facts.texts.text(id),
             Text::Inline(text) => Some(text.into()),
         };
         let evidence = |reference: &str| Evidence { reference: reference.into(), sha256: terms.sha256.copied() };
         Some(Consent {
-            number: self.desk.facts.key.number(fact.subject)?,
+            number: self.handle.facts.key.number(fact.subject)?,
             account: name.account?,
             sender: name.sender.unwrap_or_else(|| "*".into()),
             purpose: name.purpose?,

@@ -5,16 +5,19 @@
 
 mod act;
 mod consents;
-mod desk;
+mod facts;
+mod handle;
 mod import;
 mod index;
 mod log;
 mod octets;
 mod record;
 mod registries;
+mod replay;
 mod retention;
 mod scopes;
 mod snapshot;
+mod store;
 mod subject;
 mod suppressions;
 mod texts;
@@ -23,11 +26,12 @@ mod writer;
 pub use crate::policy::{NoScope, Scope};
 pub use act::{NotWritten, Outcome, Pending, WriteFailure};
 pub use consents::{Consent, ConsentId, Consents, DoubleOptIn, Evidence, GrantFault, NoConsent, Step};
-pub use desk::{Cursor, EraseFault, Figures, Permissions};
+pub use facts::Cursor;
 pub use import::{Agreed, Format, Import, ImportFault, Rejection, Report, time};
 pub use registries::{Registries, Registry};
 pub use retention::Forgotten;
-pub use scopes::ScopeName;
+pub use scopes::{Names, ScopeName};
+pub use store::{EraseFault, Figures, Permissions};
 pub use subject::{Subject, SubjectKey};
 pub use suppressions::{Change, OptOut, Origin, Suppressions};
 

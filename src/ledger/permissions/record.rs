@@ -31,7 +31,7 @@ pub(super) enum Record<'a> {
     Wiped,
     /// An import has come so far.
     Checkpoint(Checkpoint),
-    /// What was here has been wiped.
+    /// What was here has been wiped, or is of no use any more.
     Nothing,
 }
 
@@ -77,9 +77,11 @@ const REVOCATION: u8 = 4;
 const SUPPRESSION: u8 = 5;
 const ERASURE: u8 = 6;
 const WIPED: u8 = 7;
-const CHECKPOINT: u8 = 8;
+/// A checkpoint as formats before version 3 have it: its file is known by another digest since.
+const EARLIER_CHECKPOINT: u8 = 8;
 const NOTHING: u8 = 9;
 const CONFIRMATION: u8 = 10;
+const CHECKPOINT: u8 = 11;
 
 /// In the octet of a scope's purpose: its consents are pending.
 const PENDING: u8 = 0x80;
@@ -166,6 +168,7 @@ impl<'a> Record<'a> {
             },
             WIPED => Self::Wiped,
             CHECKPOINT => Self::Checkpoint(Checkpoint::read(&mut octets)?),
+            EARLIER_CHECKPOINT => Checkpoint::read_earlier(&mut octets).map(|_| Self::Nothing)?,
             NOTHING => Self::Nothing,
             _ => return None,
         })
@@ -333,6 +336,7 @@ mod tests {
         let bare = Terms { evidence, sha256, expires, address, entered, given, ..terms() };
         let name = |account, purpose| ScopeName::new(account, Some("Shop"), purpose).unwrap();
         let checkpoint = Checkpoint { digest: [9; 32], offset: 1 << 40, line: 7, rows: 6, ..Checkpoint::default() };
+        let dated = Checkpoint { since: Some(-3), ..checkpoint.clone() };
         vec![
             Record::Text { id: 7, text: "é" },
             Record::Scope { scope: Scope::from_value(9), name: name(Some("shop"), Some(Purpose::P2p)) },
@@ -351,6 +355,7 @@ mod tests {
             },
             Record::Wiped,
             Record::Checkpoint(checkpoint),
+            Record::Checkpoint(dated),
             Record::Nothing,
         ]
     }
@@ -369,6 +374,9 @@ mod tests {
             assert_eq!(Record::read(&payload), Some(record), "{length}");
         }
         assert_eq!(Record::read(&[200]), None);
+        let mut earlier = vec![EARLIER_CHECKPOINT];
+        Checkpoint::default().write(&mut earlier);
+        assert_eq!(Record::read(&earlier), Some(Record::Nothing));
     }
 
     #[test]

@@ -7,10 +7,11 @@
 use super::LedgerFault;
 use super::act::{Act, Forget, Outcome, Remains};
 use super::consents::{DAY, FOREVER, last_day};
-use super::desk::{EraseFault, Facts, Permissions};
+use super::facts::Facts;
 use super::index::Key;
 use super::log::Locator;
 use super::record::{Fact, Record};
+use super::store::{EraseFault, Permissions};
 use crate::config;
 
 /// Octets of acts that are handed to the writer at once.

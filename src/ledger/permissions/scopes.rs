@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Purpose;
+use crate::config::reader::nearest;
 use crate::policy::{NoScope, Scope};
 
 /// What a fact is for.
@@ -43,8 +44,7 @@ impl ScopeName {
         if account.is_some_and(|account| account.len() > ACCOUNT) {
             return Err(NoScope::TooLong("account", ACCOUNT));
         }
-        let sender = sender.map(str::trim).filter(|sender| !sender.is_empty() && *sender != "*");
-        let sender = sender.map(str::to_lowercase);
+        let sender = sender.and_then(sender_name);
         if sender.as_ref().is_some_and(|sender| sender.len() > SENDER) {
             return Err(NoScope::TooLong("sender", SENDER));
         }
@@ -59,6 +59,35 @@ impl ScopeName {
     /// The same, of consents that count.
     pub(super) fn confirmed(self) -> Self {
         Self { pending: false, ..self }
+    }
+}
+
+/// A sender ID or brand as scopes name it; none: it stands for all senders.
+fn sender_name(sender: &str) -> Option<String> {
+    let sender = sender.trim();
+    (!sender.is_empty() && sender != "*").then(|| sender.to_lowercase())
+}
+
+/// The sender IDs and brands that a configuration declares for an account. What is for any other name is found by no
+/// message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names(Arc<HashMap<String, String>>);
+
+impl Names {
+    /// These names.
+    pub fn new(declared: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let named = |name: &str| Some((sender_name(name)?, name.to_owned()));
+        Self(Arc::new(declared.into_iter().filter_map(|name| named(name.as_ref())).collect()))
+    }
+
+    /// Whether messages find what is for this scope: it is for one of the names, or for all.
+    pub fn has(&self, scope: &ScopeName) -> bool {
+        scope.sender.as_ref().is_none_or(|sender| self.0.contains_key(&**sender))
+    }
+
+    /// The name, as it is declared, that may have been meant by one that is not.
+    pub fn nearest(&self, sender: &str) -> Option<&str> {
+        nearest(sender.trim(), self.0.values().map(String::as_str))
     }
 }
 
@@ -151,6 +180,16 @@ mod tests {
         assert_ne!(scopes.make(&pending), Ok(shop));
         assert!(!numbers.contains(&shop) && !numbers.contains(&all) && all != shop);
         assert_eq!(scopes.name(shop).unwrap().sender.as_deref(), Some("shop"));
+    }
+
+    #[test]
+    fn what_is_for_a_name_that_nothing_declares_is_told_from_what_messages_find() {
+        let names = Names::new(["SHOP", "Été"]);
+        let has = |sender| names.has(&name(Some("shop"), sender, None));
+        assert!([None, Some("*"), Some(" Shop "), Some("été")].into_iter().all(has));
+        assert!(!has(Some("Shopp")) && !has(Some("+SHOP")));
+        assert_eq!((names.nearest(" shopp"), names.nearest("8850")), (Some("SHOP"), None));
+        assert!(!Names::default().has(&name(Some("shop"), Some("SHOP"), None)));
     }
 
     #[test]

@@ -17,8 +17,9 @@ use super::scopes::ScopeName;
 use crate::disk;
 
 const MAGIC: &[u8; 8] = b"smpp-idx";
-/// Version 2 has scopes of pending consents; what version 1 wrote is read as it is.
-const VERSION: u32 = 2;
+/// Version 2 has scopes of pending consents; what version 1 wrote is read as it is. Version 3 has checkpoints with the time
+/// of an import; those before it are passed over.
+const VERSION: u32 = 3;
 /// Octets of the header: magic, version, position in the log, check of the key, CRC-32 of all that.
 const HEADER: usize = 8 + 4 + 8 + 8 + 4;
 /// Octets before a section: its length and its CRC-32.
@@ -137,7 +138,8 @@ pub(super) fn read(folder: &Path, check: u64) -> Result<(State, u64), LedgerFaul
         sealed(&mut rest).map(|section| (offset, section)).ok_or_else(|| damaged(offset, "is not what was written"))
     };
     let (offset, first) = section()?;
-    let (mut state, tables) = read_names(first).ok_or_else(|| damaged(offset, "the names are not as expected"))?;
+    let (mut state, tables) =
+        read_names(first, found).ok_or_else(|| damaged(offset, "the names are not as expected"))?;
     state.position = position;
     for (count, list) in tables.into_iter().zip([&mut state.consents, &mut state.suppressions]) {
         for _ in 0..count {
@@ -156,7 +158,7 @@ fn sealed<'a>(octets: &mut Octets<'a>) -> Option<&'a [u8]> {
     octets.take(length).filter(|section| crc32fast::hash(section) == crc)
 }
 
-fn read_names(section: &[u8]) -> Option<(State, [u64; 2])> {
+fn read_names(section: &[u8], version: u32) -> Option<(State, [u64; 2])> {
     let mut octets = Octets(section);
     let mut state = State::default();
     for _ in 0..octets.varint()? {
@@ -166,7 +168,11 @@ fn read_names(section: &[u8]) -> Option<(State, [u64; 2])> {
         state.scopes.push((Scope::from_value(octets.varint32()?), read_name(&mut octets)?));
     }
     for _ in 0..octets.varint()? {
-        state.checkpoints.push(Checkpoint::read(&mut octets)?);
+        if version < 3 {
+            Checkpoint::read_earlier(&mut octets)?;
+        } else {
+            state.checkpoints.push(Checkpoint::read(&mut octets)?);
+        }
     }
     for _ in 0..octets.varint()? {
         state.unwiped.push(octets.varint32()?);
@@ -186,4 +192,27 @@ fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, LedgerFault> {
         }
     }
     Ok(snapshots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_of_an_earlier_version_are_passed_over() {
+        let checkpoint = |since| Checkpoint { rows: 300, since, ..Checkpoint::default() };
+        let unwiped = vec![7, 70_000];
+        let state = State { checkpoints: vec![checkpoint(None), checkpoint(Some(5))], unwiped, ..State::default() };
+        let mut section = vec![];
+        names(&state, &mut section);
+        let (read, _) = read_names(&section, VERSION).unwrap();
+        assert_eq!((&read.checkpoints, &read.unwiped), (&state.checkpoints, &state.unwiped));
+
+        let mut one = vec![];
+        checkpoint(None).write(&mut one);
+        let earlier = one.len() - 9; // without the time and whether there is one
+        let earlier = [&section[..3 + earlier], &one[..earlier], &section[3 + 2 * one.len()..]].concat();
+        let (read, _) = read_names(&earlier, 2).unwrap();
+        assert_eq!((&read.checkpoints[..], &read.unwiped), (&[][..], &state.unwiped));
+    }
 }

@@ -4,7 +4,8 @@
 //! is never a consent.
 
 use super::act::{Act, NotWritten, Outcome};
-use super::desk::{Cursor, Desk, only};
+use super::facts::Cursor;
+use super::handle::{Handle, only};
 use super::record::Record;
 use super::scopes::ScopeName;
 use super::subject::Subject;
@@ -77,18 +78,18 @@ const REFERENCE: usize = 1024;
 /// All opt-outs.
 #[derive(Debug)]
 pub struct Suppressions {
-    desk: Desk,
+    handle: Handle,
 }
 
 impl Suppressions {
-    pub(super) fn new(desk: Desk) -> Self {
-        Self { desk }
+    pub(super) fn new(handle: Handle) -> Self {
+        Self { handle }
     }
 
     /// The scope of opt-outs from a sender: no sender means all of the account's, no account means everybody. None if
     /// nothing can be known of it.
     pub fn scope(&self, account: Option<&str>, sender: Option<&str>) -> Option<Scope> {
-        self.desk.facts.scope(ScopeName::new(account, sender, None))
+        self.handle.facts.scope(ScopeName::new(account, sender, None))
     }
 
     /// The same, which is there from now on: to opt out of, and for what a configuration declares.
@@ -96,13 +97,13 @@ impl Suppressions {
     /// # Errors
     /// [`NoScope`]
     pub fn make_scope(&self, account: Option<&str>, sender: Option<&str>) -> Result<Scope, NoScope> {
-        self.desk.facts.make_scope(ScopeName::new(account, sender, None))
+        self.handle.facts.make_scope(ScopeName::new(account, sender, None))
     }
 
     /// The first of these scopes from which a subscriber has opted out.
     #[inline]
     pub fn find(&self, subject: Subject, scopes: &[Scope]) -> Option<OptOut> {
-        let found = self.desk.facts.suppressions.first(subject, scopes, |state| state != 0);
+        let found = self.handle.facts.suppressions.first(subject, scopes, |state| state != 0);
         found.map(|(place, value)| OptOut { place, record: value.record })
     }
 
@@ -134,9 +135,9 @@ impl Suppressions {
         origin: Origin,
         reference: &str,
     ) -> Result<Vec<Outcome>, NotWritten> {
-        let subject = self.desk.facts.key.subject(number);
+        let subject = self.handle.facts.key.subject(number);
         let act = |scope: &Scope| Act::OptOut { subject, scope: *scope, at, origin, reference: cut(reference) };
-        self.desk.change(scopes.iter().map(act).collect()).await
+        self.handle.change(scopes.iter().map(act).collect()).await
     }
 
     /// Ends an opt-out from exactly this scope, if there is one; ready when that is durable.
@@ -166,9 +167,9 @@ impl Suppressions {
         origin: Origin,
         reference: &str,
     ) -> Result<Vec<Outcome>, NotWritten> {
-        let subject = self.desk.facts.key.subject(number);
+        let subject = self.handle.facts.key.subject(number);
         let act = |scope: &Scope| Act::OptIn { subject, scope: *scope, at, origin, reference: cut(reference) };
-        self.desk.change(scopes.iter().map(act).collect()).await
+        self.handle.change(scopes.iter().map(act).collect()).await
     }
 
     /// All that was ever known of the opt-outs of a number, read from the disk: by scope, the latest first.
@@ -176,7 +177,7 @@ impl Suppressions {
     /// # Errors
     /// [`LedgerFault`]
     pub fn show(&self, number: Msisdn) -> Result<Vec<Change>, LedgerFault> {
-        self.desk.facts.history(&self.desk.facts.suppressions, number, |record| self.change(record))
+        self.handle.facts.history(&self.handle.facts.suppressions, number, |record| self.change(record))
     }
 
     /// At most `count` of the latest changes of all opt-outs, behind a cursor, with the cursor of what follows.
@@ -184,16 +185,17 @@ impl Suppressions {
     /// # Errors
     /// [`LedgerFault`]
     pub fn export(&self, after: Option<Cursor>, count: usize) -> Result<(Vec<Change>, Option<Cursor>), LedgerFault> {
-        self.desk.facts.page(&self.desk.facts.suppressions, (after, count), |record| self.change(record))
+        self.handle.facts.page(&self.handle.facts.suppressions, (after, count), |record| self.change(record))
     }
 
     /// A change and the record before it.
     fn change(&self, record: u32) -> Result<(Option<Change>, u32), LedgerFault> {
         let mut buffer = vec![];
-        let Record::Suppression { fact, out, origin, reference } = self.desk.facts.record(record, &mut buffer)? else {
+        let Record::Suppression { fact, out, origin, reference } = self.handle.facts.record(record, &mut buffer)?
+        else {
             return Ok((None, 0));
         };
-        let known = self.desk.facts.key.number(fact.subject).zip(self.desk.facts.scopes.name(fact.scope));
+        let known = self.handle.facts.key.number(fact.subject).zip(self.handle.facts.scopes.name(fact.scope));
         let origin = Origin::ALL.get(usize::from(origin)).copied();
         let reference = reference.to_owned();
         let change = known.map(|(number, scope)| Change { number, scope, out, at: fact.at, origin, reference });

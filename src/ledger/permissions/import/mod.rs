@@ -1,14 +1,17 @@
 //! Import of consents, opt-outs and registries from CSV and NDJSON: streamed, checked row by row, taken up after a kill.
 //!
 //! A bad row goes to the reject file with its line and reason, and the rest goes in. How far a file has come is durable
-//! with what came of it, under the file's SHA-256: the same file goes on where it was. Never holds a file in memory.
+//! with what came of it, under a digest of the file: the same file goes on where it was, and tells of bad rows before that
+//! again. The same file after its end changes nothing, whatever has come in between: rows without a time are as of its
+//! first import. Never holds a file in memory.
 //! Imports wait for the disk: they are for threads of their own, not for where tasks run.
 
 mod checkpoint;
 mod report;
 mod rows;
+mod shared;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -18,14 +21,14 @@ pub(super) use checkpoint::{Checkpoint, Checkpoints};
 pub use report::{Rejection, Report};
 pub use rows::Format;
 use rows::{Column, Row, Rows};
+use shared::Shared;
 
-use super::Scope;
 use super::act::{Act, NotWritten, Outcome, Pending};
 use super::consents::{Consent, DoubleOptIn, Evidence};
-use super::desk::Permissions;
-use super::scopes::ScopeName;
+use super::scopes::{Kind, Names, ScopeName};
+use super::store::Permissions;
 use super::suppressions::Origin;
-use super::{LedgerFault, NoScope, Registry};
+use super::{LedgerFault, Registry};
 use crate::config::Purpose;
 use crate::hex;
 use crate::policy::Msisdn;
@@ -36,8 +39,6 @@ const BATCH: usize = 8192;
 const BATCH_OCTETS: usize = 8 << 20;
 /// Batches that may wait for the disk: so an opt-out waits for few rows.
 const AHEAD: usize = 4;
-/// Different texts that are remembered to be shared between rows.
-const SHARED: usize = 4096;
 
 /// How a file is imported.
 pub struct Import<'a> {
@@ -45,9 +46,9 @@ pub struct Import<'a> {
     pub format: Format,
     /// The time, in milliseconds since 1970.
     pub now: i64,
-    /// Whether there is an account with this system_id.
-    pub known_account: &'a dyn Fn(&str) -> bool,
-    /// Where bad rows go, as CSV: line, reason, the row. After a kill, a row may be in it twice.
+    /// The sender IDs and brands of the account with this system_id; none: there is no such account.
+    pub names: &'a dyn Fn(&str) -> Option<Names>,
+    /// Where bad rows go, as CSV: line, reason, the row. An import that goes on tells all of its file again.
     pub rejects: &'a mut dyn Write,
     /// Told after each batch: octets of the file and rows that are done.
     pub progress: &'a mut dyn FnMut(u64, u64),
@@ -103,12 +104,13 @@ impl Permissions {
     /// [`ImportFault`]
     pub fn import_consents(
         &self,
-        file: impl Read + Seek,
+        mut file: impl Read + Seek,
         import: Import<'_>,
         agreed: &mut dyn FnMut(Agreed),
     ) -> Result<Report, ImportFault> {
-        let (now, known) = (import.now, import.known_account);
-        let mut shared = Shared::default();
+        let now = import.now;
+        let begun = self.begin(&mut file, Kind::Consents, &import)?;
+        let mut shared = Shared::new(import.names);
         let required = [
             Column::Msisdn,
             Column::Account,
@@ -120,11 +122,8 @@ impl Permissions {
             Column::Source,
         ];
         let optional = [Column::Evidence, Column::EvidenceSha256, Column::Expires, Column::Address, Column::Pending];
-        self.stream(file, import, (&required, &optional), agreed, &mut |row| {
+        self.stream(file, import, begun, (&required, &optional), agreed, &mut |row| {
             let consent = consent(row, &mut shared)?;
-            if !known(&consent.account) {
-                return Err(Rejection::Account);
-            }
             consent.check(now).map_err(Rejection::NoConsent)?;
             let consent = consent.of(self.facts());
             let scope = shared.scope(consent.scope_name()?, self)?;
@@ -137,30 +136,31 @@ impl Permissions {
     }
 
     /// Imports opt-outs: column `msisdn`, and optionally `account,sender,at,reference`. Without an account: from all;
-    /// without a time: as of now.
+    /// without a time: as of when a file with exactly these contents was imported first, so that it does not undo the wish
+    /// of somebody who has opted in since. Of so many files that is known; then, and in any other file, as of now.
     ///
     /// # Errors
     /// [`ImportFault`]
-    pub fn import_suppressions(&self, file: impl Read + Seek, import: Import<'_>) -> Result<Report, ImportFault> {
-        let (now, known) = (import.now, import.known_account);
-        let mut shared = Shared::default();
+    pub fn import_suppressions(&self, mut file: impl Read + Seek, import: Import<'_>) -> Result<Report, ImportFault> {
+        let now = import.now;
+        let begun = self.begin(&mut file, Kind::Suppressions, &import)?;
+        let first = begun.since.unwrap_or(now);
+        let mut shared = Shared::new(import.names);
         let optional = [Column::Account, Column::Sender, Column::At, Column::Reference];
-        self.stream(file, import, (&[Column::Msisdn], &optional), &mut |_| {}, &mut |row| {
+        self.stream(file, import, begun, (&[Column::Msisdn], &optional), &mut |_| {}, &mut |row| {
             row.in_one_line()?;
             let subject = self.subject(consent_number(row)?);
             let account = Some(row.get(Column::Account)).filter(|account| !account.is_empty());
-            if account.is_some_and(|account| !known(account)) {
-                return Err(Rejection::Account);
-            }
             let sender = Some(row.get(Column::Sender)).filter(|sender| !sender.is_empty());
             if account.is_none() && sender.is_some_and(|sender| sender != "*") {
                 return Err(Rejection::SenderAlone);
             }
             let sender = account.and(sender);
-            let at = time(row.get(Column::At))?.unwrap_or(now);
-            if at > now {
+            let at = time(row.get(Column::At))?;
+            if at.is_some_and(|at| at > now) {
                 return Err(Rejection::Time);
             }
+            let at = at.unwrap_or(first);
             let scope = shared.scope(ScopeName::new(account, sender, None)?, self)?;
             let reference = row.get(Column::Reference).chars().take(256).collect::<String>().into();
             Ok((Act::OptOut { subject, scope, at, origin: Origin::Import, reference }, None))
@@ -209,23 +209,51 @@ impl Permissions {
         Ok((registry, report))
     }
 
+    /// What is known of a file.
+    fn begin(&self, file: &mut (impl Read + Seek), kind: Kind, import: &Import<'_>) -> Result<Begun, ImportFault> {
+        let digest = digest(file, kind, import.format)?;
+        let known = self.checkpoint(&digest);
+        let first = known.as_ref().and_then(|known| known.since).map_or(import.now, |first| first.min(import.now));
+        let since = (kind == Kind::Suppressions).then_some(first);
+        Ok(Begun { digest, since, unfinished: known.filter(|known| !known.finished) })
+    }
+
     /// Reads rows, makes acts of them and hands those to the writer, a batch and its checkpoint at a time.
     fn stream(
         &self,
-        mut file: impl Read + Seek,
+        file: impl Read + Seek,
         import: Import<'_>,
+        begun: Begun,
         columns: (&[Column], &[Column]),
         agreed: &mut dyn FnMut(Agreed),
         act: &mut dyn FnMut(&Row<'_>) -> Result<Change, Rejection>,
     ) -> Result<Report, ImportFault> {
-        let digest = digest(&mut file)?;
+        let Begun { digest, since, unfinished } = begun;
         let mut rows = Rows::open(file, import.format, columns)?;
         let mut report = Report::default();
-        if let Some(checkpoint) = self.checkpoint(&digest) {
-            rows.skip_to(checkpoint.offset, checkpoint.line)?;
-            report = Report::resumed(&checkpoint);
-        }
         let mut rejects = csv::Writer::from_writer(import.rejects);
+        if let Some(checkpoint) = unfinished {
+            let begin = (rows.offset(), rows.line());
+            while rows.offset() < checkpoint.offset {
+                let Some(row) = rows.next()? else { break };
+                report.rows += 1;
+                if let Err(why) = row.and_then(|row| act(&row)) {
+                    reject(&mut rejects, &mut report, &rows, why)?;
+                }
+                if report.rows % BATCH as u64 == 0 {
+                    (import.progress)(rows.offset(), report.rows);
+                }
+            }
+            if checkpoint.is_at((rows.offset(), rows.line(), report.rows, report.rejected)) {
+                report.resume(&checkpoint);
+            } else {
+                // Rows that were bad are good by now, as of an account that was declared meanwhile: all anew.
+                rows.skip_to(begin)?;
+                report = Report::default();
+                let over = Checkpoint { digest, since, finished: true, ..Checkpoint::default() };
+                self.change(vec![Act::Checkpoint(over)]).wait()?;
+            }
+        }
         let mut waiting: VecDeque<Batch> = VecDeque::new();
         loop {
             let mut batch = Vec::with_capacity(BATCH + 1);
@@ -258,6 +286,7 @@ impl Permissions {
                 line: rows.line(),
                 rows: report.rows,
                 rejected: report.rejected,
+                since,
                 ..Checkpoint::default()
             }));
             waiting.push_back(Batch { pending: self.change(batch), consents, offset: rows.offset() });
@@ -271,6 +300,16 @@ impl Permissions {
         (import.progress)(rows.offset(), report.rows);
         Ok(report)
     }
+}
+
+/// A file whose import begins.
+struct Begun {
+    /// What its checkpoints are known by.
+    digest: [u8; 32],
+    /// When it was imported first, if its rows may have no time.
+    since: Option<i64>,
+    /// How far it came, if not to its end.
+    unfinished: Option<Checkpoint>,
 }
 
 /// What a row asks for, and, if that is a consent, whose.
@@ -301,9 +340,16 @@ fn batch_offset(waiting: &VecDeque<Batch>, read: u64) -> u64 {
     waiting.front().map_or(read, |batch| batch.offset)
 }
 
-fn digest(file: &mut (impl Read + Seek)) -> io::Result<[u8; 32]> {
+/// SHA-256 of what a file is of, how it is written, and its contents.
+fn digest(file: &mut (impl Read + Seek), kind: Kind, format: Format) -> io::Result<[u8; 32]> {
     file.seek(SeekFrom::Start(0))?;
-    let mut digest = Sha256::new();
+    let read_as: &[u8] = match (kind, format) {
+        (Kind::Consents, Format::Csv) => b"consents\0csv\0",
+        (Kind::Consents, Format::Ndjson) => b"consents\0ndjson\0",
+        (Kind::Suppressions, Format::Csv) => b"suppressions\0csv\0",
+        (Kind::Suppressions, Format::Ndjson) => b"suppressions\0ndjson\0",
+    };
+    let mut digest = Sha256::new().chain_update(read_as);
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer) {
@@ -335,7 +381,7 @@ fn consent_number(row: &Row<'_>) -> Result<Msisdn, Rejection> {
     Msisdn::parse(row.get(Column::Msisdn)).map_err(|_| Rejection::Number)
 }
 
-fn consent(row: &Row<'_>, shared: &mut Shared) -> Result<Consent, Rejection> {
+fn consent(row: &Row<'_>, shared: &mut Shared<'_>) -> Result<Consent, Rejection> {
     let number = consent_number(row)?;
     let purpose = row.get(Column::Purpose);
     let purpose = Purpose::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(purpose));
@@ -377,37 +423,6 @@ pub fn time(text: &str) -> Result<Option<i64>, Rejection> {
     let day = text.parse::<jiff::civil::Date>().map_err(|_| Rejection::Time)?;
     let midnight = jiff::tz::TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0));
     midnight.map(|midnight| Some(midnight.as_millisecond())).map_err(|_| Rejection::Time)
-}
-
-/// What rows share, so that each of them need not own it.
-#[derive(Default)]
-struct Shared {
-    texts: HashMap<Arc<str>, (), foldhash::fast::RandomState>,
-    scopes: HashMap<ScopeName, Scope, foldhash::fast::RandomState>,
-}
-
-impl Shared {
-    fn text(&mut self, text: &str) -> Arc<str> {
-        if let Some((text, ())) = self.texts.get_key_value(text) {
-            return text.clone();
-        }
-        let text: Arc<str> = text.into();
-        if self.texts.len() < SHARED {
-            self.texts.insert(text.clone(), ());
-        }
-        text
-    }
-
-    fn scope(&mut self, name: ScopeName, permissions: &Permissions) -> Result<Scope, NoScope> {
-        if let Some(scope) = self.scopes.get(&name) {
-            return Ok(*scope);
-        }
-        let scope = permissions.make_scope(&name)?;
-        if self.scopes.len() < SHARED {
-            self.scopes.insert(name, scope);
-        }
-        Ok(scope)
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,10 @@ use crate::ledger::permissions::{NoConsent, NoScope, Outcome};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 pub enum Rejection {
     /// It cannot be read.
-    #[error("is no row of this file: the number of fields, the encoding (UTF-8), the length or the JSON is wrong")]
+    #[error(
+        "is no row of this file: the number of fields, the encoding (UTF-8), the length or the JSON is wrong, \
+         whose values are texts, whole numbers, true, false or null"
+    )]
     Shape,
     /// A quotation mark is not closed.
     #[error(
@@ -30,6 +33,12 @@ pub enum Rejection {
     /// The account.
     #[error("account is no system_id in the configuration")]
     Account,
+    /// The sender.
+    #[error(
+        "sender is none of the account's senders and brands in the configuration, so that no message would ever find \
+         this; * stands for all of them"
+    )]
+    Sender,
     /// The purpose.
     #[error("purpose is none: expected otp, transactional, alert, marketing or p2p")]
     Purpose,
@@ -63,7 +72,7 @@ pub struct Report {
     pub superseded: u64,
     /// Rows not taken.
     pub rejected: u64,
-    /// Those by reason; without the ones before a kill.
+    /// Those by reason.
     pub reasons: BTreeMap<Rejection, u64>,
     /// Consents with exactly this time, in milliseconds since 1970: the most frequent one.
     pub one_time: Option<(i64, u64)>,
@@ -80,9 +89,10 @@ const DAY: i64 = 86_400_000;
 const FEW: u64 = 100;
 
 impl Report {
-    pub(super) fn resumed(checkpoint: &Checkpoint) -> Self {
-        let Checkpoint { rows, changed, unchanged, superseded, rejected, .. } = *checkpoint;
-        Self { rows, changed, unchanged, superseded, rejected, ..Self::default() }
+    /// Counts what came of the rows that have been read again.
+    pub(super) fn resume(&mut self, checkpoint: &Checkpoint) {
+        let Checkpoint { changed, unchanged, superseded, .. } = *checkpoint;
+        (self.changed, self.unchanged, self.superseded) = (changed, unchanged, superseded);
     }
 
     pub(super) fn reject(&mut self, why: Rejection) {

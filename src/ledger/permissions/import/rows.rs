@@ -1,7 +1,10 @@
 //! Rows of a CSV or NDJSON file by the names of their columns, with the place of each in the file.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+
+use serde::de::{Deserialize, Deserializer, Visitor};
 
 use super::{ImportFault, Rejection};
 
@@ -118,25 +121,44 @@ enum Source<R> {
     Ndjson { reader: BufReader<R>, line: Vec<u8>, offset: u64, lines: u64 },
 }
 
-/// A file of which no more is read than is allowed: then reading fails.
+/// A file of which no more is read than is allowed: then reading fails. Has what was read last.
 struct Rationed<R> {
     file: R,
     left: usize,
+    last: Vec<u8>,
+    /// Where that ends.
+    end: u64,
+}
+
+impl<R> Rationed<R> {
+    /// The octet before this place, if it was read last.
+    fn before(&self, place: u64) -> Option<u8> {
+        let behind = usize::try_from(self.end.checked_sub(place)?).ok()?;
+        self.last.get(self.last.len().checked_sub(behind + 1)?).copied()
+    }
 }
 
 impl<R: Read> Read for Rationed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(self.left);
         let buffer = buffer.get_mut(..most).filter(|buffer| !buffer.is_empty());
-        let read = self.file.read(buffer.ok_or(io::ErrorKind::FileTooLarge)?)?;
+        let buffer = buffer.ok_or(io::ErrorKind::FileTooLarge)?;
+        let read = self.file.read(buffer)?;
         self.left -= read;
+        if read > 0 {
+            self.last.clear();
+            self.last.extend_from_slice(buffer.get(..read).unwrap_or_default());
+            self.end += read as u64;
+        }
         Ok(read)
     }
 }
 
 impl<R: Seek> Seek for Rationed<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
+        self.last.clear();
+        self.end = self.file.seek(to)?;
+        Ok(self.end)
     }
 }
 
@@ -150,7 +172,7 @@ impl<R: Read + Seek> Rows<R> {
                 Source::Ndjson { reader: BufReader::with_capacity(1 << 16, file), line: vec![], offset: 0, lines: 0 }
             }
             Format::Csv => {
-                let file = Rationed { file, left: ROW };
+                let file = Rationed { file, left: ROW, last: vec![], end: 0 };
                 let mut reader = csv::ReaderBuilder::new().flexible(true).buffer_capacity(AT_ONCE).from_reader(file);
                 let mut header = vec![];
                 let names = reader.byte_headers().map_err(|fault| match is_too_long(&fault) {
@@ -181,8 +203,8 @@ impl<R: Read + Seek> Rows<R> {
         Ok(Self { source, allowed, line: 0 })
     }
 
-    /// Goes on behind what is done.
-    pub(super) fn skip_to(&mut self, offset: u64, line: u64) -> io::Result<()> {
+    /// Goes on at an octet, which is on this line.
+    pub(super) fn skip_to(&mut self, (offset, line): (u64, u64)) -> io::Result<()> {
         match &mut self.source {
             Source::Csv { reader, .. } => {
                 let mut position = csv::Position::new();
@@ -205,12 +227,13 @@ impl<R: Read + Seek> Rows<R> {
                 match reader.read_byte_record(record) {
                     Ok(false) => Ok(None),
                     Ok(true) => {
-                        self.line = record.position().map_or(0, csv::Position::line);
+                        self.line = line_of(reader, record);
                         Ok(Some(csv_row(header, record)))
                     }
                     Err(fault) if is_too_long(&fault) => {
-                        self.line = begin.line();
-                        *record = csv::ByteRecord::from(vec![pass_line(reader, begin)?]);
+                        let shown;
+                        (shown, self.line) = pass_line(reader, begin)?;
+                        *record = csv::ByteRecord::from(vec![shown]);
                         Ok(Some(Err(Rejection::TooLong)))
                     }
                     Err(fault) => Err(io::Error::from(fault).into()),
@@ -218,14 +241,19 @@ impl<R: Read + Seek> Rows<R> {
             }
             Source::Ndjson { reader, line, offset, lines } => {
                 line.clear();
-                let read = reader.by_ref().take(LINE).read_until(b'\n', line)? as u64;
-                if read == 0 {
-                    return Ok(None);
+                let mut whole = true;
+                // Blank lines are no rows.
+                while whole && line.trim_ascii().is_empty() {
+                    line.clear();
+                    let read = reader.by_ref().take(LINE).read_until(b'\n', line)? as u64;
+                    if read == 0 {
+                        return Ok(None);
+                    }
+                    whole = line.ends_with(b"\n") || read < LINE;
+                    let rest = if whole { 0 } else { skip_line(reader)? };
+                    *offset += read + rest;
+                    *lines += 1;
                 }
-                let whole = line.ends_with(b"\n") || read < LINE;
-                let rest = if whole { 0 } else { skip_line(reader)? };
-                *offset += read + rest;
-                *lines += 1;
                 self.line = *lines;
                 Ok(Some(if whole { json_row(&self.allowed, line) } else { Err(Rejection::Shape) }))
             }
@@ -273,19 +301,39 @@ fn is_too_long(fault: &csv::Error) -> bool {
     matches!(fault.kind(), csv::ErrorKind::Io(fault) if fault.kind() == io::ErrorKind::FileTooLarge)
 }
 
-/// Has the reader go on behind the first line of a row that begins there, and gives the first octets of that.
-fn pass_line<R: Read + Seek>(reader: &mut csv::Reader<Rationed<R>>, mut begin: csv::Position) -> io::Result<Vec<u8>> {
+/// The line on which the record that was read last begins. Its own position is before the blank lines that were passed
+/// over, and on the line before if lines end with CR LF.
+fn line_of<R: Read>(reader: &csv::Reader<Rationed<R>>, record: &csv::ByteRecord) -> u64 {
+    let end = reader.position();
+    let within = record.as_slice().iter().filter(|octet| **octet == b'\n').count() as u64;
+    let is_behind = reader.get_ref().before(end.byte()) == Some(b'\n');
+    end.line().saturating_sub(within + u64::from(is_behind))
+}
+
+/// Has the reader go on behind the first line of a row that begins there or behind blank lines, and gives the first octets
+/// of that, and its line.
+fn pass_line<R: Read + Seek>(
+    reader: &mut csv::Reader<Rationed<R>>,
+    mut begin: csv::Position,
+) -> io::Result<(Vec<u8>, u64)> {
     let Rationed { file, .. } = reader.get_mut();
     file.seek(SeekFrom::Start(begin.byte()))?;
     let mut file = BufReader::with_capacity(AT_ONCE, file);
-    let mut shown = vec![];
-    let read = file.by_ref().take(SHOWN).read_until(b'\n', &mut shown)? as u64;
-    let rest = if shown.ends_with(b"\n") { 0 } else { skip_line(&mut file)? };
-    let (byte, line) = (begin.byte() + read + rest, begin.line() + 1);
-    begin.set_byte(byte).set_line(line);
+    let (mut shown, mut byte, mut line) = (vec![], begin.byte(), begin.line());
+    loop {
+        let read = file.by_ref().take(SHOWN).read_until(b'\n', &mut shown)? as u64;
+        byte += read;
+        if read == 0 || !shown.trim_ascii().is_empty() {
+            break;
+        }
+        shown.clear();
+        line += 1;
+    }
+    byte += if shown.ends_with(b"\n") { 0 } else { skip_line(&mut file)? };
+    begin.set_byte(byte).set_line(line + 1);
     reader.seek(begin).map_err(io::Error::from)?;
     shown.truncate(shown.trim_ascii_end().len());
-    Ok(shown)
+    Ok((shown, line))
 }
 
 /// Reads to the end of a line, and gives the octets.
@@ -319,9 +367,6 @@ fn csv_row<'a>(header: &[Option<Column>], record: &'a csv::ByteRecord) -> Result
 }
 
 fn json_row<'a>(allowed: &[Column], line: &'a [u8]) -> Result<Row<'a>, Rejection> {
-    /// A text, borrowed if it can be.
-    #[derive(serde::Deserialize)]
-    struct Field<'a>(#[serde(borrow)] Option<Cow<'a, str>>);
     let object: std::collections::HashMap<Cow<'a, str>, Field<'a>> =
         serde_json::from_slice(line).map_err(|_| Rejection::Shape)?;
     let mut fields: [Cow<'a, str>; COLUMNS] = Default::default();
@@ -329,7 +374,7 @@ fn json_row<'a>(allowed: &[Column], line: &'a [u8]) -> Result<Row<'a>, Rejection
         match Column::named(&name).filter(|column| allowed.contains(column)) {
             Some(column) => {
                 if let Some(slot) = fields.get_mut(column as usize) {
-                    *slot = value.unwrap_or_default();
+                    *slot = value;
                 }
             }
             None if allowed.len() < COLUMNS => return Err(Rejection::Shape),
@@ -337,4 +382,48 @@ fn json_row<'a>(allowed: &[Column], line: &'a [u8]) -> Result<Row<'a>, Rejection
         }
     }
     Ok(Row { fields })
+}
+
+/// A value of an object as the field that it stands for: a text, borrowed if it can be, or a whole number or truth value as
+/// it is written; `null` is empty.
+struct Field<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        value.deserialize_any(Value).map(Field)
+    }
+}
+
+struct Value;
+
+impl<'de> Visitor<'de> for Value {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a whole number, true, false or null")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(number.to_string()))
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(if truth { "true" } else { "false" }))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Cow::default())
+    }
 }

@@ -2,22 +2,21 @@ use std::fmt::Write as _;
 use std::io::Cursor;
 
 use super::*;
-use crate::ledger::permissions::Step;
+use crate::ledger::permissions::{Scope, Step};
 
 const NOW: i64 = 1_764_000_000_000;
+
+/// The names of the only account that there is.
+fn shop(account: &str) -> Option<Names> {
+    (account == "shop").then(|| Names::new(["SHOP", "a", "b"]))
+}
 
 /// Imports, or gives why not; with the reject file.
 fn import(permissions: &Permissions, format: Format, text: &str) -> (Result<Report, ImportFault>, String) {
     let mut rejects = vec![];
     let result = permissions.import_consents(
         Cursor::new(text.as_bytes()),
-        Import {
-            format,
-            now: NOW,
-            known_account: &|account| account == "shop",
-            rejects: &mut rejects,
-            progress: &mut |_, _| {},
-        },
+        Import { format, now: NOW, names: &shop, rejects: &mut rejects, progress: &mut |_, _| {} },
         &mut |_| {},
     );
     (result, String::from_utf8(rejects).unwrap())
@@ -50,21 +49,23 @@ fn bad_rows_are_told_with_line_and_reason_and_the_rest_goes_in() {
         good.replace("shop.example", "bought"),
         good.replace(",form,", ",,"),
         good.replace(",SHOP", ""),
+        good.replace(",SHOP", ",Shopp"),
     ];
     let text = [HEADER.to_owned(), bad.concat(), good].concat();
     let (report, rejects) = import(&permissions, Format::Csv, &text);
     let report = report.unwrap();
-    assert_eq!(counts(&report), [10, 1, 0, 0, 9]);
+    assert_eq!(counts(&report), [11, 1, 0, 0, 10]);
     assert_eq!(report.invalid_numbers(), 1);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(rejects.as_bytes());
     let rejected: Vec<(u64, String, String)> = reader.deserialize().map(Result::unwrap).collect();
-    let says = ["msisdn", "account", "purpose", "a time", "no time", "future", "bought", "no method", "fields"];
+    let says =
+        ["msisdn", "account", "purpose", "a time", "no time", "future", "bought", "no method", "fields", "no message"];
     for (at, ((line, reason, row), word)) in rejected.iter().zip(says).enumerate() {
         assert_eq!(*line, 2 + 2 * at as u64, "each row has two lines");
         assert!(reason.contains(word), "{reason} says {word}");
         assert_eq!(*row, bad[at].trim_end());
     }
-    assert_eq!(rejected.len(), 9);
+    assert_eq!(rejected.len(), 10);
     let steps = permissions.consents().show(Msisdn::from_value(32_470_000_001).unwrap()).unwrap();
     let [Step::Granted(_, consent)] = &steps[..] else { panic!("{steps:?}") };
     assert_eq!((&*consent.wording, consent.expires), ("Yes, \nsend", Some(1_893_456_000_000)));
@@ -79,13 +80,8 @@ fn a_row_with_a_name_that_is_too_long_is_rejected_alone() {
     let long = "x".repeat(70_000);
     let text = format!("msisdn,account,sender\n32470000001,shop,a\n32470000002,shop,{long}\n32470000003,shop,b\n");
     let mut rejects = vec![];
-    let import = Import {
-        format: Format::Csv,
-        now: NOW,
-        known_account: &|_| true,
-        rejects: &mut rejects,
-        progress: &mut |_, _| {},
-    };
+    let import =
+        Import { format: Format::Csv, now: NOW, names: &shop, rejects: &mut rejects, progress: &mut |_, _| {} };
     let report = permissions.import_suppressions(Cursor::new(text), import).unwrap();
     assert_eq!(counts(&report), [3, 2, 0, 0, 1]);
     assert!(rejects.starts_with(b"3,the sender has more than 256 octets"));
@@ -191,30 +187,169 @@ fn ndjson_means_the_same_and_the_same_file_twice_changes_nothing() {
     permissions.close();
 }
 
+/// A file of 40 good rows, three bad ones and a good one, and how far it has come before the last.
+fn unfinished() -> (String, Checkpoint) {
+    let good: String = (0..40).map(|at| row(32_470_000_000 + at)).collect();
+    let head = [HEADER, &good, &row(12).repeat(3)].concat();
+    let text = format!("{head}{}", row(32_470_000_099));
+    let digest = digest(&mut Cursor::new(text.as_bytes()), Kind::Consents, Format::Csv).unwrap();
+    let offset = head.len() as u64;
+    (text, Checkpoint { digest, offset, line: 88, rows: 43, rejected: 3, ..Checkpoint::default() })
+}
+
 #[test]
-fn a_file_goes_on_where_its_checkpoint_says() {
+fn a_file_goes_on_where_its_checkpoint_says_and_tells_bad_rows_before_it_again() {
     let folder = tempfile::tempdir().unwrap();
     let permissions = Permissions::open(folder.path()).unwrap();
-    let (head, tail): (String, String) = ((0..40).map(|at| row(32_470_000_000 + at)).collect(), row(32_470_000_099));
-    let text = format!("{HEADER}{head}{tail}");
-    let mut checkpoint = Checkpoint {
-        digest: digest(&mut Cursor::new(text.as_bytes())).unwrap(),
-        offset: (HEADER.len() + head.len()) as u64,
-        line: 82,
-        rows: 40,
-        rejected: 3,
-        ..Checkpoint::default()
-    };
-    checkpoint.count(None, &[]);
+    let (text, checkpoint) = unfinished();
     permissions.change(vec![Act::Checkpoint(checkpoint)]).wait().unwrap();
     permissions.snapshot().wait().unwrap();
     permissions.close();
     let permissions = Permissions::open(folder.path()).unwrap();
+    let (report, rejects) = import(&permissions, Format::Csv, &text);
+    let report = report.unwrap();
+    assert_eq!(counts(&report), [44, 1, 0, 0, 3]);
+    assert_eq!((report.invalid_numbers(), permissions.figures().consents), (3, 1), "no row before it is taken again");
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(rejects.as_bytes());
+    let lines: Vec<u64> = reader.deserialize::<(u64, String, String)>().map(|row| row.unwrap().0).collect();
+    assert_eq!(lines, [82, 84, 86]);
     let report = import(&permissions, Format::Csv, &text).0.unwrap();
-    assert_eq!(counts(&report), [41, 1, 0, 0, 3]);
-    assert_eq!(permissions.figures().consents, 1, "what the checkpoint covers is not read again");
-    let report = import(&permissions, Format::Csv, &text).0.unwrap();
-    assert_eq!(counts(&report), [41, 40, 1, 0, 0], "a finished file begins at its beginning");
+    assert_eq!(counts(&report), [44, 40, 1, 0, 3], "a finished file begins at its beginning");
+    permissions.close();
+}
+
+#[test]
+fn a_row_that_has_become_good_since_is_taken_when_the_file_comes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let (text, checkpoint) = unfinished();
+    let checkpoint = Act::Checkpoint(Checkpoint { rejected: 4, ..checkpoint });
+    permissions.change(vec![checkpoint]).wait().unwrap();
+    assert_eq!(counts(&import(&permissions, Format::Csv, &text).0.unwrap()), [44, 41, 0, 0, 3]);
+    assert_eq!(permissions.checkpoint(&unfinished().1.digest), None);
+    permissions.close();
+}
+
+#[test]
+fn what_came_of_a_finished_import_is_not_counted_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let (subject, scope) = (permissions.subject(Msisdn::from_value(32_470_000_000).unwrap()), Scope::FIRST);
+    let after = |finished| {
+        let checkpoint = Checkpoint { since: Some(5), finished, ..unfinished().1 };
+        permissions.change(vec![Act::Revoke { subject, scope, at: 0 }, Act::Checkpoint(checkpoint)]).wait().unwrap();
+        permissions.checkpoint(&unfinished().1.digest).unwrap().unchanged
+    };
+    assert_eq!([false, false, true, false, false].map(after), [1, 2, 3, 1, 2]);
+    permissions.close();
+}
+
+#[test]
+fn a_file_that_is_imported_as_something_else_begins_at_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let line = "{\"msisdn\":\"32470000001\"}\n";
+    let text = [line, &line.replace("1\"", "2\""), &line.replace("1\"", "3\"")].concat();
+    let mut digests = std::collections::HashSet::new();
+    for kind in [Kind::Consents, Kind::Suppressions] {
+        for format in [Format::Csv, Format::Ndjson] {
+            let digest = digest(&mut Cursor::new(text.as_bytes()), kind, format).unwrap();
+            assert!(digests.insert(digest));
+            if (kind, format) != (Kind::Suppressions, Format::Ndjson) {
+                let offset = 2 * line.len() as u64;
+                let checkpoint = Checkpoint { digest, offset, line: 2, rows: 2, ..Checkpoint::default() };
+                permissions.change(vec![Act::Checkpoint(checkpoint)]).wait().unwrap();
+            }
+        }
+    }
+    let mut rejects = vec![];
+    assert_eq!(counts(&opt_outs(&permissions, Format::Ndjson, NOW, &text, &mut rejects)), [3, 3, 0, 0, 0]);
+    permissions.close();
+}
+
+/// Imports opt-outs at this time.
+fn opt_outs(permissions: &Permissions, format: Format, now: i64, text: &str, rejects: &mut Vec<u8>) -> Report {
+    let import = Import { format, now, names: &shop, rejects, progress: &mut |_, _| {} };
+    permissions.import_suppressions(Cursor::new(text.as_bytes()), import).unwrap()
+}
+
+#[test]
+fn a_list_without_times_that_comes_again_undoes_no_later_wish_and_another_list_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut permissions = Permissions::open(folder.path()).unwrap();
+    let number = Msisdn::from_value(32_470_000_001).unwrap();
+    let (text, later) = ("msisdn,at\n32470000001,\n32470000002,\n32470000003,2025-01-01\n", NOW + 1000);
+    let taken = |permissions: &Permissions, now, text: &str| {
+        counts(&opt_outs(permissions, Format::Csv, now, text, &mut vec![]))
+    };
+    let is_out = |permissions: &Permissions| {
+        let scope = permissions.suppressions().scope(None, None).unwrap();
+        permissions.suppressions().find(permissions.subject(number), &[scope]).is_some()
+    };
+    assert_eq!(taken(&permissions, NOW, text), [3, 3, 0, 0, 0]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let scope = permissions.suppressions().scope(None, None).unwrap();
+    runtime.block_on(permissions.suppressions().remove(number, scope, later, Origin::Mo, "START")).unwrap();
+    // The time of its first import outlives a start from the log, and one from a snapshot.
+    for round in 1..=3 {
+        assert_eq!(taken(&permissions, later + round, text), [3, 0, 2, 1, 0], "{round}");
+        assert!(!is_out(&permissions), "{round}");
+        if round == 2 {
+            permissions.snapshot().wait().unwrap();
+        }
+        permissions.close();
+        permissions = Permissions::open(folder.path()).unwrap();
+    }
+    // A clock that was set back makes no row one of the future.
+    assert_eq!(taken(&permissions, NOW - 1000, text), [3, 0, 2, 1, 0]);
+    let other = "msisdn,at\n32470000001,\n";
+    assert_eq!(taken(&permissions, later + 9, other), [1, 1, 0, 0, 0]);
+    assert!(is_out(&permissions), "of another list it is not known that it is older");
+    permissions.close();
+}
+
+#[test]
+fn ndjson_may_have_numbers_and_blank_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let text = "\n{\"msisdn\":32470000001,\"reference\":17,\"account\":null}\n \t\r\n{\"msisdn\":\"32470000002\"}\n\n\
+                {\"msisdn\":12}\n{\"msisdn\":3.5}\n{\"msisdn\":[32470000003]}\n\n  ";
+    let mut rejects = vec![];
+    let report = opt_outs(&permissions, Format::Ndjson, NOW, text, &mut rejects);
+    assert_eq!(counts(&report), [5, 2, 0, 0, 3]);
+    assert_eq!(report.reasons, [(Rejection::Number, 1), (Rejection::Shape, 2)].into());
+    let rejects = String::from_utf8(rejects).unwrap();
+    let lines: Vec<&str> = rejects.lines().map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(lines, ["6", "7", "8"], "{rejects}");
+    let shown = permissions.suppressions().show(Msisdn::from_value(32_470_000_001).unwrap()).unwrap();
+    assert_eq!((&*shown[0].reference, &shown[0].scope.account), ("17", &None));
+
+    let row = "{\"msisdn\":32470000001,\"account\":\"shop\",\"sender\":\"SHOP\",\"purpose\":\"marketing\",\"method\":\"form\",\
+               \"at\":\"2025-01-02T03:04:05Z\",\"wording\":\"Yes\",\"source\":\"shop.example\",\"pending\":true}\n";
+    let text = [row, &row.replace("true", "false").replace("001", "002"), &row.replace("true", "7")].concat();
+    assert_eq!(counts(&import(&permissions, Format::Ndjson, &text).0.unwrap()), [3, 2, 0, 0, 1]);
+    permissions.close();
+}
+
+#[test]
+fn a_row_of_csv_has_the_line_on_which_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let long = format!("msisdn,reference\n\n32470000001,\"a\n\n\"{}\n13,\n", "x".repeat((1 << 20) + (1 << 16)));
+    for (text, rows, expected) in [
+        ("msisdn\n\n\n12\n\n32470000001\n\n13", 3, &["4", "8"][..]),
+        ("msisdn,reference\n32470000001,\"a\nb\"\n\n12,\n", 2, &["2", "5"]),
+        (&long, 3, &["3", "5", "6"]),
+    ] {
+        for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+            let mut rejects = vec![];
+            let report = opt_outs(&permissions, Format::Csv, NOW, &text, &mut rejects);
+            assert_eq!(report.rows, rows, "{text:.50?}");
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&*rejects);
+            let lines: Vec<String> = reader.records().map(|row| row.unwrap()[0].to_owned()).collect();
+            assert_eq!(lines, expected, "{text:.50?}");
+        }
+    }
     permissions.close();
 }
 
@@ -226,32 +361,28 @@ fn opt_outs_and_registries_are_imported() {
     let mut progress = vec![];
     let mut told = |octets, rows| progress.push((octets, rows));
     let mut with = |text: &'static str| {
-        let import = Import {
-            format: Format::Csv,
-            now: NOW,
-            known_account: &|account| account == "shop",
-            rejects: &mut rejects,
-            progress: &mut told,
-        };
+        let import = Import { format: Format::Csv, now: NOW, names: &shop, rejects: &mut rejects, progress: &mut told };
         permissions.import_suppressions(Cursor::new(text), import).unwrap()
     };
-    let text = "msisdn,account,sender,reference\n+32470000001,shop,SHOP,a\n32470000002,,,\n32470000003,nobody,,\n";
-    assert_eq!(counts(&with(text)), [3, 2, 0, 0, 1]);
-    assert_eq!(counts(&with(text)), [3, 0, 2, 0, 1]);
+    let text = "msisdn,account,sender,reference\n+32470000001,shop,SHOP,a\n32470000002,,,\n32470000003,nobody,,\n\
+                32470000004,shop,Shopp,\n32470000005,shop,*,\n";
+    let report = with(text);
+    assert_eq!(counts(&report), [5, 3, 0, 0, 2]);
+    assert_eq!(report.reasons, [(Rejection::Account, 1), (Rejection::Sender, 1)].into());
+    assert_eq!(counts(&with(text)), [5, 0, 3, 0, 2]);
     let subject = |value| permissions.subject(Msisdn::from_value(value).unwrap());
     let out = permissions.suppressions();
     let scopes = [out.scope(Some("shop"), Some("shop")).unwrap(), out.scope(None, None).unwrap()];
     assert_eq!(out.find(subject(32_470_000_001), &scopes).unwrap().place, 0);
     assert_eq!(out.find(subject(32_470_000_002), &scopes).unwrap().place, 1);
     assert_eq!(out.find(subject(32_470_000_003), &scopes), None);
-    let import =
-        Import { format: Format::Csv, now: NOW, known_account: &|_| false, rejects: &mut rejects, progress: &mut told };
+    assert_eq!(out.scope(Some("shop"), Some("Shopp")), None, "what is refused gets no name");
+    let import = Import { format: Format::Csv, now: NOW, names: &|_| None, rejects: &mut rejects, progress: &mut told };
     let text = "name,msisdn\nx,+32470000009\ny,nonsense\n";
     let (registry, report) = permissions.import_registry("dnc", 5, &[], Cursor::new(text), import).unwrap();
     assert_eq!((counts(&report), registry.len()), ([2, 1, 0, 0, 1], 1));
     assert!(permissions.registries().all()[0].has(subject(32_470_000_009)));
-    let import =
-        Import { format: Format::Csv, now: 4, known_account: &|_| false, rejects: &mut rejects, progress: &mut told };
+    let import = Import { format: Format::Csv, now: 4, names: &|_| None, rejects: &mut rejects, progress: &mut told };
     let future = permissions.import_registry("dnc", 5, &[], Cursor::new(text), import);
     assert!(matches!(future, Err(ImportFault::Future)));
     assert_eq!(progress.last(), Some(&(text.len() as u64, 2)));
@@ -265,13 +396,8 @@ fn what_would_undo_a_protection_is_not_taken_for_one() {
     let mut rejects = vec![];
     let registry = |text: &'static str, as_of| {
         let mut rejects = vec![];
-        let import = Import {
-            format: Format::Csv,
-            now: NOW,
-            known_account: &|_| true,
-            rejects: &mut rejects,
-            progress: &mut |_, _| {},
-        };
+        let import =
+            Import { format: Format::Csv, now: NOW, names: &shop, rejects: &mut rejects, progress: &mut |_, _| {} };
         permissions.import_registry("dnc", as_of, &[], Cursor::new(text), import).map(|(registry, _)| registry.len())
     };
     assert_eq!(registry("msisdn\n32470000001\n32470000002\n", 7).unwrap(), 2);
@@ -282,13 +408,8 @@ fn what_would_undo_a_protection_is_not_taken_for_one() {
 
     let text = "msisdn,account,sender,reference\n32470000011,,SHOP,a\n32470000012,,*,b\n32470000013,shop,SHOP,c\n\
                 32470000014,shop,SHOP,\"ticket 1\n32470000015,shop,SHOP,e\n";
-    let import = Import {
-        format: Format::Csv,
-        now: NOW,
-        known_account: &|account| account == "shop",
-        rejects: &mut rejects,
-        progress: &mut |_, _| {},
-    };
+    let import =
+        Import { format: Format::Csv, now: NOW, names: &shop, rejects: &mut rejects, progress: &mut |_, _| {} };
     let report = permissions.import_suppressions(Cursor::new(text), import).unwrap();
     assert_eq!(counts(&report), [4, 2, 0, 0, 2]);
     assert_eq!(report.reasons.keys().collect::<Vec<_>>(), [&Rejection::OverLines, &Rejection::SenderAlone]);

@@ -13,8 +13,8 @@ use crate::ledger::LedgerFault;
 use crate::ledger::permissions::octets::{Octets, Put};
 
 const MAGIC: &[u8; 8] = b"smpp-log";
-/// Version 2 has pending consents; records of version 1 are read as they are.
-const VERSION: u32 = 2;
+/// Version 2 has pending consents, version 3 checkpoints with the time of an import; earlier records are read as they are.
+const VERSION: u32 = 3;
 /// Octets of the header: magic, version, position of the file in the log, check of the key, CRC-32 of all that.
 const HEADER: usize = 8 + 4 + 8 + 8 + 4;
 const _: () = assert!(HEADER.is_multiple_of(frame::HEADER), "empty frames take the place of a header");

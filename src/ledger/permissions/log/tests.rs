@@ -117,8 +117,8 @@ fn a_later_format_another_key_and_a_missing_file_are_refused() {
     let other = Log::open(folder.path(), CHECK + 1, sink, 0, |_, _| Ok(()));
     assert!(other.err().unwrap().to_string().contains("another key"));
     let file = OpenOptions::new().write(true).open(segment::path(folder.path(), 0)).unwrap();
-    file.write_all_at(&3_u32.to_le_bytes(), 8).unwrap();
-    assert!(matches!(all(folder.path()), Err(LedgerFault::Later { found: 3, known: 2, .. })));
+    file.write_all_at(&4_u32.to_le_bytes(), 8).unwrap();
+    assert!(matches!(all(folder.path()), Err(LedgerFault::Later { found: 4, known: 3, .. })));
     fs::remove_file(segment::path(folder.path(), 0)).unwrap();
     fs::copy(segment::path(folder.path(), second), folder.path().join("copy")).unwrap();
     assert!(all(folder.path()).err().unwrap().to_string().contains("is missing"));

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Cursor as File;
 
 use super::super::act::Outcome;
-use super::super::{Consent, DoubleOptIn, Format, Import, Step};
+use super::super::{Consent, DoubleOptIn, Format, Import, Names, Step};
 use super::tests::{DAY, NOW, consent, grant, has, number, wait};
 use super::*;
 use crate::config::Purpose;
@@ -34,7 +34,7 @@ fn import(permissions: &Permissions, rows: &str) -> (u64, u64, u64, u64) {
     let import = Import {
         format: Format::Csv,
         now: NOW,
-        known_account: &|_| true,
+        names: &|_| Some(Names::new(["Shop"])),
         rejects: &mut rejects,
         progress: &mut progress,
     };

@@ -1,8 +1,8 @@
 //! `idempotency-key`: a POST that is sent again with its key is not done again, and gets the answer of the first time.
 //!
-//! Answers of what was done are kept in memory, the latest [`MOST`] for [`KEEP`]; a start forgets them. What was refused
-//! has changed nothing, and is tried again. A request with a key goes on when its client leaves, so that the answer is
-//! there when it comes back.
+//! Answers of what was done are kept in memory, the latest [`MOST`] for [`KEEP`], with a digest of the request; a start
+//! forgets them. What was refused has changed nothing, and is tried again. A request with a key goes on when its client
+//! leaves, so that the answer is there when it comes back. Never keeps what a request holds.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,11 +13,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::asked::MAX_BODY;
 use super::problem::Problem;
+use super::upload::{Arriving, MAX_FILE};
 
 /// The header.
 pub(super) const KEY: &str = "idempotency-key";
@@ -33,12 +35,12 @@ pub(super) const LONGEST: usize = 255;
 
 /// See the module. Clones share what they keep.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Once(Arc<Mutex<HashMap<Box<str>, Kept>>>);
+pub(super) struct Idempotency(Arc<Mutex<HashMap<Box<str>, Kept>>>);
 
 /// What is known of a key.
 #[derive(Debug)]
 struct Kept {
-    /// SHA-256 of the request.
+    /// SHA-256 of the request, but for the contents of a body that is streamed.
     request: [u8; 32],
     since: Instant,
     /// None: it is being done.
@@ -47,6 +49,8 @@ struct Kept {
 
 #[derive(Debug, Clone)]
 struct KeptAnswer {
+    /// SHA-256 of what was streamed.
+    contents: Option<[u8; 32]>,
     status: StatusCode,
     content_type: Option<HeaderValue>,
     body: Bytes,
@@ -62,11 +66,11 @@ enum Turn {
 
 /// Holds a key while its request is being done; dropped without an answer it lets go of it.
 struct Doing {
-    once: Once,
+    of: Idempotency,
     key: Box<str>,
 }
 
-impl Once {
+impl Idempotency {
     fn kept(&self) -> MutexGuard<'_, HashMap<Box<str>, Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,9 +80,7 @@ impl Once {
         kept.retain(|_, kept| kept.answer.is_none() || now.duration_since(kept.since) < KEEP);
         if let Some(known) = kept.get(key) {
             if known.request != request {
-                let detail = format!("this {KEY} was sent with another request");
-                let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
-                return Err(problem.hint("make a new key for each request that is to be done"));
+                return Err(another_request());
             }
             let busy =
                 || Problem::new(StatusCode::CONFLICT, "the request with this key is being done").hint("try again");
@@ -89,8 +91,15 @@ impl Once {
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
         }
         kept.insert(key.into(), Kept { request, since: now, answer: None });
-        Ok(Turn::First(Doing { once: self.clone(), key: key.into() }))
+        Ok(Turn::First(Doing { of: self.clone(), key: key.into() }))
     }
+}
+
+/// The key is that of another request.
+fn another_request() -> Problem {
+    let detail = format!("this {KEY} was sent with another request");
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+    problem.hint("make a new key for each request that is to be done")
 }
 
 /// Forgets the oldest answer; false if there is none.
@@ -102,7 +111,7 @@ fn forget_oldest(kept: &mut HashMap<Box<str>, Kept>) -> bool {
 
 impl Doing {
     fn done(self, answer: KeptAnswer) {
-        let mut kept = self.once.kept();
+        let mut kept = self.of.kept();
         let octets = |kept: &HashMap<Box<str>, Kept>| -> usize {
             kept.values().filter_map(|kept| kept.answer.as_ref()).map(|answer| answer.body.len()).sum()
         };
@@ -117,7 +126,7 @@ impl Doing {
 
 impl Drop for Doing {
     fn drop(&mut self) {
-        let mut kept = self.once.kept();
+        let mut kept = self.of.kept();
         if kept.get(&self.key).is_some_and(|kept| kept.answer.is_none()) {
             kept.remove(&self.key);
         }
@@ -131,47 +140,82 @@ impl IntoResponse for KeptAnswer {
     }
 }
 
-/// Does a request once. What is streamed is known by its address alone, as it is read only when it is done.
-pub(super) async fn once(State(once): State<Once>, request: Request, next: Next) -> Response {
-    let asked = request.headers().get(KEY).filter(|_| request.method() == Method::POST).cloned();
-    let Some(key) = asked else { return next.run(request).await };
-    match key.to_str() {
-        Ok(key) if (1..=LONGEST).contains(&key.len()) => do_once(once, key, request, next).await,
-        _ => Problem::invalid(format!("{KEY} must have 1 to {LONGEST} ASCII characters")).into_response(),
+/// The SHA-256 of a body that is streamed, as far as it has been read.
+#[derive(Debug, Clone, Default)]
+struct Sum(Arc<Mutex<Sha256>>);
+
+impl Sum {
+    /// The body, which adds to the sum what is read of it.
+    fn of(&self, body: Body) -> Body {
+        let sum = self.clone();
+        Body::from_stream(body.into_data_stream().inspect_ok(move |octets| sum.digest().update(octets)))
+    }
+
+    fn digest(&self) -> MutexGuard<'_, Sha256> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn value(&self) -> [u8; 32] {
+        self.digest().clone().finalize().into()
     }
 }
 
-async fn do_once(once: Once, key: &str, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+/// Does a request once.
+pub(super) async fn idempotent(State(kept): State<Idempotency>, request: Request, next: Next) -> Response {
+    let asked = request.headers().get(KEY).filter(|_| request.method() == Method::POST).cloned();
+    let Some(key) = asked else { return next.run(request).await };
+    let done = match key.to_str() {
+        Ok(key) if (1..=LONGEST).contains(&key.len()) => do_once(kept, key, request, next).await,
+        _ => Err(Problem::invalid(format!("{KEY} must have 1 to {LONGEST} ASCII characters"))),
+    };
+    done.into_response()
+}
+
+async fn do_once(kept: Idempotency, key: &str, request: Request, next: Next) -> Result<KeptAnswer, Problem> {
+    let (parts, mut body) = request.into_parts();
     let mut digest = Sha256::new().chain_update(parts.uri.to_string());
-    let body = if super::routes::is_streamed(parts.uri.path()) {
-        body
+    let sum = super::routes::is_streamed(parts.uri.path()).then(Sum::default);
+    if sum.is_some() {
+        digest.update(b"\n");
+        digest.update(parts.headers.get(header::CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes));
     } else {
         let Ok(octets) = to_bytes(body, MAX_BODY).await else {
             let detail = format!("the body cannot be read, or has more than {MAX_BODY} octets");
-            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).into_response();
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
         };
         digest.update(b"\n");
         digest.update(&octets);
-        Body::from(octets)
+        body = Body::from(octets);
+    }
+    let doing = match kept.begin(key, digest.finalize().into(), Instant::now())? {
+        Turn::First(doing) => doing,
+        Turn::Again(answer) => return again(answer, body).await,
     };
-    let doing = match once.begin(key, digest.finalize().into(), Instant::now()) {
-        Ok(Turn::First(doing)) => doing,
-        Ok(Turn::Again(answer)) => return answer.into_response(),
-        Err(problem) => return problem.into_response(),
-    };
+    if let Some(sum) = &sum {
+        body = sum.of(body);
+    }
     // A task of its own: the client may leave.
     let done = tokio::spawn(async move {
         let (parts, body) = next.run(Request::from_parts(parts, body)).await.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
         let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
-        let answer = KeptAnswer { status: parts.status, content_type, body };
+        // What is done has been read to its end.
+        let answer = KeptAnswer { contents: sum.map(|sum| sum.value()), status: parts.status, content_type, body };
         if answer.status.is_success() {
             doing.done(answer.clone());
         }
         answer
     });
-    done.await.map_or_else(|_panic| Problem::internal().into_response(), IntoResponse::into_response)
+    done.await.map_err(|_panic| Problem::internal())
+}
+
+/// The answer of the first time, if what is streamed is the same again.
+async fn again(answer: KeptAnswer, body: Body) -> Result<KeptAnswer, Problem> {
+    let Some(first) = answer.contents else { return Ok(answer) };
+    let sum = Sum::default();
+    let mut arriving = Arriving::new(sum.of(body), MAX_FILE)?;
+    while arriving.next().await?.is_some() {}
+    if sum.value() == first { Ok(answer) } else { Err(another_request()) }
 }
 
 #[cfg(test)]
@@ -179,11 +223,11 @@ mod tests {
     use super::*;
 
     fn answer(octets: usize) -> KeptAnswer {
-        KeptAnswer { status: StatusCode::OK, content_type: None, body: vec![b'x'; octets].into() }
+        KeptAnswer { contents: None, status: StatusCode::OK, content_type: None, body: vec![b'x'; octets].into() }
     }
 
-    fn first(once: &Once, key: &str, now: Instant) -> Option<Doing> {
-        match once.begin(key, [1; 32], now) {
+    fn first(kept: &Idempotency, key: &str, now: Instant) -> Option<Doing> {
+        match kept.begin(key, [1; 32], now) {
             Ok(Turn::First(doing)) => Some(doing),
             Ok(Turn::Again(_)) | Err(_) => None,
         }
@@ -191,45 +235,45 @@ mod tests {
 
     #[test]
     fn an_answer_is_given_again_until_its_time_is_over() {
-        let (once, now) = (Once::default(), Instant::now());
-        let doing = first(&once, "a", now).unwrap();
-        assert!(once.begin("a", [1; 32], now).is_err_and(|problem| problem.status == StatusCode::CONFLICT));
+        let (all, now) = (Idempotency::default(), Instant::now());
+        let doing = first(&all, "a", now).unwrap();
+        assert!(all.begin("a", [1; 32], now).is_err_and(|problem| problem.status == StatusCode::CONFLICT));
         doing.done(answer(3));
         let later = now + KEEP - Duration::from_secs(1);
-        assert!(matches!(once.begin("a", [1; 32], later), Ok(Turn::Again(answer)) if answer.body.len() == 3));
-        let other = once.begin("a", [2; 32], later);
+        assert!(matches!(all.begin("a", [1; 32], later), Ok(Turn::Again(answer)) if answer.body.len() == 3));
+        let other = all.begin("a", [2; 32], later);
         assert!(other.is_err_and(|problem| problem.status == StatusCode::UNPROCESSABLE_ENTITY));
-        assert!(first(&once, "a", now + KEEP).is_some());
+        assert!(first(&all, "a", now + KEEP).is_some());
     }
 
     #[test]
     fn what_was_not_done_is_done_again() {
-        let (once, now) = (Once::default(), Instant::now());
-        drop(first(&once, "a", now).unwrap());
-        assert!(first(&once, "a", now).is_some());
+        let (all, now) = (Idempotency::default(), Instant::now());
+        drop(first(&all, "a", now).unwrap());
+        assert!(first(&all, "a", now).is_some());
     }
 
     #[test]
     fn the_oldest_answers_make_room() {
-        let (once, now) = (Once::default(), Instant::now());
+        let (all, now) = (Idempotency::default(), Instant::now());
         let at = |step: usize| now + Duration::from_millis(step as u64);
         for step in 0..MOST {
-            first(&once, &step.to_string(), at(step)).unwrap().done(answer(1));
+            first(&all, &step.to_string(), at(step)).unwrap().done(answer(1));
         }
-        let doing = first(&once, "one more", at(MOST)).unwrap();
-        assert_eq!(once.kept().len(), MOST);
-        assert!(first(&once, "0", at(MOST)).is_some(), "the oldest is forgotten");
+        let doing = first(&all, "one more", at(MOST)).unwrap();
+        assert_eq!(all.kept().len(), MOST);
+        assert!(first(&all, "0", at(MOST)).is_some(), "the oldest is forgotten");
         doing.done(answer(MOST_OCTETS));
-        assert_eq!(once.kept().values().filter(|kept| kept.answer.is_some()).count(), 1, "all others made room");
-        first(&once, "larger", at(MOST)).unwrap().done(answer(MOST_OCTETS + 1));
-        assert!(first(&once, "larger", at(MOST)).is_some());
+        assert_eq!(all.kept().values().filter(|kept| kept.answer.is_some()).count(), 1, "all others made room");
+        first(&all, "larger", at(MOST)).unwrap().done(answer(MOST_OCTETS + 1));
+        assert!(first(&all, "larger", at(MOST)).is_some());
     }
 
     #[test]
     fn keys_in_use_are_bounded_too() {
-        let (once, now) = (Once::default(), Instant::now());
-        let _doing: Vec<Doing> = (0..MOST).map(|step| first(&once, &step.to_string(), now).unwrap()).collect();
-        let full = once.begin("one more", [1; 32], now);
+        let (all, now) = (Idempotency::default(), Instant::now());
+        let _doing: Vec<Doing> = (0..MOST).map(|step| first(&all, &step.to_string(), now).unwrap()).collect();
+        let full = all.begin("one more", [1; 32], now);
         assert!(full.is_err_and(|problem| problem.status == StatusCode::SERVICE_UNAVAILABLE));
     }
 }
