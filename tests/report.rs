@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use smppolicy::admin::{Admin, Running};
 use smppolicy::pdu::CommandStatus;
 use smppolicy::report::{self, Form};
+use support::look::Looks;
 use support::process::Process;
 use support::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -109,11 +110,11 @@ impl Desk {
                 smppolicy::pdu::SubmitSm { source: sender(from), destination: number(to), ..submit_defaults() };
             assert_eq!(esme.status(&submit_with(sequence, message, &[])).await, CommandStatus::ESME_ROK);
         }
-        soon(async {
-            let path = format!("/v1/subjects/{}", numbers.last().unwrap());
-            while self.operator(&path).await["messages"][0]["message_id"].is_null() {}
-        })
-        .await;
+        let path = format!("/v1/subjects/{}", numbers.last().unwrap());
+        let looks = Looks::within(PATIENCE);
+        while self.operator(&path).await["messages"][0]["message_id"].is_null() {
+            looks.again().await.unwrap();
+        }
         esme
     }
 

@@ -1,10 +1,12 @@
 //! Fakes around the real proxy, over loopback: an ESME, an SMSC, and the proxy between them in this process.
 //!
-//! They await events only; whatever does not come within [`PATIENCE`] fails the test.
+//! They await events, and [look](look::Looks) only for what tells nobody that it has come; whatever does not come within
+//! [`PATIENCE`] fails the test.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod clock;
+pub(crate) mod look;
 pub(crate) mod process;
 
 use std::net::SocketAddr;

@@ -489,9 +489,12 @@ async fn kept(bound: &mut Bound, to: &[u8], esm_class: u8, text: &[u8]) {
     let esm_class = EsmClass(esm_class);
     let message = DeliverSm { source, destination, esm_class, short_message: text, ..DeliverSm::default() };
     message.encode(SequenceNumber(1), &mut pdu).unwrap();
-    while bound.down(&pdu) == Became::Held {
-        tokio::task::yield_now().await;
-    }
+    let kept = async {
+        while bound.down(&pdu) == Became::Held {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DRAIN, kept).await.unwrap();
 }
 
 #[tokio::test]
