@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use smppolicy::audit::Audit;
 use smppolicy::pdu::{CommandId, CommandStatus, SubmitSm};
+use support::look::Looks;
 use support::*;
 
 const REFUSED_SENDER: CommandStatus = CommandStatus::ESME_RINVSRCADR;
@@ -40,12 +41,10 @@ impl Drop for Obstacles {
 
 /// Waits until the writer has met an obstacle.
 async fn fails(audit: &Audit) {
-    soon(async {
-        while audit.health().failing.is_none() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    let looks = Looks::within(PATIENCE);
+    while audit.health().failing.is_none() {
+        looks.again().await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -157,12 +156,10 @@ async fn what_is_relayed_and_recorded_is_not_lost_for_want_of_room() {
     esme.ask(&bare(CommandId::UNBIND, 4)).await;
     esme.ends().await;
     drop(esme);
-    let ended = async {
-        while proxy.relay.binds() > 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    assert!(tokio::time::timeout(QUIET, ended).await.is_err(), "it ended without its record");
+    let looks = Looks::within(QUIET);
+    while looks.again().await.is_ok() {
+        assert!(proxy.relay.binds() > 0, "it ended without its record");
+    }
     drop(obstacles);
     assert_eq!(proxy.stop().await.len(), 3);
 }

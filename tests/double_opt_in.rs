@@ -4,14 +4,13 @@
 
 mod support;
 
-use std::time::Duration;
-
 use bytes::BytesMut;
 use smppolicy::config::Purpose;
 use smppolicy::ledger::journal::Query;
 use smppolicy::ledger::permissions::{Consent, DoubleOptIn};
 use smppolicy::pdu::{CommandId, CommandStatus, DeliverSm, SequenceNumber, SubmitSm};
 use smppolicy::policy::Msisdn;
+use support::look::Looks;
 use support::*;
 
 const ACCOUNT: &str = "[[account]]\nsystem_id = 'shop'\ncountry = 'BE'\nbrands = ['Shop']\ndouble_opt_in = true\n\
@@ -96,12 +95,10 @@ impl Play {
     async fn invite(&mut self, to: &str) {
         let before = self.sent_to(to).await;
         assert_eq!(self.send("8850", to, b"").await, OK);
-        soon(async {
-            while self.sent_to(to).await == before {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
+        let looks = Looks::within(PATIENCE);
+        while self.sent_to(to).await == before {
+            looks.again().await.unwrap();
+        }
     }
 
     async fn sent_to(&self, to: &str) -> usize {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use smppolicy::pdu::{CommandId, CommandStatus};
 use socket2::{Domain, Socket, Type};
+use support::look::Looks;
 use support::*;
 
 /// Two accounts, each with an SMSC of its own.
@@ -361,18 +362,17 @@ async fn more_connections_than_allowed_are_closed_and_places_come_back() {
     drop(first);
     // The place is free as soon as the proxy has seen the end of the first.
     let request = bind(CommandId::BIND_TRANSCEIVER, "shop");
-    soon(async {
-        loop {
-            let mut third = Link::connect(proxy.address()).await;
-            if third.to.send_while_open(&request).await {
-                tokio::select! {
-                    answer = third.from.next() => if answer.is_some() { break },
-                    _ = smsc.accept_bind() => break,
-                }
+    let looks = Looks::within(PATIENCE);
+    loop {
+        let mut third = Link::connect(proxy.address()).await;
+        if third.to.send_while_open(&request).await {
+            tokio::select! {
+                answer = third.from.next() => if answer.is_some() { break },
+                _ = smsc.accept_bind() => break,
             }
         }
-    })
-    .await;
+        looks.again().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

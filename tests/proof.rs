@@ -17,6 +17,7 @@ use smppolicy::admin::{Admin, Running};
 use smppolicy::pdu::{CommandId, CommandStatus, SubmitSm};
 use smppolicy::relay::Given;
 use support::clock::HandClock;
+use support::look::Looks;
 use support::*;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -160,16 +161,14 @@ impl Scene {
         assert_eq!((&asked["state"], &asked["deadline"]), (&json!("created"), &Value::Null), "{asked}");
         assert_eq!(self.event().await, ("proof.requested".to_owned(), account.to_owned()));
         let path = format!("/v1/proof-requests/{}", asked["id"]);
-        soon(async {
-            loop {
-                let asked = self.ask(&path, None).await;
-                if asked["state"] == "delivered" {
-                    return asked;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
+        let looks = Looks::within(PATIENCE);
+        loop {
+            let asked = self.ask(&path, None).await;
+            if asked["state"] == "delivered" {
+                return asked;
             }
-        })
-        .await
+            looks.again().await.unwrap();
+        }
     }
 
     /// The next event, with its data.

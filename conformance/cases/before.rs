@@ -16,7 +16,8 @@ use tower::ServiceExt as _;
 
 use crate::message::Message;
 use crate::stage::Stage;
-use crate::support::{RECIPIENT, accepted, frame, number, pdu, soon};
+use crate::support::look::Looks;
+use crate::support::{PATIENCE, RECIPIENT, accepted, frame, number, pdu};
 
 /// The longest answer of the operator's interface, in octets.
 const MAX_ANSWER: usize = 1 << 20;
@@ -78,7 +79,7 @@ impl Stage {
             self.see_binds_end().await?;
         }
         if !steps.is_empty() {
-            self.clock_is_followed().await;
+            self.clock_is_followed().await?;
         }
         Ok(())
     }
@@ -86,7 +87,7 @@ impl Stage {
     async fn step(&mut self, step: &Step) -> Result<(), String> {
         let times = step.times.unwrap_or(1);
         if step.send.is_some() || step.mo.is_some() {
-            self.clock_is_followed().await;
+            self.clock_is_followed().await?;
         }
         if let Some(message) = &step.send {
             return self.traffic(message, times).await;
@@ -120,31 +121,29 @@ impl Stage {
     }
 
     /// Until the proxy judges by the time that it is.
-    async fn clock_is_followed(&mut self) {
+    async fn clock_is_followed(&mut self) -> Result<(), String> {
         let (control, now) = (self.relay.control(), self.clock.now().unix_millis);
-        soon(async {
-            while control.now() < now {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
+        let looks = Looks::within(PATIENCE);
+        while control.now() < now {
+            looks.again().await.map_err(|late| format!("the time that the proxy judges by: {late}"))?;
+        }
+        Ok(())
     }
 
     /// Until everything that went up is in the journal.
     async fn journal_is_written(&mut self) -> Result<(), String> {
         let until = self.clock.now().unix_millis.saturating_add(86_400_000);
         let (archive, sent) = (self.relay.journal().archive(), self.arrived);
-        soon(tokio::task::spawn_blocking(move || {
-            loop {
-                let found = archive.find(&Query::between(0, until), sent).map_err(|fault| fault.to_string())?;
-                if found.len() >= sent {
-                    return Ok(());
-                }
-                std::thread::sleep(Duration::from_millis(2));
+        let looks = Looks::within(PATIENCE);
+        loop {
+            let archive = archive.clone();
+            let found = tokio::task::spawn_blocking(move || archive.find(&Query::between(0, until), sent));
+            let found = found.await.map_err(|error| error.to_string())?.map_err(|fault| fault.to_string())?;
+            if found.len() >= sent {
+                return Ok(());
             }
-        }))
-        .await
-        .map_err(|error| error.to_string())?
+            looks.again().await.map_err(|late| format!("what went up in the journal: {late}"))?;
+        }
     }
 
     async fn mo(&mut self, step: &Step, text: &str) -> Result<(), String> {

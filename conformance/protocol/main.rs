@@ -2,6 +2,8 @@
 //! `--target`. What is checked is in the case files beside this one; it judges nothing by the proxy's own parsers.
 
 mod case;
+#[path = "../../tests/support/look.rs"]
+mod look;
 mod pdu;
 mod peer;
 mod play;

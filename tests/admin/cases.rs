@@ -4,15 +4,14 @@ use super::*;
 
 /// Waits until the journal's writer has written the message that the number got.
 async fn relayed(office: &Office, number: &str) -> Value {
-    soon(async {
-        loop {
-            let held = office.get(&format!("/v1/subjects/{number}")).await;
-            if held["messages"][0]["message_id"].is_string() {
-                return held["messages"][0].clone();
-            }
+    let looks = Looks::within(PATIENCE);
+    loop {
+        let held = office.get(&format!("/v1/subjects/{number}")).await;
+        if held["messages"][0]["message_id"].is_string() {
+            return held["messages"][0].clone();
         }
-    })
-    .await
+        looks.again().await.unwrap();
+    }
 }
 
 /// The office of a proxy that has relayed a message of the ESME `shop`, and the message.

@@ -18,6 +18,7 @@ use smppolicy::config::Config;
 use smppolicy::ledger::Ledger;
 use smppolicy::pdu::CommandStatus;
 use smppolicy::policy::Msisdn;
+use support::look::Looks;
 use support::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
@@ -222,7 +223,10 @@ async fn binds_are_listed_with_their_counts_and_ended() {
     let answer = accepted(&unbind);
     first.send(&answer).await;
     first.ends().await;
-    soon(async { while office.get("/v1/binds").await["items"].as_array().unwrap().len() > 1 {} }).await;
+    let looks = Looks::within(PATIENCE);
+    while office.get("/v1/binds").await["items"].as_array().unwrap().len() > 1 {
+        looks.again().await.unwrap();
+    }
     let unknown = office.expect(404, Method::DELETE, "/v1/binds/1", Value::Null).await;
     assert_eq!(unknown["hint"], "the nearest is 2; GET /v1/binds lists them");
     office.close().await.stop_with([second]).await;

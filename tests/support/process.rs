@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -19,6 +18,8 @@ pub(crate) struct Process {
     pub(crate) ready: String,
     pub(crate) upstream: SocketAddr,
     folder: Option<TempDir>,
+    /// Its standard output, which ends when it does.
+    output: mpsc::Receiver<String>,
     pub(crate) log: mpsc::Receiver<String>,
 }
 
@@ -38,10 +39,10 @@ impl Process {
     pub(crate) async fn start_by(mut command: Command, folder: TempDir, upstream: SocketAddr, fragment: &str) -> Self {
         configure(folder.path(), upstream, fragment);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (mut stdout, log) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
-        let ready = soon(stdout.recv()).await.unwrap();
+        let (mut output, log) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
+        let ready = soon(output.recv()).await.unwrap();
         let address = ready.strip_prefix("ready listen=").unwrap().split(' ').next().unwrap().parse().unwrap();
-        Self { child, address, ready, upstream, folder: Some(folder), log }
+        Self { child, address, ready, upstream, folder: Some(folder), output, log }
     }
 
     /// Where it works.
@@ -69,16 +70,11 @@ impl Process {
         soon(async { while !self.log.recv().await.unwrap().contains(told) {} }).await;
     }
 
+    /// Waits until it has ended.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        soon(async {
-            loop {
-                match self.child.try_wait().unwrap() {
-                    Some(status) => return status,
-                    None => tokio::time::sleep(Duration::from_millis(5)).await,
-                }
-            }
-        })
-        .await
+        soon(async { while self.output.recv().await.is_some() {} }).await;
+        // Its output was closed by its end.
+        self.child.wait().unwrap()
     }
 }
 

@@ -182,19 +182,15 @@ async def loss(host, port):
 async def stop(host, port):
     esme = Esme(host, port, BindMode.TRANSCEIVER)
     await esme.bound("bind")
-    await esme.offer("offer", TO)
-    await esme.heard("heard_stop")
-    await esme.offer("opted_out", TO)
-    await esme.offer("other", OTHER)
-    await esme.lost()
+    for call in stopping(esme):
+        await call
 
 
 async def start(host, port):
     esme = Esme(host, port, BindMode.TRANSCEIVER)
     await esme.bound("bind_again")
-    await esme.offer("still_out", TO)
-    await esme.heard("heard_start")
-    await esme.offer("opted_in", TO)
+    for call in starting(esme):
+        await call
     await esme.unbind("unbind")
 
 

@@ -266,19 +266,15 @@ def loss(host, port):
 
 def stop(host, port):
     kannel = bound(host, port, "bind")
-    kannel.offer("offer", TO)
-    kannel.heard("heard_stop")
-    kannel.offer("opted_out", TO)
-    kannel.offer("other", OTHER)
-    kannel.lost()
+    for _ in stopping(kannel):
+        pass
     kannel.stop()
 
 
 def start(host, port):
     kannel = bound(host, port, "bind_again")
-    kannel.offer("still_out", TO)
-    kannel.heard("heard_start")
-    kannel.offer("opted_in", TO)
+    for _ in starting(kannel):
+        pass
     kannel.stop("unbind")
 
 

@@ -43,6 +43,22 @@ def step(name):
         say(name, error=f"{type(error).__name__}: {error}")
 
 
+def stopping(esme):
+    """A bound client in the scenario `stop`, call by call. Each gives what its library is waited for with, if with anything."""
+    yield esme.offer("offer", TO)
+    yield esme.heard("heard_stop")
+    yield esme.offer("opted_out", TO)
+    yield esme.offer("other", OTHER)
+    yield esme.lost()
+
+
+def starting(esme):
+    """The same in the scenario `start`, as far as the unbind."""
+    yield esme.offer("still_out", TO)
+    yield esme.heard("heard_start")
+    yield esme.offer("opted_in", TO)
+
+
 def burst():
     """The texts of the burst; the SMSC throttles some of them when no proxy does."""
     return [f"burst {number:02}" for number in range(1, BURST + 1)]

@@ -70,6 +70,20 @@ class Esme:
         self.delivered.remove(found)
         return found
 
+    def heard(self, name):
+        say("listening")
+        with step(name):
+            say(name, text=self.deliver(receipt=False)[1])
+
+    def lost(self):
+        say("up")
+        with step("lost"):
+            try:
+                while True:
+                    self.client.read_once(auto_send_enquire_link=False)
+            except smpplib.exceptions.ConnectionError:
+                say("lost", closed=True)
+
     def unbind(self, name):
         with step(name):
             answer = self.client.unbind()
@@ -135,41 +149,21 @@ def loss(host, port):
     with step("submit"):
         status, identity = esme.answer(esme.submit(SENDER, TEXT.encode()))
         say("submit", status=status, message_id=identity)
-    lost(esme)
-
-
-def lost(esme):
-    say("up")
-    with step("lost"):
-        try:
-            while True:
-                esme.client.read_once(auto_send_enquire_link=False)
-        except smpplib.exceptions.ConnectionError:
-            say("lost", closed=True)
-
-
-def heard(esme, name):
-    say("listening")
-    with step(name):
-        say(name, text=esme.deliver(receipt=False)[1])
+    esme.lost()
 
 
 def stop(host, port):
     esme = Esme(host, port)
     esme.bind("bind")
-    esme.offer("offer", TO)
-    heard(esme, "heard_stop")
-    esme.offer("opted_out", TO)
-    esme.offer("other", OTHER)
-    lost(esme)
+    for _ in stopping(esme):
+        pass
 
 
 def start(host, port):
     esme = Esme(host, port)
     esme.bind("bind_again")
-    esme.offer("still_out", TO)
-    heard(esme, "heard_start")
-    esme.offer("opted_in", TO)
+    for _ in starting(esme):
+        pass
     esme.unbind("unbind")
 
 

@@ -171,20 +171,14 @@ def loss(host, port):
 def stop(host, port):
     esme = Esme(host, port, SMPPClientTransceiver)
     yield esme.bind("bind")
-    yield esme.offer("offer", TO)
-    yield esme.heard("heard_stop")
-    yield esme.offer("opted_out", TO)
-    yield esme.offer("other", OTHER)
-    yield esme.lost()
+    yield from stopping(esme)
 
 
 @defer.inlineCallbacks
 def start(host, port):
     esme = Esme(host, port, SMPPClientTransceiver)
     yield esme.bind("bind_again")
-    yield esme.offer("still_out", TO)
-    yield esme.heard("heard_start")
-    yield esme.offer("opted_in", TO)
+    yield from starting(esme)
     yield esme.unbind("unbind")
 
 

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use smppolicy::pdu::CommandId;
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::{ONE, bound, ends};
 use crate::case::{Base, Bind, How, Number};
+use crate::look::Looks;
 use crate::pdu::{Pdu, header};
-use crate::peer::Event;
+use crate::peer::{Event, PATIENCE};
 use crate::play;
 use crate::world::World;
 
@@ -26,20 +28,18 @@ pub(super) async fn unread_messages() -> Result<(), String> {
     let mut world = bound(Base::Ordinary, "").await?;
     let (esme, smsc) = world.pair(ONE)?;
     let message = |sequence| long(CommandId::DELIVER_SM, sequence);
-    let sent = AtomicUsize::new(0);
+    let (sent, moved) = (AtomicUsize::new(0), Notify::new());
     let writing = async {
         for sequence in 0..MESSAGES {
             smsc.send(&message(sequence), &[]).await?;
             sent.fetch_add(1, Ordering::Relaxed);
+            moved.notify_one();
         }
         Ok(())
     };
     let reading = async {
-        let mut before = usize::MAX;
-        while before != sent.load(Ordering::Relaxed) {
-            before = sent.load(Ordering::Relaxed);
-            sleep(STILL).await;
-        }
+        while timeout(STILL, moved.notified()).await.is_ok() {}
+        let before = sent.load(Ordering::Relaxed);
         if before >= MESSAGES as usize / 2 {
             return Err(format!("{before} messages of {OCTETS} octets were taken that nobody read"));
         }
@@ -131,8 +131,9 @@ pub(super) async fn flood() -> Result<(), String> {
 
 /// Binds as soon as there is a place.
 async fn rebind(world: &mut World, on: Number) -> Result<(), String> {
+    let looks = Looks::within(PATIENCE);
     while !placed(world, on).await? {
-        sleep(Duration::from_millis(5)).await;
+        looks.again().await.map_err(|_| "no place becomes free")?;
     }
     let pdu = Pdu::of(CommandId::BIND_TRANSCEIVER);
     play::bind_connected(&Bind { on, ..Bind::default() }, &pdu, world).await?;

@@ -1,17 +1,17 @@
 //! The real program as a process of its own, killed and told to stop.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
-use std::time::Duration;
 
 use smppolicy::pdu::CommandId;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep};
+use tokio::time::timeout;
 
 use crate::case::{Base, Case};
+use crate::look::Looks;
 use crate::pdu::{Pdu, header, show};
 use crate::peer::{Event, PATIENCE, Peer};
 use crate::{play, world};
@@ -26,6 +26,8 @@ const WINDOW: u32 = 500;
 /// A running program, killed when it is dropped.
 struct Program {
     child: Child,
+    /// Its standard output, which ends when it does.
+    output: Option<BufReader<ChildStdout>>,
     address: String,
     _folder: TempDir,
 }
@@ -42,11 +44,11 @@ impl Program {
             let command = command.args(["run", "--config"]).arg(path).current_dir(folder.path());
             let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(text)?;
             let mut line = String::new();
-            let stdout = child.stdout.take().map(BufReader::new);
-            stdout.map_or(Ok(0), |mut stdout| stdout.read_line(&mut line)).map_err(text)?;
+            let mut output = child.stdout.take().map(BufReader::new);
+            output.as_mut().map_or(Ok(0), |output| output.read_line(&mut line)).map_err(text)?;
             let address = line.split_whitespace().find_map(|word| word.strip_prefix("listen="));
             match address.map(str::to_owned) {
-                Some(address) => Ok(Self { child, address, _folder: folder }),
+                Some(address) => Ok(Self { child, output, address, _folder: folder }),
                 None => Err(format!("the program says `{line}` instead of that it is ready")),
             }
         });
@@ -60,14 +62,11 @@ impl Program {
     }
 
     async fn exit(&mut self) -> Result<ExitStatus, String> {
-        let by = Instant::now() + PATIENCE;
-        while Instant::now() < by {
-            if let Some(status) = self.child.try_wait().map_err(text)? {
-                return Ok(status);
-            }
-            sleep(Duration::from_millis(10)).await;
-        }
-        Err("the program does not end".to_owned())
+        let output = self.output.take();
+        let end = tokio::task::spawn_blocking(move || output.map(|mut output| output.read_to_end(&mut Vec::new())));
+        let Ok(end) = timeout(PATIENCE, end).await else { return Err("the program does not end".to_owned()) };
+        end.map_err(text)?.transpose().map_err(text)?;
+        self.child.wait().map_err(text)
     }
 
     /// A transceiver bound through it.
@@ -179,12 +178,9 @@ pub(super) async fn terminated() -> Result<(), String> {
     }
     program.terminate()?;
     // From when nobody can connect any more, it is draining.
-    let by = Instant::now() + PATIENCE;
+    let looks = Looks::within(PATIENCE);
     while TcpStream::connect(&program.address).await.is_ok() {
-        if Instant::now() >= by {
-            return Err("the program still listens after SIGTERM".to_owned());
-        }
-        sleep(Duration::from_millis(5)).await;
+        looks.again().await.map_err(|_| "the program still listens after SIGTERM")?;
     }
     // What comes now is neither answered nor passed on.
     esme.send(&Pdu::of(CommandId::SUBMIT_SM).write(99), &[]).await?;

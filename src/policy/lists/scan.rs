@@ -6,10 +6,12 @@
 
 mod present;
 mod reach;
+mod tokens;
 
 use std::ops::{ControlFlow, Range};
 
 use present::{Present, Seen};
+use tokens::{Break, Linked, Marks, Token, ends_sentence, find_links};
 
 use super::program::{Anchor, Node, NodeIndex, Program, Step, bit};
 use super::quotes;
@@ -19,8 +21,6 @@ use super::{Edge, Edges, EntryIndex, Hit};
 
 /// Octets that a hit spans at most, and that it looks at on either side; a longer run of signs ends a sentence.
 pub(super) const MAX_OCTETS: usize = 200;
-/// Octets of a link that count; what comes behind them are words.
-const MAX_LINK: usize = 100;
 /// Steps of one match after which failures are remembered.
 const PATIENCE: usize = 48;
 
@@ -36,58 +36,6 @@ pub struct Scratch {
     seen: Seen,
     failed: Vec<u128>,
 }
-
-/// A word of the view.
-#[derive(Debug, Clone, Copy)]
-struct Token {
-    start: u32,
-    end: u32,
-    word: WordIndex,
-}
-
-/// Which words of a view are marked, in order; gathered without a branch, since which word of a text is on the lists
-/// cannot be foretold.
-#[derive(Debug, Default)]
-struct Marks {
-    /// Only ever grows.
-    places: Vec<u32>,
-    count: usize,
-}
-
-impl Marks {
-    /// Begins anew, with room for `most`.
-    fn begin(&mut self, most: usize) {
-        self.count = 0;
-        if self.places.len() <= most {
-            self.places.resize(most + 1, 0);
-        }
-    }
-
-    /// Adds a word if it is `marked`.
-    #[inline]
-    fn add(&mut self, index: usize, marked: bool) {
-        if let Some(place) = self.places.get_mut(self.count) {
-            *place = index as u32;
-        }
-        self.count += usize::from(marked);
-    }
-
-    fn all(&self) -> &[u32] {
-        self.places.get(..self.count).unwrap_or_default()
-    }
-}
-
-/// Whether a sentence ends between the word before and this one, as far as that has been asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Break {
-    #[default]
-    Unasked,
-    No,
-    Yes,
-}
-
-/// Of a word within a link: words of it before this one, and behind.
-type Linked = Option<(u16, u16)>;
 
 /// Finds the hits of a view.
 pub(super) fn scan(
@@ -132,40 +80,6 @@ pub(super) fn scan(
         }
     }
     present.end();
-}
-
-/// Which words are links; none are noted where there is none.
-fn find_links(tokens: &[Token], links: &[Range<usize>], linked: &mut Vec<Linked>) {
-    linked.clear();
-    if links.is_empty() {
-        return;
-    }
-    linked.resize(tokens.len(), None);
-    for link in links {
-        let end = link.end.min(link.start.saturating_add(MAX_LINK));
-        let first = tokens.partition_point(|token| (token.start as usize) < link.start);
-        let behind = tokens.partition_point(|token| (token.start as usize) < end);
-        for (index, linked) in linked.get_mut(first..behind).into_iter().flatten().enumerate() {
-            *linked = Some((index as u16, (behind - first - 1 - index) as u16));
-        }
-    }
-}
-
-/// Whether a sentence ends within what stands between two words: a sign that ends it, closed or not, and then a space.
-fn ends_sentence(gap: &str) -> bool {
-    if gap.len() >= MAX_OCTETS {
-        return true;
-    }
-    let mut ended = false;
-    for character in gap.chars() {
-        match character {
-            '.' | '!' | '?' | '…' | '。' | '！' | '？' | '؟' | '।' | '۔' => ended = true,
-            _ if character.is_whitespace() && ended => return true,
-            ')' | ']' | '"' | '\'' | '”' | '’' | '»' | '“' | '›' => {}
-            _ => ended = false,
-        }
-    }
-    false
 }
 
 /// What a match has looked at: octets, and whether more text may come within sight.

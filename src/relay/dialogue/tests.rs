@@ -1,5 +1,7 @@
 //! The dialogue fed with frames and time, without a socket.
 
+mod journal;
+
 use std::task::{Context, Waker};
 
 use tempfile::TempDir;
@@ -388,43 +390,6 @@ fn a_peer_that_does_not_read_its_answers_is_not_read() {
     assert_eq!(bound.up(&submit(2)), Became::Passed);
 }
 
-/// What the journal has of the bind, once it has ended.
-fn journalled(bound: Bound) -> Vec<crate::ledger::journal::Relayed> {
-    use crate::ledger::journal::{Archive, Query};
-    let folder = bound.folder.path().join("journal");
-    let archive = Archive::new(folder.clone(), bound.dialogue.records.audit.key());
-    drop(bound.dialogue);
-    // The writer keeps the lock until all is written.
-    let lock = std::fs::File::open(folder.join("lock")).unwrap();
-    lock.lock().unwrap();
-    archive.find(&Query::between(0, i64::MAX), 99).unwrap()
-}
-
-#[test]
-fn what_is_relayed_is_in_the_journal_with_its_answer_and_nothing_else() {
-    let mut bound = Bound::new(BindState::Transceiver);
-    for sequence in 1..=3 {
-        assert_eq!(bound.up(&submit(sequence)), Became::Passed);
-    }
-    assert_eq!(bound.up(&submit(4)), Became::Held, "the window is full");
-    let accepted = [&answer(CommandId::SUBMIT_SM, 2)[..], b"id-2\0"].concat();
-    let accepted = [&21_u32.to_be_bytes()[..], &accepted[4..]].concat();
-    assert_eq!(bound.down(&accepted), Became::Passed);
-    let throttled = bare(CommandId::SUBMIT_SM.response(), CommandStatus::ESME_RTHROTTLED, 1);
-    assert_eq!(bound.down(&throttled), Became::Passed);
-    assert_eq!(bound.down(&bare(CommandId::GENERIC_NACK, CommandStatus::ESME_RINVCMDID, 3)), Became::Passed);
-    let mut refused = submit(5);
-    refused[18 + 1] = b'X';
-    assert_eq!(bound.up(&refused), Became::Dropped);
-    assert_eq!(bound.up(&request(CommandId::ENQUIRE_LINK, 6)), Became::Dropped);
-    let found = journalled(bound);
-    let answers: Vec<_> = found.iter().rev().map(|message| message.answer.clone().unwrap()).collect();
-    let expected = [(CommandStatus::ESME_RTHROTTLED, &b""[..]), (OK, b"id-2"), (CommandStatus::ESME_RINVCMDID, b"")];
-    assert_eq!(answers.iter().map(|answer| (answer.status, &answer.message_id[..])).collect::<Vec<_>>(), expected);
-    assert!(found.iter().all(|message| message.reference.unix_millis() == NOW.unix_millis));
-    assert!(found.iter().all(|message| message.account == "shop" && message.sender == b"SHOP"));
-}
-
 #[test]
 fn a_subscriber_who_writes_is_known_and_one_of_a_receipt_is_not() {
     let mut bound = Bound::new(BindState::Transceiver);
@@ -443,29 +408,6 @@ fn a_subscriber_who_writes_is_known_and_one_of_a_receipt_is_not() {
         let table = bound.dialogue.records.ledger.acquaintance();
         assert_eq!(table.prior("shop", number(digits), NOW.unix_millis), known);
     }
-}
-
-#[test]
-fn an_offer_that_the_smsc_refuses_does_not_count_as_unanswered() {
-    let keys = "default_purpose = 'marketing'\n[policy.consent]\nmode = 'off'";
-    let mut bound = Bound::of(BindState::Transceiver, &format!("{SHOP}\n{keys}"));
-    let unanswered = |bound: &Bound| {
-        let recipient = Msisdn::from_digits(b"32470123456").unwrap();
-        bound.dialogue.records.ledger.acquaintance().unanswered("shop", recipient)
-    };
-    for sequence in 1..=3 {
-        assert_eq!(bound.up(&submit(sequence)), Became::Passed);
-    }
-    assert_eq!(unanswered(&bound), 3);
-    let throttled = bare(CommandId::SUBMIT_SM.response(), CommandStatus::ESME_RTHROTTLED, 2);
-    assert_eq!(bound.down(&throttled), Became::Passed);
-    assert_eq!(unanswered(&bound), 2);
-    assert_eq!(bound.down(&bare(CommandId::GENERIC_NACK, CommandStatus::ESME_RINVCMDID, 3)), Became::Passed);
-    assert_eq!(unanswered(&bound), 1);
-    assert_eq!(bound.down(&answer(CommandId::SUBMIT_SM, 1)), Became::Passed);
-    // What is answered already is answered by nothing more.
-    assert_eq!(bound.down(&throttled), Became::Passed);
-    assert_eq!(unanswered(&bound), 1);
 }
 
 #[test]
@@ -489,9 +431,12 @@ async fn kept(bound: &mut Bound, to: &[u8], esm_class: u8, text: &[u8]) {
     let esm_class = EsmClass(esm_class);
     let message = DeliverSm { source, destination, esm_class, short_message: text, ..DeliverSm::default() };
     message.encode(SequenceNumber(1), &mut pdu).unwrap();
-    while bound.down(&pdu) == Became::Held {
-        tokio::task::yield_now().await;
-    }
+    let kept = async {
+        while bound.down(&pdu) == Became::Held {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DRAIN, kept).await.unwrap();
 }
 
 #[tokio::test]
