@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::config::{AccountState, Config};
+use crate::config::{Account, AccountState, Config};
 use crate::relay::{Control, LiveBind};
 
 /// Accounts by their system_id, each with the state that the configuration declares.
@@ -15,6 +15,9 @@ pub type Declared = BTreeMap<String, AccountState>;
 pub trait Proxy: fmt::Debug + Send + Sync {
     /// The accounts of the configuration in force.
     fn accounts(&self) -> Declared;
+
+    /// The names of the campaigns that an account declares there.
+    fn campaigns(&self, account: &str) -> Vec<String>;
 
     /// All binds, in the order in which they were bound.
     fn binds(&self) -> Vec<LiveBind>;
@@ -59,6 +62,10 @@ impl Proxy for Running {
         self.control.accounts().into_iter().collect()
     }
 
+    fn campaigns(&self, account: &str) -> Vec<String> {
+        self.control.campaigns(account)
+    }
+
     fn binds(&self) -> Vec<LiveBind> {
         self.control.binds()
     }
@@ -84,18 +91,30 @@ impl Proxy for Running {
 
 /// No proxy: for a command that works on the ledger while none runs.
 #[derive(Debug, Clone)]
-pub struct Stopped(Declared);
+pub struct Stopped {
+    accounts: Declared,
+    campaigns: BTreeMap<String, Vec<String>>,
+}
 
 impl Stopped {
     /// What `config` declares.
     pub fn new(config: &Config) -> Self {
-        Self(config.accounts.iter().map(|account| (account.system_id.clone(), account.state)).collect())
+        let names = |account: &Account| account.campaigns.iter().map(|campaign| campaign.name.clone()).collect();
+        let accounts = config.accounts.iter();
+        Self {
+            accounts: accounts.clone().map(|account| (account.system_id.clone(), account.state)).collect(),
+            campaigns: accounts.map(|account| (account.system_id.clone(), names(account))).collect(),
+        }
     }
 }
 
 impl Proxy for Stopped {
     fn accounts(&self) -> Declared {
-        self.0.clone()
+        self.accounts.clone()
+    }
+
+    fn campaigns(&self, account: &str) -> Vec<String> {
+        self.campaigns.get(account).cloned().unwrap_or_default()
     }
 
     fn binds(&self) -> Vec<LiveBind> {
