@@ -6,11 +6,9 @@ mod support;
 
 use bytes::BytesMut;
 use smppolicy::config::Purpose;
-use smppolicy::ledger::journal::Query;
 use smppolicy::ledger::permissions::{Consent, DoubleOptIn};
 use smppolicy::pdu::{CommandId, CommandStatus, DeliverSm, SequenceNumber, SubmitSm};
 use smppolicy::policy::Msisdn;
-use support::look::Looks;
 use support::*;
 
 const ACCOUNT: &str = "[[account]]\nsystem_id = 'shop'\ncountry = 'BE'\nbrands = ['Shop']\ndouble_opt_in = true\n\
@@ -91,23 +89,20 @@ impl Play {
         self.send(from, to, b"OFFER").await
     }
 
-    /// Invites a number, and waits until the journal has that.
+    /// Invites a number, which the SMSC accepts.
     async fn invite(&mut self, to: &str) {
-        let before = self.sent_to(to).await;
         assert_eq!(self.send("8850", to, b"").await, OK);
-        let looks = Looks::within(PATIENCE);
-        while self.sent_to(to).await == before {
-            looks.again().await.unwrap();
-        }
     }
 
-    async fn sent_to(&self, to: &str) -> usize {
-        let archive = self.proxy.relay.journal().archive();
-        let recipient = Some(self.proxy.relay.audit().key().hash(to.as_bytes()));
-        let found = tokio::task::spawn_blocking(move || {
-            archive.find(&Query { recipient, ..Query::between(0, i64::MAX) }, 100).unwrap().len()
-        });
-        found.await.unwrap()
+    /// Invites a number in vain.
+    async fn invite_refused(&mut self, to: &str) {
+        self.sequence += 1;
+        let message = SubmitSm { source: number("8850"), destination: number(to), ..submit_defaults() };
+        self.esme.send(&submit_with(self.sequence, message, &[])).await;
+        self.smsc.receive().await;
+        let refusal = pdu(CommandId::SUBMIT_SM.response(), CommandStatus::ESME_RTHROTTLED, self.sequence, b"");
+        self.smsc.send(&refusal).await;
+        assert_eq!(self.esme.receive().await, refusal);
     }
 
     /// The recipient writes this, which reaches the ESME as it is.
@@ -141,6 +136,9 @@ async fn a_yes_after_an_invitation_makes_a_consent_count() {
     assert_eq!(play.offer("8850", ann).await, NONE, "it is pending");
     play.writes(ann, "8850", "YES").await;
     assert_eq!(play.offer("8850", ann).await, NONE, "nobody has invited them");
+    play.invite_refused(ann).await;
+    play.writes(ann, "8850", "YES").await;
+    assert_eq!(play.offer("8850", ann).await, NONE, "the SMSC has taken no invitation");
     play.invite(ann).await;
     for (to, text) in [("8860", "NO"), ("8850", "yes to what?"), ("8850", "START"), ("8850", "what is this?")] {
         play.writes(ann, to, text).await;

@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use smppolicy::pdu::{CommandId, CommandStatus};
@@ -199,4 +200,29 @@ async fn after_a_kill_nothing_was_promised_that_the_smsc_does_not_have() {
             *message == submit(n, "SHOP", format!("message {n}").as_bytes())
         }));
     }
+}
+
+#[tokio::test]
+async fn at_a_limit_of_file_sizes_a_write_fails_and_the_process_goes_on() {
+    let (folder, smsc) = (tempfile::tempdir().unwrap(), Smsc::listen().await.serve());
+    let binary = smppolicy(folder.path());
+    let mut command = Command::new("sh");
+    // So many blocks of 512 or 1024 octets: the database begins with fewer.
+    command.args(["-c", "ulimit -f 8192 && exec \"$0\""]).arg(binary.get_program());
+    command.current_dir(folder.path()).env("RUST_LOG", "info").env("NO_COLOR", "1");
+    let mut process = Process::start_by(command, folder, smsc.address, "journal.acquaintances = 1024").await;
+    let mut esme = Link::connect(process.address).await;
+    esme.bind("shop").await;
+    let refused: Vec<u8> = (1..=100).flat_map(|sequence| submit(sequence, "Bank", b"hello")).collect();
+    // Until their records are more than fits, which is some hundreds of octets each.
+    for burst in 0.. {
+        assert!(burst < 1000, "the record has no limit");
+        esme.send(&refused).await;
+        esme.from.receive_all(100).await;
+        if process.log.try_recv().is_ok_and(|line| line.contains("the audit record cannot be written")) {
+            break;
+        }
+    }
+    assert_eq!(esme.status(&submit(101, "SHOP", b"hello")).await, OK);
+    assert!(process.child.try_wait().unwrap().is_none(), "it goes on");
 }

@@ -156,7 +156,7 @@ impl Scene {
 
     /// Asks this account for proof; when this returns, the webhook has taken the request and the clock runs.
     async fn demand(&mut self, account: &str) -> Value {
-        let body = json!({"account": account, "sample": 20}).to_string();
+        let body = json!({"account": account, "recipients": ["32470123456"]}).to_string();
         let asked = self.ask("/v1/proof-requests", Some(&body)).await;
         assert_eq!((&asked["state"], &asked["deadline"]), (&json!("created"), &Value::Null), "{asked}");
         assert_eq!(self.event().await, ("proof.requested".to_owned(), account.to_owned()));

@@ -17,6 +17,8 @@ use crate::policy::Msisdn;
 
 /// How long after the time that a complaint names its message may have been relayed, in milliseconds: people round.
 const ROUNDED: i64 = 60_000;
+/// How far ahead of this clock the one may be that a complaint's time is from, in milliseconds.
+const AHEAD: i64 = 5 * 60_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +59,12 @@ pub(super) async fn show(State(admin): State<Admin>, Named(id): Named<u64>) -> A
 pub(super) async fn open(State(admin): State<Admin>, By(by): By, Body(asked): Body<Asked>) -> Answer {
     let msisdn = number(&asked.msisdn)?;
     let at = time("at", &asked.at)?.ok_or_else(|| Problem::invalid("no at is given: when did the message come?"))?;
+    if at > admin.now().unix_millis.saturating_add(AHEAD) {
+        let problem = Problem::invalid(format!("at is in the future ({}): no message has come then", asked.at));
+        return Err(
+            problem.hint("send when the message came, as in 2026-11-24T12:00:00Z; a day means its first moment")
+        );
+    }
     if let Some(account) = &asked.account {
         known(&admin, account)?;
     }

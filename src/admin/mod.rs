@@ -79,6 +79,8 @@ struct Ready {
     journal_failing_since: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ledger_failing_since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow_failing_since: Option<String>,
 }
 
 impl Admin {
@@ -168,15 +170,23 @@ pub async fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 async fn ready(State(admin): State<Admin>) -> (StatusCode, Json<Ready>) {
     let (audit, journal) = (admin.0.audit.health(), admin.0.journal.health());
-    let [audit_failing_since, journal_failing_since] =
-        [audit.failing, journal.failing].map(|failing| failing.map(|failure| failure.since.to_string()));
+    let [audit_failing_since, journal_failing_since, workflow_failing_since] =
+        [audit.failing, journal.failing, admin.workflow().health()]
+            .map(|failing| failing.map(|failure| failure.since.to_string()));
     let ledger_failing_since = admin.ledger().permissions().health().map(|failure| failure.since.to_string());
-    let ready =
-        [&audit_failing_since, &journal_failing_since, &ledger_failing_since].iter().all(|since| since.is_none());
+    let all = [&audit_failing_since, &journal_failing_since, &ledger_failing_since, &workflow_failing_since];
+    let ready = all.iter().all(|since| since.is_none());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let (audit_queue, journal_queue) = (audit.queued, journal.queued);
-    let ready =
-        Ready { ready, audit_queue, audit_failing_since, journal_queue, journal_failing_since, ledger_failing_since };
+    let ready = Ready {
+        ready,
+        audit_queue,
+        audit_failing_since,
+        journal_queue,
+        journal_failing_since,
+        ledger_failing_since,
+        workflow_failing_since,
+    };
     (status, Json(ready))
 }
 
@@ -187,17 +197,38 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::ledger::workflow;
 
-    #[tokio::test]
-    async fn an_unfinished_request_does_not_keep_it_from_stopping() {
-        let folder = tempfile::tempdir().unwrap();
+    /// An interface beside no proxy, with everything in this folder.
+    fn open_in(folder: &tempfile::TempDir) -> Admin {
         let text = "[upstream.main]\naddress = 'simulator'";
         let config = crate::config::Config::parse(text, "test.toml", folder.path()).unwrap();
         let audit = Audit::open(&config.audit).unwrap();
         let journal = Journal::open(&config.journal, audit.refs(), audit.key(), 0).unwrap();
         let ledger = Arc::new(Ledger::open(&config, audit.key()).unwrap());
+        Admin::new(ledger, audit, journal, Stopped::new(&config))
+    }
+
+    #[tokio::test]
+    async fn a_store_of_the_workflows_that_fails_is_not_ready_until_it_works_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let admin = open_in(&folder);
+        let readiness = async || {
+            let (status, Json(ready)) = ready(State(admin.clone())).await;
+            (status.as_u16(), ready.ready, ready.workflow_failing_since.is_some())
+        };
+        assert_eq!(readiness().await, (200, true, false));
+        workflow::tests::fail(admin.workflow());
+        assert_eq!(readiness().await, (503, false, true));
+        admin.workflow().keep(admin.now()).unwrap();
+        assert_eq!(readiness().await, (200, true, false));
+    }
+
+    #[tokio::test]
+    async fn an_unfinished_request_does_not_keep_it_from_stopping() {
+        let folder = tempfile::tempdir().unwrap();
         let token = Token::load_or_create(&folder.path().join("token")).unwrap();
-        let admin = Admin::new(ledger, audit, journal, Stopped::new(&config));
+        let admin = open_in(&folder);
         let listener = open("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();

@@ -12,6 +12,7 @@ use super::asked::{Answer, Body, By, Named, Page, Parameters, created, cut, list
 use super::problem::Problem;
 use super::upload::{Upload, take_in};
 use crate::config::Purpose;
+use crate::config::reader::nearest;
 use crate::ledger::LedgerFault;
 use crate::ledger::journal::{Query, Relayed};
 use crate::ledger::workflow::{
@@ -65,6 +66,9 @@ pub(super) async fn show(State(admin): State<Admin>, Named(id): Named<u64>) -> A
 
 pub(super) async fn request(State(admin): State<Admin>, By(by): By, Body(asked): Body<Asked>) -> Answer {
     known(&admin, &asked.account)?;
+    if let Some(campaign) = &asked.campaign {
+        known_campaign(&admin, &asked.account, campaign)?;
+    }
     let recipients = asked.recipients.iter().flatten().map(|text| number(text)).collect::<Result<Vec<Msisdn>, _>>()?;
     if asked.sample.is_some() && !recipients.is_empty() {
         return Err(Problem::invalid("recipients are named and drawn: send either recipients or sample"));
@@ -151,6 +155,23 @@ pub(super) async fn reject(
     ok(done.await?)
 }
 
+/// The account declares a campaign of this name, or has sent something through one.
+fn known_campaign(admin: &Admin, account: &str, campaign: &str) -> Result<(), Problem> {
+    let declared = admin.proxy().campaigns(account);
+    if declared.iter().any(|name| name == campaign) {
+        return Ok(());
+    }
+    if admin.journal().sent(account).values().any(|day| day.contains_key(campaign)) {
+        return Ok(());
+    }
+    let hint = match nearest(campaign, declared.iter().map(String::as_str)) {
+        Some(other) => format!("did you mean {other}?"),
+        None if declared.is_empty() => "it declares none: leave campaign out".to_owned(),
+        None => format!("it declares {}", declared.join(", ")),
+    };
+    Err(Problem::unknown(format!("account {account} has no campaign {campaign}")).hint(hint))
+}
+
 /// Recipients of the account, each by the latest message to it, as the journal has no numbers. The time of the request
 /// is the seed: with the journal's files the draw can be repeated.
 fn draw(
@@ -160,7 +181,7 @@ fn draw(
     sample: u32,
     now: i64,
 ) -> Result<Vec<Drawn>, LedgerFault> {
-    let query = Query { account: Some(account), campaign, ..Query::between(0, now) };
+    let query = Query { account: Some(account), campaign, ..Query::between(0, now.saturating_add(1)) };
     let size = (sample as usize).min(MAX_SAMPLE);
     let messages = admin.journal().up_to_date().sample(&query, size, now.unsigned_abs())?;
     Ok(messages.iter().filter_map(drawn).collect())

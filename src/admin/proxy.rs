@@ -20,6 +20,9 @@ pub trait Proxy: fmt::Debug + Send + Sync {
     /// The sender IDs and brands that it declares for this account; none: it declares no such account.
     fn names(&self, account: &str) -> Option<Names>;
 
+    /// The names of the campaigns that an account declares there.
+    fn campaigns(&self, account: &str) -> Vec<String>;
+
     /// All binds, in the order in which they were bound.
     fn binds(&self) -> Vec<LiveBind>;
 
@@ -67,6 +70,10 @@ impl Proxy for Running {
         self.control.names(account)
     }
 
+    fn campaigns(&self, account: &str) -> Vec<String> {
+        self.control.campaigns(account)
+    }
+
     fn binds(&self) -> Vec<LiveBind> {
         self.control.binds()
     }
@@ -92,23 +99,39 @@ impl Proxy for Running {
 
 /// No proxy: for a command that works on the ledger while none runs.
 #[derive(Debug, Clone)]
-pub struct Stopped(BTreeMap<String, (AccountState, Names)>);
+pub struct Stopped(BTreeMap<String, Known>);
+
+/// What the configuration says of an account.
+#[derive(Debug, Clone)]
+struct Known {
+    state: AccountState,
+    names: Names,
+    campaigns: Vec<String>,
+}
 
 impl Stopped {
     /// What `config` declares.
     pub fn new(config: &Config) -> Self {
-        let declared = |account: &Account| (account.system_id.clone(), (account.state, Names::new(account.names())));
-        Self(config.accounts.iter().map(declared).collect())
+        let known = |account: &Account| Known {
+            state: account.state,
+            names: Names::new(account.names()),
+            campaigns: account.campaigns.iter().map(|campaign| campaign.name.clone()).collect(),
+        };
+        Self(config.accounts.iter().map(|account| (account.system_id.clone(), known(account))).collect())
     }
 }
 
 impl Proxy for Stopped {
     fn accounts(&self) -> Declared {
-        self.0.iter().map(|(system_id, (state, _))| (system_id.clone(), *state)).collect()
+        self.0.iter().map(|(system_id, known)| (system_id.clone(), known.state)).collect()
     }
 
     fn names(&self, account: &str) -> Option<Names> {
-        self.0.get(account).map(|(_, names)| names.clone())
+        self.0.get(account).map(|known| known.names.clone())
+    }
+
+    fn campaigns(&self, account: &str) -> Vec<String> {
+        self.0.get(account).map(|known| known.campaigns.clone()).unwrap_or_default()
     }
 
     fn binds(&self) -> Vec<LiveBind> {

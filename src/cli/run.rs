@@ -18,6 +18,9 @@ use crate::report;
 /// How long what still waits for a disk or a webhook may take at the end.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
+/// Its number on Linux and the BSDs.
+const SIGXFSZ: i32 = 25;
+
 /// Runs the proxy that the file at `path` describes: SIGTERM and SIGINT drain it, SIGHUP reloads the file.
 pub(super) fn run(path: &Path) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
@@ -31,6 +34,7 @@ pub(super) fn run(path: &Path) -> Result<Exit, Failure> {
 }
 
 async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
+    outlive_file_size_limit()?;
     let (mut terminate, mut interrupt, mut hangup) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let admin = match &config.admin {
@@ -121,6 +125,12 @@ fn raise_file_limit() {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
+}
+
+/// At a limit of the size of files (`ulimit -f`) the system ends a process by SIGXFSZ, unless it is waited for: then the
+/// write fails, as on a full disk, and what cannot be written is told and tried again. Waited for until the process ends.
+fn outlive_file_size_limit() -> std::io::Result<()> {
+    signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
 }
 
 fn log_to_stderr() {

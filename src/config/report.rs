@@ -21,13 +21,13 @@ pub struct Report {
     pub contact: String,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Connections at once; more wait.
+    /// Connections at once; more wait. One client that is no trusted proxy has a share of them; more of its are closed.
     pub max_connections: usize,
     /// How long a request and its answer may take together.
     pub request_timeout: Duration,
-    /// Reports an hour from one address, or one IPv6 network of 64 bits.
+    /// Reports from one address, or one IPv6 network of 64 bits: so many at once, then so many an hour.
     pub reports_per_address: NonZeroU32,
-    /// Reports an hour from all together.
+    /// Reports from all together, likewise.
     pub reports_in_all: NonZeroU32,
 }
 

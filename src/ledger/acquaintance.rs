@@ -1,9 +1,9 @@
 //! The table of acquaintances on the disk: one file, replaced whole.
 //!
-//! It is written from time to time and at a clean stop, so that a killed process, or a loss of power, forgets who wrote
-//! and what was sent since the last time. A file that is damaged, or of another size, is put aside and the table begins
-//! empty: what it holds can be lost without breaking a promise, and a rule that asks it is then stricter about prior
-//! contact, and laxer about unanswered messages.
+//! It is written from time to time and at a clean stop, so that a killed process, or a loss of power, forgets who wrote,
+//! who was invited and what was sent since the last time. A file that is damaged, or of another size, is put aside and the
+//! table begins empty: what it holds can be lost without breaking a promise, and a rule that asks it is then stricter about
+//! prior contact and invitations, and laxer about unanswered messages.
 //!
 //! `ACQ1`, the seed, the words, a CRC-32 of all before; big-endian.
 

@@ -19,6 +19,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// records go.
 const KEEP_EVERY: u64 = 300;
 
+/// At every how many of those a store that has failed is tried again: to open it takes as long as to read all of it.
+const RETRY_EVERY: u64 = 5;
+
 /// At every how many of those one file of the ledger's log is looked at for what is too old, until all have been.
 const FORGET_EVERY: u64 = 60;
 
@@ -59,7 +62,7 @@ pub async fn run(ledger: Arc<Ledger>, journal: Journal, webhook: Option<Webhook>
         };
         tokio::spawn(insist(deliver, TICK))
     });
-    keep_time(&ledger, &journal, &stop).await;
+    keep_time(&ledger, &journal, TICK, &stop).await;
     if let Some(delivery) = delivery {
         // It ends by itself, and what may panic in it is a task of its own.
         let _ended = delivery.await;
@@ -77,15 +80,19 @@ async fn insist<F: Future<Output = ()> + Send + 'static>(start: impl Fn() -> F, 
     }
 }
 
-async fn keep_time(ledger: &Arc<Ledger>, journal: &Journal, stop: &CancellationToken) {
-    let mut tick = interval(TICK);
+async fn keep_time(ledger: &Arc<Ledger>, journal: &Journal, every: Duration, stop: &CancellationToken) {
+    let mut tick = interval(every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut steadiness = Steadiness::default();
     for count in 1_u64.. {
         if stop.run_until_cancelled(tick.tick()).await.is_none() {
             break;
         }
-        if ledger.workflow().may_be_due() {
+        let is_tried = match ledger.workflow().health() {
+            None => ledger.workflow().may_be_due(),
+            Some(_failure) => count % RETRY_EVERY == 0,
+        };
+        if is_tried {
             let (ledger, journal) = (ledger.clone(), journal.clone());
             aside("what is due", move || do_due(&ledger, &journal)).await;
         }
@@ -144,23 +151,4 @@ fn keep(ledger: &Ledger, journal: &Journal) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn what_panics_is_started_again_until_it_ends() {
-        let starts = Arc::new(AtomicU32::new(0));
-        let counted = starts.clone();
-        let start = move || {
-            let starts = counted.clone();
-            async move {
-                assert!(starts.fetch_add(1, Ordering::SeqCst) == 2, "not yet");
-            }
-        };
-        insist(start, Duration::ZERO).await;
-        assert_eq!(starts.load(Ordering::SeqCst), 3);
-        aside("a test", || panic!("of its own")).await;
-    }
-}
+mod tests;

@@ -1,20 +1,21 @@
-//! What an account and a recipient have had to do with each other: when the recipient last wrote, and how much marketing
-//! has gone unanswered since. In memory, of a fixed size; the ledger keeps it over a restart.
+//! What an account and a recipient have had to do with each other: when the recipient last wrote, how much marketing has
+//! gone unanswered since, and when the account last invited the recipient to agree. In memory, of a fixed size; the ledger
+//! keeps it over a restart.
 //!
 //! A table of sets of eight slots, a cache line each. A slot is one atomic word, so that nothing waits:
 //!
-//! | bits | what |
-//! |---|---|
-//! | 27 | which pair this is, among those of the set: part of a keyed hash |
-//! | 14 | the day on which the recipient last wrote, 0 for never |
-//! | 14 | the day on which the slot was last written |
-//! | 9 | marketing messages since the recipient last wrote or agreed anew, at most [`Acquaintance::MOST`] |
+//! | bits | of a contact | of an invitation |
+//! |---|---|---|
+//! | 27 | which pair this is, among those of the set: part of a keyed hash | the same, of another hash |
+//! | 14 | the day on which the recipient last wrote, 0 for never | 0 |
+//! | 14 | the day on which the slot was last written | the day of the last one |
+//! | 9 | marketing messages since the recipient last wrote or agreed anew, at most [`Acquaintance::MOST`] | in which 512th of that day it went |
 //!
 //! What it may get wrong: another pair is taken for this one with a probability of 8 in 2^27, about 1 in 17 million. A
 //! pair that finds its set full takes the place of one whose recipient never wrote, or wrote too long ago to count; if
 //! there is none, of any; of several, of the one that was written longest ago. That one is forgotten: its recipient then
-//! counts as one that never wrote, and that got nothing. So one account's campaign costs a full set one recipient who
-//! wrote, and no more. A table with twice as many slots as there are pairs in use forgets hardly any. Who sees the words
+//! counts as one that never wrote, that got nothing and was not invited. So one account's campaign costs a full set one
+//! recipient who wrote, and no more. A table with twice as many slots as there are pairs in use forgets hardly any. Who sees the words
 //! learns no number: the hash has a secret seed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,10 +24,14 @@ use super::Msisdn;
 
 const SET: usize = 8;
 const DAY: i64 = 86_400_000;
+/// What the times of invitations are counted in: as much of a day as nine bits tell apart, somewhat less than 3 minutes.
+const PART: i64 = DAY / 512;
 /// Days that may pass until a consent is known: lists of them are loaded by the month at worst.
 const LATE: u16 = 31;
 /// 2020-01-01T00:00:00Z, in days since 1970, less one: day 0 is never.
 const EPOCH: i64 = 18_261;
+/// Makes the hash of an invitation another one than that of the pair's contact, which has none of this.
+const INVITATION: u64 = u64::from_be_bytes(*b"invited\0");
 
 #[derive(Debug, Default)]
 #[repr(align(64))]
@@ -42,13 +47,17 @@ pub struct Acquaintance {
     keep: u16,
 }
 
+/// Of what a slot is about, under the table's secret.
+#[derive(Debug, Clone, Copy)]
+struct Hash(u64);
+
 /// The fields of a slot; all zeros are a free one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Slot {
     tag: u32,
     heard: u16,
     written: u16,
-    unanswered: u16,
+    count: u16,
 }
 
 impl Slot {
@@ -57,15 +66,12 @@ impl Slot {
             tag: (word >> 37) as u32,
             heard: (word >> 23 & 0x3FFF) as u16,
             written: (word >> 9 & 0x3FFF) as u16,
-            unanswered: (word & 0x1FF) as u16,
+            count: (word & 0x1FF) as u16,
         }
     }
 
     fn word(self) -> u64 {
-        u64::from(self.tag) << 37
-            | u64::from(self.heard) << 23
-            | u64::from(self.written) << 9
-            | u64::from(self.unanswered)
+        u64::from(self.tag) << 37 | u64::from(self.heard) << 23 | u64::from(self.written) << 9 | u64::from(self.count)
     }
 }
 
@@ -87,29 +93,45 @@ impl Acquaintance {
 
     /// The recipient has written to the account.
     pub fn heard(&self, account: &str, msisdn: Msisdn, now: i64) {
-        self.change(account, msisdn, now, |slot| Slot { heard: day(now), unanswered: 0, ..slot });
+        self.change(self.contact(account, msisdn), now, |slot| Slot { heard: day(now), count: 0, ..slot });
     }
 
     /// Marketing has gone from the account to the recipient.
     pub fn sent_marketing(&self, account: &str, msisdn: Msisdn, now: i64) {
-        self.change(account, msisdn, now, |slot| Slot { unanswered: (slot.unanswered + 1).min(Self::MOST), ..slot });
+        let contact = self.contact(account, msisdn);
+        self.change(contact, now, |slot| Slot { count: (slot.count + 1).min(Self::MOST), ..slot });
     }
 
     /// Marketing that was counted did not go out after all.
     pub fn not_sent(&self, account: &str, msisdn: Msisdn) {
-        self.amend(account, msisdn, |slot| Slot { unanswered: slot.unanswered.saturating_sub(1), ..slot });
+        let contact = self.contact(account, msisdn);
+        self.amend(contact, |slot| Slot { count: slot.count.saturating_sub(1), ..slot });
     }
 
     /// The recipient has agreed to the account's marketing, at this time: what went unanswered no longer counts, unless
     /// that was long before the last of it.
     pub fn agreed(&self, account: &str, msisdn: Msisdn, at: i64) {
         let is_new = |slot: Slot| day(at).saturating_add(LATE) >= slot.written;
-        self.amend(account, msisdn, |slot| if is_new(slot) { Slot { unanswered: 0, ..slot } } else { slot });
+        let contact = self.contact(account, msisdn);
+        self.amend(contact, |slot| if is_new(slot) { Slot { count: 0, ..slot } } else { slot });
+    }
+
+    /// The account has invited the recipient to agree to its messages.
+    pub fn invited(&self, account: &str, msisdn: Msisdn, now: i64) {
+        let part = now.rem_euclid(DAY) / PART;
+        self.change(self.invitation(account, msisdn), now, |slot| Slot { count: part as u16, ..slot });
+    }
+
+    /// Before when the account last invited the recipient, by less than three minutes, in milliseconds since 1970; none if
+    /// it never did, or that is forgotten.
+    pub fn last_invited(&self, account: &str, msisdn: Msisdn) -> Option<i64> {
+        let slot = self.find(self.invitation(account, msisdn))?;
+        Some((i64::from(slot.written) + EPOCH) * DAY + (i64::from(slot.count) + 1) * PART)
     }
 
     /// Whether the recipient has written to the account, not too long ago.
     pub fn prior(&self, account: &str, msisdn: Msisdn, now: i64) -> bool {
-        self.find(account, msisdn).is_some_and(|slot| self.is_prior(slot, now))
+        self.find(self.contact(account, msisdn)).is_some_and(|slot| self.is_prior(slot, now))
     }
 
     fn is_prior(&self, slot: Slot, now: i64) -> bool {
@@ -118,7 +140,7 @@ impl Acquaintance {
 
     /// Marketing messages to the recipient since they last wrote to the account or agreed to them anew.
     pub fn unanswered(&self, account: &str, msisdn: Msisdn) -> u16 {
-        self.find(account, msisdn).map_or(0, |slot| slot.unanswered)
+        self.find(self.contact(account, msisdn)).map_or(0, |slot| slot.count)
     }
 
     /// Every word of the table, for keeping it. Words may change meanwhile; each is whole.
@@ -142,23 +164,34 @@ impl Acquaintance {
         self.seed
     }
 
-    /// The set of a pair, and its tag there, which is never 0.
-    fn place(&self, account: &str, msisdn: Msisdn) -> (&[AtomicU64], u32) {
+    fn contact(&self, account: &str, msisdn: Msisdn) -> Hash {
+        self.hash(0, account, msisdn)
+    }
+
+    fn invitation(&self, account: &str, msisdn: Msisdn) -> Hash {
+        self.hash(INVITATION, account, msisdn)
+    }
+
+    fn hash(&self, of: u64, account: &str, msisdn: Msisdn) -> Hash {
         let account =
-            account.bytes().fold(self.seed, |hash, octet| (hash ^ u64::from(octet)).wrapping_mul(0x100_0000_01B3));
-        let hash = mix(mix(account) ^ msisdn.value());
+            account.bytes().fold(self.seed ^ of, |hash, octet| (hash ^ u64::from(octet)).wrapping_mul(0x100_0000_01B3));
+        Hash(mix(mix(account) ^ msisdn.value()))
+    }
+
+    /// The set of a pair, and its tag there, which is never 0.
+    fn place(&self, Hash(hash): Hash) -> (&[AtomicU64], u32) {
         let set = self.sets.get(hash as usize & (self.sets.len() - 1));
         (set.map_or(&[], |set| &set.0[..]), ((hash >> 37) as u32).max(1))
     }
 
-    fn find(&self, account: &str, msisdn: Msisdn) -> Option<Slot> {
-        let (set, tag) = self.place(account, msisdn);
+    fn find(&self, pair: Hash) -> Option<Slot> {
+        let (set, tag) = self.place(pair);
         set.iter().map(|word| Slot::of(word.load(Ordering::Relaxed))).find(|slot| slot.tag == tag)
     }
 
     /// Changes what is known of a pair, if anything is.
-    fn amend(&self, account: &str, msisdn: Msisdn, change: impl Fn(Slot) -> Slot) {
-        let (set, tag) = self.place(account, msisdn);
+    fn amend(&self, pair: Hash, change: impl Fn(Slot) -> Slot) {
+        let (set, tag) = self.place(pair);
         for word in set {
             let own = |word| Some(Slot::of(word)).filter(|slot| slot.tag == tag);
             let changed = word
@@ -169,8 +202,8 @@ impl Acquaintance {
         }
     }
 
-    fn change(&self, account: &str, msisdn: Msisdn, now: i64, change: impl Fn(Slot) -> Slot) {
-        let (set, tag) = self.place(account, msisdn);
+    fn change(&self, pair: Hash, now: i64, change: impl Fn(Slot) -> Slot) {
+        let (set, tag) = self.place(pair);
         // Another may write the same slot between the look and the write; then it is looked for anew, a few times.
         for _ in 0..SET {
             let slots = || set.iter().map(|word| (word, word.load(Ordering::Relaxed)));
@@ -268,6 +301,37 @@ mod tests {
     }
 
     #[test]
+    fn an_invitation_is_known_apart_from_contacts_and_to_three_minutes() {
+        let table = Acquaintance::new(1000, 7, 400);
+        assert_eq!(table.last_invited("shop", number(1)), None);
+        table.heard("shop", number(1), NOON);
+        table.sent_marketing("shop", number(1), NOON);
+        assert_eq!(table.last_invited("shop", number(1)), None, "neither a message nor an offer is one");
+        for at in [NOON, NOON + 1, NOON + PART - 1, NOON + DAY / 2 - 1, NOON + DAY / 2, NOON + 40 * DAY] {
+            table.invited("shop", number(1), at);
+            let last = table.last_invited("shop", number(1)).unwrap();
+            assert!((at + 1..=at + 3 * 60_000).contains(&last), "{at} {last}");
+        }
+        assert_eq!((table.last_invited("shop", number(2)), table.last_invited("bank", number(1))), (None, None));
+        assert_eq!(table.unanswered("shop", number(1)), 1);
+        table.agreed("shop", number(2), NOON);
+        table.invited("shop", number(2), NOON);
+        assert!(!table.prior("shop", number(2), NOON) && table.unanswered("shop", number(2)) == 0);
+        let again = Acquaintance::new(1000, 7, 400);
+        assert!(again.restore(table.words().collect::<Vec<_>>().into_iter()));
+        assert_eq!(again.last_invited("shop", number(1)), table.last_invited("shop", number(1)));
+    }
+
+    #[test]
+    fn an_invitation_takes_the_place_of_nobody_who_wrote() {
+        let table = Acquaintance::new(SET, 7, 400);
+        (0..SET as u64 - 1).for_each(|count| table.heard("bank", number(count), NOON));
+        (0..1000).for_each(|count| table.invited("shop", number(count), NOON + DAY));
+        assert!((0..SET as u64 - 1).all(|count| table.prior("bank", number(count), NOON + DAY)));
+        assert!(table.last_invited("shop", number(999)).is_some() && table.last_invited("shop", number(1)).is_none());
+    }
+
+    #[test]
     fn in_a_full_set_the_longest_untouched_is_forgotten() {
         let table = Acquaintance::new(SET, 7, 400);
         assert_eq!(table.sets.len(), 1);
@@ -326,8 +390,8 @@ mod tests {
     #[test]
     fn a_slot_keeps_its_fields_apart() {
         for slot in [
-            Slot { tag: 0x7FF_FFFF, heard: 0, written: 0x3FFF, unanswered: 0 },
-            Slot { tag: 1, heard: 0x3FFF, written: 0, unanswered: 0x1FF },
+            Slot { tag: 0x7FF_FFFF, heard: 0, written: 0x3FFF, count: 0 },
+            Slot { tag: 1, heard: 0x3FFF, written: 0, count: 0x1FF },
         ] {
             assert_eq!(Slot::of(slot.word()), slot);
         }

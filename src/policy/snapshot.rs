@@ -212,6 +212,11 @@ impl AccountFacts {
         !self.campaigns.is_empty() || self.declared.default_purpose.is_some()
     }
 
+    /// Its campaigns.
+    pub fn campaigns(&self) -> &[CampaignFacts] {
+        &self.campaigns
+    }
+
     /// The campaign that a message belongs to: by service_type, then by sender.
     pub fn campaign(&self, service_type: &[u8], source: &Address<'_>) -> Option<&CampaignFacts> {
         if self.campaigns.is_empty() {

@@ -24,7 +24,7 @@ use super::peer::{LINGER, Peer};
 use super::registry::{Holder, Identity, Order, PendingPlace, Slot};
 use super::session::Session;
 use super::{Shared, Stream};
-use crate::config::within;
+use crate::config::{AccountState, within};
 use crate::pdu::{Bind, CommandId, CommandStatus, Frame, FrameCodec, Password, SequenceNumber, header_only};
 use crate::policy::{AccountFacts, Limiter, Standing};
 
@@ -203,8 +203,8 @@ impl Applicant {
         let unknown = NotAdmitted::suspect(CommandStatus::ESME_RINVSYSID, "no such account");
         let account = facts.account(bind.system_id).ok_or(unknown)?.clone();
         let declared = account.declared();
-        if !account.may_send() {
-            return Err(NotAdmitted::for_now("the account is blocked"));
+        if let Some(reason) = barred(account.state()) {
+            return Err(NotAdmitted::for_now(reason));
         }
         if !declared.allow_from.is_empty() && !within(&declared.allow_from, self.address) {
             return Err(NotAdmitted::suspect(CommandStatus::ESME_RBINDFAIL, "the address is not in allow_from"));
@@ -308,6 +308,15 @@ impl Applicant {
         if matches!(sent, Ok(Ok(()))) {
             Peer::new(self.esme.into_inner()).part().await;
         }
+    }
+}
+
+/// Why an account in this state may not bind, if it may not.
+fn barred(state: AccountState) -> Option<&'static str> {
+    match state {
+        AccountState::Active | AccountState::Held => None,
+        AccountState::Blocked => Some("the account is blocked"),
+        AccountState::Deactivated => Some("the account is deactivated"),
     }
 }
 
@@ -419,5 +428,16 @@ async fn conclude(
     if let Some(session) = Session::new(shared, dialogue, sides.0, sides.1, now) {
         // A task of its own: what binding took is not kept for the life of the bind.
         tasks.spawn(session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_bind_is_told_apart_in_the_log() {
+        let reasons = AccountState::ALL.map(barred);
+        assert_eq!(reasons, [None, None, Some("the account is blocked"), Some("the account is deactivated")]);
     }
 }

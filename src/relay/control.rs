@@ -50,6 +50,13 @@ impl Control {
         Some(Names::new(account.names()))
     }
 
+    /// The names of the campaigns of an account, by the configuration in force.
+    pub fn campaigns(&self, account: &str) -> Vec<String> {
+        let facts = self.0.facts.load();
+        let account = facts.accounts().find(|known| known.system_id() == account);
+        account.map_or_else(Vec::new, |account| account.campaigns().iter().map(|it| it.name().to_owned()).collect())
+    }
+
     /// The time as its rules see it, in milliseconds since 1970. It follows a step of the clock within a second.
     pub fn now(&self) -> i64 {
         self.0.clock.now().unix_millis

@@ -13,6 +13,7 @@
 //! Never: an answer in the SMSC's place to a message that the SMSC may have accepted.
 
 mod down;
+mod life;
 mod multi;
 mod up;
 mod wishes;
@@ -32,6 +33,7 @@ use crate::ledger::Ledger;
 use crate::ledger::journal::Pen;
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
 use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing};
+use life::Life;
 use multi::Merges;
 use wishes::Pledge;
 
@@ -96,19 +98,13 @@ struct Asked {
     reference: Option<Ref>,
     /// Where its refused destinations are, if it has any.
     merge: Option<std::num::NonZeroU32>,
-    /// The one recipient for whom it was counted as marketing, by [`Msisdn::value`](crate::policy::Msisdn::value): there
+    /// Its one recipient, if the answer says something of them, by [`Msisdn::value`](crate::policy::Msisdn::value): there
     /// may be very many of these.
-    counted: Option<std::num::NonZeroU64>,
-}
-
-/// Signs of life of one side.
-#[derive(Debug)]
-pub(super) struct Life {
-    /// When octets came, or we last asked.
-    pub(super) since: Instant,
-    /// Our enquire_links since octets came.
-    enquiries: u8,
-    next_sequence: u32,
+    recipient: Option<std::num::NonZeroU64>,
+    /// Whether it was counted as marketing.
+    is_offer: bool,
+    /// Whether it invites them to say yes.
+    invites: bool,
 }
 
 /// What is said of a bind when it ends.
@@ -185,42 +181,6 @@ impl Bounds {
 
 fn tenths(time: Duration) -> u32 {
     (time.as_millis() / 100) as u32
-}
-
-impl Life {
-    fn new(now: Instant) -> Self {
-        Self { since: now, enquiries: 0, next_sequence: 1 }
-    }
-
-    /// Octets came.
-    #[inline]
-    pub(super) fn heard(&mut self, now: Instant) {
-        self.since = now;
-        self.enquiries = 0;
-    }
-
-    fn sequence(&mut self) -> SequenceNumber {
-        let sequence = SequenceNumber(self.next_sequence);
-        self.next_sequence = if self.next_sequence >= 0x7FFF_FFFF { 1 } else { self.next_sequence + 1 };
-        sequence
-    }
-
-    /// Asks for a sign of life, or says that two were asked for in vain.
-    fn enquire(&mut self, queue: &mut OwnPdus, now: Instant) -> bool {
-        if self.enquiries >= 2 {
-            return false;
-        }
-        self.enquiries += 1;
-        self.since = now;
-        queue.enquire_link(self.sequence());
-        true
-    }
-
-    /// Whether this is the number of one of our last enquire_links. When an answer to it is judged, its octets have
-    /// already been taken as a sign of life.
-    fn has_enquired(&self, sequence: SequenceNumber) -> bool {
-        sequence.0 >= 1 && (1..=2).contains(&self.next_sequence.saturating_sub(sequence.0))
-    }
 }
 
 impl Dialogue {

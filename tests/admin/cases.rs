@@ -43,7 +43,11 @@ async fn a_complaint_is_linked_to_its_message_appealed_and_resolved() {
         let unlinked = office.make("/v1/complaints", complaint(msisdn, at)).await;
         assert_eq!((&unlinked["message"], &unlinked["account"]), (&Value::Null, &Value::Null));
     }
-    let mut named = complaint(OTHER, &at);
+    // A clock may be somewhat wrong, and no more.
+    let ahead = |minutes: i64| (jiff::Timestamp::now() + jiff::SignedDuration::from_mins(minutes)).to_string();
+    let problem = office.expect(400, Method::POST, "/v1/complaints", complaint(OTHER, &ahead(7))).await;
+    assert!(problem["detail"].as_str().unwrap().starts_with("at is in the future"), "{problem}");
+    let mut named = complaint(OTHER, &ahead(3));
     (named["account"], named["via"]) = (json!("shop"), json!("cli"));
     let named = office.make("/v1/complaints", named).await;
     assert_eq!((&named["message"], &named["account"], &named["via"]), (&Value::Null, &json!("shop"), &json!("cli")));
@@ -87,8 +91,18 @@ async fn proof_is_asked_for_handed_in_and_decided() {
     assert_eq!((&asked["reference"], &asked["message_id"]), (&message["reference"], &message["message_id"]));
     assert_eq!((&asked["at"], &asked["sender"]), (&message["at"], &json!("SHOP")));
     assert_eq!(drawn["messages"].as_array().unwrap().len(), 1);
-    let none = json!({"account": "shop", "sample": 20, "campaign": "winter"});
-    assert_eq!(office.make("/v1/proof-requests", none).await["messages"], json!([]));
+    let of_campaign = |campaign: &str| json!({"account": "shop", "sample": 20, "campaign": campaign});
+    let unknown = office.expect(404, Method::POST, "/v1/proof-requests", of_campaign("winther")).await;
+    assert_eq!(unknown["hint"], "did you mean winter?");
+    for nobody in [of_campaign("winter"), json!({"account": "bank", "sample": 20})] {
+        let problem = office.expect(409, Method::POST, "/v1/proof-requests", nobody).await;
+        assert!(problem["detail"].as_str().unwrap().starts_with("nobody can be drawn: no message of "), "{problem}");
+    }
+    assert_eq!(
+        office.get("/v1/proof-requests").await["items"].as_array().unwrap().len(),
+        1,
+        "no clock can run for those"
+    );
 
     let path = format!("/v1/proof-requests/{}", drawn["id"]);
     let early = office.send(&format!("{path}/evidence"), "application/pdf", b"%PDF").await;
@@ -119,8 +133,8 @@ async fn proof_is_asked_for_handed_in_and_decided() {
     let named = json!({"account": "shop", "recipients": [RECIPIENT], "purpose": "marketing"});
     let named = office.make("/v1/proof-requests", named).await;
     assert_eq!((&named["recipients"], &named["unanswered"]), (&json!([RECIPIENT]), &json!([RECIPIENT])));
-    let page = office.get("/v1/proof-requests?limit=2").await;
-    assert_eq!((page["items"].as_array().unwrap().len(), &page["next"]), (2, &json!("2")));
+    let page = office.get("/v1/proof-requests?limit=1").await;
+    assert_eq!((page["items"].as_array().unwrap().len(), &page["next"]), (1, &json!("1")));
     for (body, status) in [
         (json!({"account": "shop"}), 400),
         (json!({"account": "shop", "sample": 1001}), 400),
@@ -130,6 +144,6 @@ async fn proof_is_asked_for_handed_in_and_decided() {
         office.expect(status, Method::POST, "/v1/proof-requests", body).await;
     }
     let unknown = office.expect(404, Method::POST, "/v1/proof-requests/77/accept", json!({})).await;
-    assert_eq!(unknown["hint"], "the nearest is 3");
+    assert_eq!(unknown["hint"], "the nearest is 2");
     office.close().await.stop_with([esme]).await;
 }

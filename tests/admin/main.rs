@@ -24,6 +24,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 const ACCOUNTS: &str = "[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'marketing'\nsender = [{ id = 'SHOP' }]\n\
+                        [[account.campaign]]\nname = 'winter'\npurpose = 'marketing'\nservice_type = 'WNTR'\n\
                         [[account]]\nsystem_id = 'bank'\nstate = 'held'\n";
 /// Nothing that is imported or asked for is of anybody's.
 const OTHER: &str = "32470999999";

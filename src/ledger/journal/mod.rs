@@ -50,7 +50,6 @@ use super::LedgerFault;
 use super::workflow::Moment;
 use crate::audit::{Health, NumberKey, Refs, Unwritten};
 use crate::disk::{State, Told};
-use crate::policy::Msisdn;
 use counts::Counts;
 pub(super) use files::Steadiness;
 use pen::Queue;
@@ -166,23 +165,6 @@ impl Journal {
                 tracing::warn!("a message was not found in the journal in time");
                 None
             }
-        }
-    }
-
-    /// When the latest message from an account to a number was relayed, not before `since`; all times in milliseconds
-    /// since 1970. A number is found in international form only. What was relayed some milliseconds ago may not be
-    /// written yet. Blocks, for as long as it takes to read the files of that time.
-    ///
-    /// # Errors
-    /// [`LedgerFault`]: a file cannot be read, or what was relayed cannot be written.
-    pub fn latest_to(&self, account: &str, number: Msisdn, since: i64, now: i64) -> Result<Option<i64>, LedgerFault> {
-        let recipient = Some(self.shared.key.hash(number.digits().as_bytes()));
-        let query = Query { account: Some(account), recipient, ..Query::between(since, now.saturating_add(1)) };
-        let found = self.archive().find(&query, 1)?;
-        match (found.first(), self.health().failing) {
-            (Some(message), _) => Ok(Some(message.reference.unix_millis())),
-            (None, None) => Ok(None),
-            (None, Some(failure)) => Err(LedgerFault::file(&self.shared.folder)(std::io::Error::other(failure.reason))),
         }
     }
 

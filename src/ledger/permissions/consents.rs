@@ -214,6 +214,12 @@ pub(super) fn last_day(expires: Option<i64>) -> u16 {
     }
 }
 
+/// Whether such a consent counts on a day.
+#[inline]
+fn is_valid(state: u16, today: i64) -> bool {
+    state == FOREVER || today < i64::from(state)
+}
+
 /// Names one record of consent for as long as the ledger lives: evidence in a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConsentId(pub u32);
@@ -279,7 +285,7 @@ impl Consents {
     #[inline]
     pub fn find(&self, subject: Subject, scopes: &[Scope], now: i64) -> Option<ConsentId> {
         let today = now.div_euclid(DAY);
-        let is_valid = |state| state == FOREVER || today < i64::from(state);
+        let is_valid = |state| is_valid(state, today);
         self.handle.facts.consents.first(subject, scopes, is_valid).map(|(_, value)| ConsentId(value.record))
     }
 
@@ -299,6 +305,15 @@ impl Consents {
         });
         let scopes = names.filter_map(|name| self.handle.facts.scope(name));
         scopes.filter(|scope| self.find(subject, &[*scope], now).is_some()).collect()
+    }
+
+    /// Whether a subscriber has a pending consent to messages of an account by whichever of its senders, at the time `now`
+    /// in milliseconds since 1970.
+    pub fn has_pending(&self, number: Msisdn, account: &str, now: i64) -> bool {
+        let (facts, today) = (&self.handle.facts, now.div_euclid(DAY));
+        let is_own = |scope| facts.scopes.name(scope).is_some_and(|name| name.is_pending_for(account));
+        let entries = facts.consents.of_subject(facts.key.subject(number));
+        entries.iter().any(|entry| is_valid(entry.value.state, today) && is_own(entry.key.scope()))
     }
 
     /// When the ledger took down a pending consent, in milliseconds since 1970; none if there is none. Reads the disk.

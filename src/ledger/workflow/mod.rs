@@ -21,7 +21,7 @@ mod time;
 mod webhook;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use accounts::{Actor, Command, Outcome, StandingChange, Standings};
 pub use authorities::{Authority, Confidence};

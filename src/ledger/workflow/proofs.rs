@@ -207,13 +207,25 @@ impl Workflow {
     /// Makes a request, with the event `proof.requested`, whose delivery starts its clock.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] if it names no recipients and draws none, or more than 1000; [`Refusal::Full`] if the webhook has taken
+    /// [`Refusal::Invalid`] if it names no recipients and draws none, or more than 1000; [`Refusal::Conflict`] if nobody could
+    /// be drawn, as a clock would run for proof about nobody; [`Refusal::Full`] if the webhook has taken
     /// nothing for too long.
     pub fn request_proof(&self, now: Moment, request: ProofRequest, by: &Actor) -> Result<Proof, WorkflowFault> {
         let most = request.recipients.len().max(request.sample.unwrap_or(0) as usize);
         if !(1..=MAX_RECIPIENTS).contains(&most) {
             let message = format!("a proof request asks about 1 to {MAX_RECIPIENTS} recipients, named or drawn");
             return Err(Refusal::Invalid(message).into());
+        }
+        if request.recipients.is_empty() && request.messages.is_empty() {
+            let sender = match &request.campaign {
+                Some(campaign) => format!("campaign {campaign} of account {}", request.account),
+                None => format!("account {}", request.account),
+            };
+            let message = format!(
+                "nobody can be drawn: no message of {sender} to a known number is in the journal. Without recipients there \
+                 is nothing to prove; name them, or ask when there are some"
+            );
+            return Err(Refusal::Conflict(message).into());
         }
         self.change(now, |change| {
             change.may_ask()?;

@@ -15,17 +15,21 @@ impl Dialogue {
         if !self.to_esme.has_room() || !self.to_smsc.has_room() {
             return Fate::Hold;
         }
-        if frame.command_id().is_response() { self.response_down(frame) } else { self.request_down(frame, at, now) }
+        if frame.command_id().is_response() {
+            self.response_down(frame, now)
+        } else {
+            self.request_down(frame, at, now)
+        }
     }
 
     #[inline]
-    fn response_down<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Down> {
+    fn response_down<'f>(&mut self, frame: Frame<'f>, now: Now) -> Fate<'f, Down> {
         let id = frame.command_id();
         match id {
             // Every enquire_link_resp answers the proxy: an ESME's enquire_link never goes up.
             CommandId::ENQUIRE_LINK_RESP => Fate::Drop,
             CommandId::UNBIND_RESP => self.unbind_resp_down(frame),
-            CommandId::GENERIC_NACK => self.nack_down(frame),
+            CommandId::GENERIC_NACK => self.nack_down(frame, now),
             CommandId::BIND_RECEIVER_RESP | CommandId::BIND_TRANSMITTER_RESP | CommandId::BIND_TRANSCEIVER_RESP => {
                 self.ignore_down()
             }
@@ -35,7 +39,7 @@ impl Dialogue {
                     return Fate::Hold;
                 }
                 let asked = self.asked_smsc.remove(frame.sequence_number()).unwrap_or_default();
-                self.note_answer(asked, frame);
+                self.note_answer(asked, frame, now);
                 if let Some(merged) = self.merges.merge(asked.merge, frame) {
                     self.counts.relayed_down += 1;
                     self.to_esme.answer_with_body(&merged);
@@ -70,16 +74,22 @@ impl Dialogue {
         }
     }
 
-    /// Puts the SMSC's answer to a message in the journal, which has room for it; what it refuses went unanswered by nobody.
+    /// Puts the SMSC's answer to a message in the journal, which has room for it; what it refuses went unanswered by nobody,
+    /// and invites nobody.
     #[inline]
-    fn note_answer(&mut self, asked: Asked, frame: Frame<'_>) {
+    fn note_answer(&mut self, asked: Asked, frame: Frame<'_>, now: Now) {
+        let (account, status) = (self.standing.account.system_id(), frame.command_status());
         if let Some(reference) = asked.reference {
             let message_id = frame.body().split(|octet| *octet == 0).next().unwrap_or_default();
-            self.records.pen.answered(reference, self.standing.account.system_id(), frame.command_status(), message_id);
+            self.records.pen.answered(reference, account, status, message_id);
         }
-        let refused = asked.counted.filter(|_| frame.command_status() != CommandStatus::ESME_ROK);
-        if let Some(recipient) = refused.and_then(|number| Msisdn::from_value(number.get())) {
-            self.records.ledger.acquaintance().not_sent(self.standing.account.system_id(), recipient);
+        let Some(recipient) = asked.recipient.and_then(|number| Msisdn::from_value(number.get())) else { return };
+        let table = self.records.ledger.acquaintance();
+        match status {
+            CommandStatus::ESME_ROK if asked.invites => table.invited(account, recipient, now.unix_millis),
+            CommandStatus::ESME_ROK => {}
+            _ if asked.is_offer => table.not_sent(account, recipient),
+            _ => {}
         }
     }
 
@@ -108,14 +118,14 @@ impl Dialogue {
     }
 
     /// A nack with the number of a request of the ESME passes; one that can only answer our enquire_link does not.
-    fn nack_down<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Down> {
+    fn nack_down<'f>(&mut self, frame: Frame<'f>, now: Now) -> Fate<'f, Down> {
         if self.records.pen.room(frame.bytes().len()).is_err() {
             return Fate::Hold;
         }
         let sequence = frame.sequence_number();
         match self.asked_smsc.remove(sequence) {
             Some(asked) => {
-                self.note_answer(asked, frame);
+                self.note_answer(asked, frame, now);
                 self.merges.forget(asked.merge);
             }
             None if self.smsc.has_enquired(sequence) => return self.ignore_down(),

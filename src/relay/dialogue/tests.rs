@@ -16,6 +16,8 @@ use crate::pdu::{Address, DeliverSm, EsmClass, Frame, header_only};
 use crate::policy::Msisdn;
 use bytes::BytesMut;
 
+mod invitations;
+
 const OK: CommandStatus = CommandStatus::ESME_ROK;
 const DRAIN: Duration = Duration::from_secs(10);
 const RESPONSE: Duration = Duration::from_secs(60);

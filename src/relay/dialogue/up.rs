@@ -105,26 +105,42 @@ impl Dialogue {
     #[inline]
     fn note(&mut self, frame: Frame<'_>, now: Now) -> Asked {
         let account = &*self.standing.account;
-        // Decoded once more for accounts whose messages have purposes.
-        let message = if account.has_purposes() { Submission::decode(frame).ok() } else { None };
+        // Decoded once more for accounts whose messages have purposes, or may invite.
+        let is_read = account.has_purposes() || account.declared().double_opt_in;
+        let message = if is_read { Submission::decode(frame).ok() } else { None };
         let campaign = message.and_then(|message| account.campaign(message.service_type, &message.source));
         let purpose = campaign.map(CampaignFacts::purpose).or(account.declared().default_purpose);
-        // One message, however many parts it has.
-        let is_counted = |message: &Submission<'_>| message.part.is_none_or(|part| part.number == 1);
-        let mut counted = None;
-        if let Some(message) = message.filter(|_| purpose == Some(Purpose::Marketing)).filter(is_counted) {
-            let subscribers = message.recipients.subscribers();
-            let table = self.records.ledger.acquaintance();
-            subscribers.for_each(|number| {
-                table.sent_marketing(account.system_id(), number, now.unix_millis);
-                // Of many the SMSC may refuse some: they count all the same.
-                counted = NonZeroU64::new(number.value()).filter(|_| message.recipients.len() == 1);
-            });
-        }
+        let asked = message.map(|message| self.note_recipients(&message, purpose, now)).unwrap_or_default();
         let (declared, campaign) = (account.declared(), campaign.map(CampaignFacts::name));
         let sent = Sent { account: &declared.system_id, campaign, alphabet: declared.default_alphabet };
         let reference = Some(self.records.pen.relayed(now.unix_millis, sent, frame));
-        Asked { reference, merge: None, counted }
+        Asked { reference, ..asked }
+    }
+
+    /// Remembers what becomes of recipients by a message that is relayed: whom it is an offer to, and whom it invites to say
+    /// yes. Of many the SMSC may refuse some, and they are remembered all the same; of one the answer decides.
+    fn note_recipients(&self, message: &Submission<'_>, purpose: Option<Purpose>, now: Now) -> Asked {
+        let (account, ledger) = (&*self.standing.account, &*self.records.ledger);
+        let (table, now) = (ledger.acquaintance(), now.unix_millis);
+        // One message, however many parts it has.
+        let is_offer = purpose == Some(Purpose::Marketing) && message.part.is_none_or(|part| part.number == 1);
+        let asks_twice = account.declared().double_opt_in;
+        let mut asked = Asked::default();
+        if !is_offer && !asks_twice {
+            return asked;
+        }
+        for number in message.recipients.subscribers() {
+            if is_offer {
+                table.sent_marketing(account.system_id(), number, now);
+            }
+            let invites = asks_twice && ledger.permissions().consents().has_pending(number, account.system_id(), now);
+            if message.recipients.len() == 1 {
+                asked = Asked { recipient: NonZeroU64::new(number.value()), is_offer, invites, ..asked };
+            } else if invites {
+                table.invited(account.system_id(), number, now);
+            }
+        }
+        asked
     }
 
     fn record_shadowed(&mut self, frame: Frame<'_>, now: Now) {

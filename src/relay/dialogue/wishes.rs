@@ -194,7 +194,7 @@ async fn keep(
     now: Now,
 ) -> bool {
     let Wish { permission, agreed, complaint } = wish;
-    if !agreed.is_empty() && !agreement::keep((&ledger, journal.clone()), subscriber, agreed, &account, now).await {
+    if !agreed.is_empty() && !agreement::keep(&ledger, subscriber, agreed, &account, now).await {
         return false;
     }
     if let Some((scopes, change)) = permission

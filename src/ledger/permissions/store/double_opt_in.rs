@@ -27,6 +27,11 @@ fn confirm(permissions: &Permissions, value: u64, scopes: &[Scope], at: i64) -> 
     wait(permissions.consents().confirm(number(value), scopes, at)).unwrap()
 }
 
+/// Whether a subscriber has a pending consent to an account's messages at this time.
+fn has_pending(permissions: &Permissions, value: u64, account: &str, now: i64) -> bool {
+    permissions.consents().has_pending(number(value), account, now)
+}
+
 /// How many rows changed something, were superseded, were rejected; and how many were told of as agreed to.
 fn import(permissions: &Permissions, rows: &str) -> (u64, u64, u64, u64) {
     let mut agreed = 0;
@@ -53,6 +58,9 @@ fn a_pending_consent_counts_once_it_is_confirmed_with_all_its_documentation() {
     let [scope] = pending(&permissions, 1, &[Some("SHOP"), None])[..] else { panic!("one is pending") };
     assert_eq!(pending(&permissions, 1, &[Some("other"), None]), [], "to another sender");
     assert_eq!(pending(&permissions, 2, &[Some("shop")]), [], "another's");
+    let of =
+        [(1, "shop"), (1, "sho"), (2, "shop")].map(|(value, account)| has_pending(&permissions, value, account, NOW));
+    assert_eq!(of, [true, false, false]);
     assert_eq!(permissions.consents().entered(number(1), scope).unwrap(), Some(NOW), "not when it was given");
     let shown = Consent { sender: "shop".into(), double_opt_in: DoubleOptIn::Pending, ..given };
     let steps = permissions.consents().show(number(1)).unwrap();
@@ -60,6 +68,7 @@ fn a_pending_consent_counts_once_it_is_confirmed_with_all_its_documentation() {
 
     assert_eq!(confirm(&permissions, 1, &[scope], NOW + 5), [CHANGED]);
     assert!(has(&permissions, 1, "Shop") && pending(&permissions, 1, &[Some("shop")]).is_empty());
+    assert!(!has_pending(&permissions, 1, "shop", NOW), "it counts");
     assert_eq!(permissions.consents().entered(number(1), scope).unwrap(), None);
     let steps = permissions.consents().show(number(1)).unwrap();
     let confirmed = Consent { double_opt_in: DoubleOptIn::Confirmed(NOW + 5), ..shown.clone() };
@@ -102,6 +111,7 @@ fn what_is_pending_ends_as_others_do() {
     let consents = permissions.consents();
     grant(&permissions, Consent { expires: Some(NOW - DAY), ..consent(1, "Shop", NOW - 9 * DAY) });
     assert_eq!(pending(&permissions, 1, &[Some("shop")]), [], "it has expired");
+    assert_eq!([NOW - 2 * DAY, NOW].map(|now| has_pending(&permissions, 1, "shop", now)), [true, false]);
     grant(&permissions, consent(2, "*", NOW - DAY));
     let scopes = consents.scopes("shop", "*", Purpose::Marketing);
     let revoke = |scope: &Scope| wait(consents.revoke(number(2), *scope, NOW)).unwrap();

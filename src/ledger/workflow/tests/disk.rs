@@ -54,14 +54,19 @@ fn on_a_full_disk_a_command_fails_nothing_changes_and_room_cures_it() {
     let workflow = Workflow::open_with(folder.path(), key(folder.path()), BOUNDS, open_fillable).unwrap();
     let act = |command| workflow.command(at(0), "shop", &command, &operator(), "because");
     act(Command::Hold).unwrap();
+    assert_eq!(workflow.health(), None);
     DISK_IS_FULL.store(true, Ordering::SeqCst);
+    let mut failing = None;
     for _ in 0..2 {
         let fault = act(Command::Block).unwrap_err();
         assert!(matches!(fault, WorkflowFault::Ledger(LedgerFault::File { .. })), "{fault}");
         assert_eq!(workflow.standings().of("shop"), AccountState::Held);
+        let failure = workflow.health().unwrap();
+        assert_eq!(failing.get_or_insert_with(|| failure.clone()), &failure, "the first one is told of");
     }
     DISK_IS_FULL.store(false, Ordering::SeqCst);
     assert_eq!(workflow.standing_change("shop").unwrap().unwrap().standing, AccountState::Held);
+    assert_eq!(workflow.health(), None, "it was opened again");
     assert_eq!(events(&workflow), [EventKind::AccountHeld]);
     act(Command::Block).unwrap();
     assert_eq!(workflow.standings().of("shop"), AccountState::Blocked);

@@ -60,6 +60,12 @@ fn after_kill(folder: &TempDir) -> (TempDir, Workflow) {
     (copy, workflow)
 }
 
+/// Has the store meet an error of the disk. The next to use it finds it well again.
+pub(crate) fn fail(workflow: &Workflow) {
+    let failed = workflow.view::<()>(|_| Err(super::store::Stop::Store(Box::new(redb::Error::PreviousIo))));
+    assert!(matches!(failed, Err(WorkflowFault::Ledger(LedgerFault::File { .. }))));
+}
+
 fn number(last: u64) -> Msisdn {
     Msisdn::from_value(32_470_000_000 + last).unwrap()
 }

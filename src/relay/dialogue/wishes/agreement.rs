@@ -1,23 +1,20 @@
 //! A recipient's yes to an invitation: it makes a pending consent one that counts.
 //!
 //! A yes answers an invitation: something that the account sent to that number after the consent was taken down, and not
-//! too long ago. Without one it says yes to something else. Never ends an opt-out.
+//! too long ago. Without one it says yes to something else. Invitations are known from memory, where they are noted when
+//! the SMSC has accepted them: what a killed process forgets of them leaves a consent pending, and makes none count. Never
+//! ends an opt-out.
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use super::names;
 use crate::ledger::permissions::Scope;
-use crate::ledger::{Journal, Ledger, LedgerFault};
+use crate::ledger::{Ledger, LedgerFault};
 use crate::pdu::Address;
 use crate::policy::{AccountFacts, Msisdn, Now, replies};
 
-/// How long an invitation may be answered, in milliseconds: thirty days, which are read in the journal at most.
+/// How long an invitation may be answered, in milliseconds: thirty days.
 const INVITED: i64 = 30 * 24 * 3600 * 1000;
-
-/// Who reads the journal: one at a time, as that may be many files.
-static READING: Semaphore = Semaphore::const_new(1);
 
 /// The pending consents that somebody says yes to in these words at this address: to the senders that it stands for, or
 /// to all.
@@ -38,20 +35,17 @@ pub(super) fn pending(
 
 /// Whether the yes is on the disk, if it answers an invitation.
 pub(super) async fn keep(
-    (ledger, journal): (&Arc<Ledger>, Journal),
+    ledger: &Arc<Ledger>,
     subscriber: Msisdn,
     pending: Vec<Scope>,
     account: &str,
     now: Now,
 ) -> bool {
-    let Ok(reading) = READING.acquire().await else { return false };
+    let latest = ledger.acquaintance().last_invited(account, subscriber);
+    let Some(latest) = latest.filter(|latest| *latest >= now.unix_millis - INVITED) else { return true };
     let look_up = {
-        let (ledger, account) = (ledger.clone(), account.to_owned());
-        tokio::task::spawn_blocking(move || {
-            let invited = invited((&ledger, &journal), subscriber, pending, &account, now.unix_millis);
-            drop(reading);
-            invited
-        })
+        let ledger = ledger.clone();
+        tokio::task::spawn_blocking(move || entered_before(&ledger, subscriber, pending, latest))
     };
     let invited = match look_up.await {
         Ok(Ok(invited)) => invited,
@@ -73,20 +67,16 @@ pub(super) async fn keep(
     }
 }
 
-/// Those of the pending consents for which there was an invitation. Reads the disk.
-fn invited(
-    (ledger, journal): (&Ledger, &Journal),
+/// Those of the pending consents that were taken down before the latest invitation. Reads their records, a few hundred
+/// octets each, as each says itself when that was.
+fn entered_before(
+    ledger: &Ledger,
     subscriber: Msisdn,
     pending: Vec<Scope>,
-    account: &str,
-    now: i64,
+    latest: i64,
 ) -> Result<Vec<Scope>, LedgerFault> {
     let consents = ledger.permissions().consents();
-    let entered =
-        pending.into_iter().map(|scope| Ok(consents.entered(subscriber, scope)?.map(|entered| (scope, entered))));
-    let entered: Vec<(Scope, i64)> = entered.filter_map(Result::transpose).collect::<Result<_, LedgerFault>>()?;
-    let Some(first) = entered.iter().map(|(_, entered)| *entered).min() else { return Ok(vec![]) };
-    let latest = journal.latest_to(account, subscriber, first.max(now - INVITED), now)?;
-    let is_invited = |entered: i64| latest.is_some_and(|latest| latest >= entered);
-    Ok(entered.into_iter().filter(|(_, entered)| is_invited(*entered)).map(|(scope, _)| scope).collect())
+    let is_invited = |scope: &Scope| Ok(consents.entered(subscriber, *scope)?.is_some_and(|entered| entered <= latest));
+    let invited = pending.into_iter().map(|scope| Ok(is_invited(&scope)?.then_some(scope)));
+    invited.filter_map(Result::transpose).collect()
 }
