@@ -6,16 +6,18 @@
 //!
 //! # The rooms, in the order of their dependencies
 //!
+//! Each uses only those above it; only `config` and `policy` know types of each other.
+//!
 //! | module | what it is | what it never does |
 //! |---|---|---|
 //! | `hex` | octets as digits | know what they stand for |
 //! | `disk` | files for their owner alone, whole and durable | know a format |
 //! | [`pdu`] | SMPP on the wire: frames, borrowed views, statuses | I/O, policy |
-//! | [`config`] | TOML to a checked value, or every fault with its place | start anything |
 //! | [`text`] | what a message says: character sets, headers, normalisation, links | judge, I/O |
+//! | [`config`] | TOML to a checked value, or every fault with its place | start anything |
 //! | [`policy`] | a message in, a verdict out: rules, limits, declared facts | I/O, read a clock |
-//! | [`ledger`] | the durable facts, on the disk and in indexes | judge a message |
 //! | [`audit`] | the record of refusals, in a thread of its own | block or drop |
+//! | [`ledger`] | the durable facts, on the disk and in indexes | judge a message |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
 //! | [`admin`] | the operator's HTTP interface | judge, hold rules of the workflows |
@@ -33,14 +35,16 @@
 //!    is taken.
 //! 5. A [`policy::Cleared`] frame stays where it is; neighbours leave in one write of the bytes they came in.
 //! 6. A refused one is answered with a bare header; its record is in the audit's queue before the answer goes out.
-//! 7. What comes back from the SMSC passes byte for byte. A subscriber's opt-out waits until the ledger has it on the disk.
+//! 7. What comes back from the SMSC passes byte for byte, but for the answer to a submit_multi that has lost destinations.
+//!    What a subscriber asks for waits until the ledger has it on the disk.
 //!
 //! # Invariants
 //!
 //! 1. Nothing with text or a recipient reaches the SMSC that `Policy::clear` has not cleared: the buffer towards the
 //!    SMSC advances by [`policy::Cleared`] only, which has no other maker for those operations.
-//! 2. What is cleared leaves unchanged and in order. Two PDUs are ever rewritten: a bind with mapped credentials, and a
-//!    submit_multi without its refused destinations.
+//! 2. What is cleared leaves unchanged and in order. Two PDUs are ever rewritten on their way up: a bind with mapped
+//!    credentials, and a submit_multi without its refused destinations. One is on its way down: the answer to the latter,
+//!    which names them.
 //! 3. No outcome is invented: an unanswered submit stays unanswered, a lost SMSC is shown as a lost link.
 //! 4. Every buffer, table, queue and wait has a bound, and all that depend on load are in the configuration.
 //! 5. Rules are pure: facts and time are handed in.
@@ -51,8 +55,8 @@
 //! Rules ask the ledger through [`policy::DurableFacts`]: indexes in memory that never wait. What is relayed is handed to
 //! the journal once for each read burst.
 //!
-//! The path of a message that passes takes no lock, asks no shared map, and allocates nothing; only parts of multipart
-//! messages share a map, of what has come of each message, and are remembered in it.
+//! The path of a message that passes takes no lock, asks no shared map, and allocates nothing. Two kinds of messages do:
+//! parts of multipart messages, of which a map remembers what has come, and confirmations of an opt-out.
 
 pub mod admin;
 pub mod audit;

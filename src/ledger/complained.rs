@@ -9,19 +9,19 @@ const LOOKED_AT: usize = 100;
 
 /// What somebody who complains says about the message. Times are in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub struct Complained<'a> {
+pub(crate) struct Complained<'a> {
     /// Who got it.
-    pub recipient: Msisdn,
+    pub(crate) recipient: Msisdn,
     /// From which account, if they can say that.
-    pub account: Option<&'a str>,
+    pub(crate) account: Option<&'a str>,
     /// Which sender it showed, if they say that.
-    pub sender: Option<&'a str>,
+    pub(crate) sender: Option<&'a str>,
     /// When it came, since 1970.
-    pub at: i64,
+    pub(crate) at: i64,
     /// How much earlier it may have been relayed.
-    pub before: i64,
+    pub(crate) before: i64,
     /// How much later: people round, and have clocks of their own.
-    pub after: i64,
+    pub(crate) after: i64,
 }
 
 impl Complained<'_> {
@@ -30,7 +30,7 @@ impl Complained<'_> {
     ///
     /// # Errors
     /// [`LedgerFault`]: the journal cannot be read.
-    pub fn message(&self, archive: &Archive) -> Result<Option<Relayed>, LedgerFault> {
+    pub(crate) fn message(&self, archive: &Archive) -> Result<Option<Relayed>, LedgerFault> {
         let (since, until) = (self.at.saturating_sub(self.before).max(0), self.at.saturating_add(self.after));
         let query = Query {
             account: self.account,

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-pub use complained::Complained;
+pub(crate) use complained::Complained;
 pub use fault::LedgerFault;
 pub use journal::Journal;
 

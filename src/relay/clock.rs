@@ -1,4 +1,4 @@
-//! The clock of the relay: read once per read burst, and the only place that reads one.
+//! The clock that rules go by: read once per read burst. Nothing else in the relay asks for the time of day.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

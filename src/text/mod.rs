@@ -31,7 +31,8 @@ pub use decode::{Decoder, Extent, Place, Segment, Undecodable, origin, share};
 pub use gsm::encode::encode as encode_gsm;
 pub use gsm::{Language, Packing, Shifts};
 pub use normal::{Normal, Normaliser, View, ViewKind, fold_look_alikes};
-pub use reading::{Charset, Content, DefaultAlphabet, Readings, USER_DATA};
+pub(crate) use reading::USER_DATA;
+pub use reading::{Charset, Content, DefaultAlphabet, Readings};
 pub use user_data::{Ports, UserData};
 
 /// What takes characters as they are found, with the place in the input where each began.

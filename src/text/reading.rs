@@ -79,11 +79,11 @@ pub enum Charset {
 }
 
 /// Octets of user data that one message of a network carries.
-pub const USER_DATA: usize = 140;
+pub(crate) const USER_DATA: usize = 140;
 
 impl Charset {
     /// Octets of a text that one message of a network carries, as a PDU has them.
-    pub fn octets_of_a_message(self) -> usize {
+    pub(crate) fn octets_of_a_message(self) -> usize {
         match self {
             // Septets come one to an octet, and eight of them go into seven.
             Self::Ascii | Self::Gsm(Packing::Unpacked | Packing::Masked, _) => USER_DATA * 8 / 7,
