@@ -204,6 +204,10 @@ impl DurableFacts for Ledger {
         self.permissions.consents().make_scope(account, sender.unwrap_or("*"), purpose).map(Some)
     }
 
+    fn pending_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Result<Option<Scope>, NoScope> {
+        self.permissions.consents().make_pending_scope(account, sender.unwrap_or("*"), purpose).map(Some)
+    }
+
     fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Result<Option<Scope>, NoScope> {
         self.permissions.suppressions().make_scope(account, sender).map(Some)
     }

@@ -143,6 +143,8 @@ pub struct AccountFacts {
     senders: HashMap<SenderKey, SenderFacts, RandomState>,
     campaigns: Vec<CampaignFacts>,
     scopes: Scopes,
+    /// Where consents are found that wait for the recipient's yes; none if it does not ask twice.
+    pending: Vec<Scope>,
     /// The calling code of its country.
     home: Option<u64>,
     /// Senders and brands, by what replies call them.
@@ -170,8 +172,9 @@ impl AccountFacts {
         let held = previous.map(|account| account.held.clone()).unwrap_or_default();
         let campaigns = std::mem::take(&mut declared.campaigns).into_iter().map(CampaignFacts::new).collect();
         let scopes = Scopes::new(&declared.system_id, None, &declared.brands, facts)?;
+        let pending = if declared.double_opt_in { pending(&declared, &by_name, facts)? } else { vec![] };
         let state = facts.state(&declared.system_id);
-        Ok(Self { declared, senders, campaigns, scopes, home, names: by_name, state, limiter, held })
+        Ok(Self { declared, senders, campaigns, scopes, pending, home, names: by_name, state, limiter, held })
     }
 
     /// What its binds call themselves.
@@ -235,6 +238,11 @@ impl AccountFacts {
         let of_sender = |campaign: &&CampaignFacts| campaign.service_type.is_none();
         let campaigns = || self.campaigns.iter().filter(sends);
         campaigns().find(named).or_else(|| campaigns().find(of_sender))
+    }
+
+    /// Where consents to its messages are found that wait for the recipient's yes; none if it does not ask twice.
+    pub fn pending(&self) -> &[Scope] {
+        &self.pending
     }
 
     /// Where consents and opt-outs are found for a sender ID that is not declared.
@@ -352,6 +360,18 @@ impl SenderFacts {
     pub fn limiter(&self) -> Option<&Limiter> {
         self.limiter.as_ref()
     }
+}
+
+/// Where pending consents to messages of an account are found, for whatever they are and by whichever of its names.
+fn pending(
+    declared: &config::Account,
+    names: &HashMap<String, Vec<String>, RandomState>,
+    facts: &dyn DurableFacts,
+) -> Result<Vec<Scope>, NoScope> {
+    let names = names.values().flatten().map(|name| Some(name.as_str())).chain([None]);
+    let all = names.flat_map(|name| Purpose::ALL.map(|purpose| (name, purpose)));
+    let scopes = all.map(|(name, purpose)| facts.pending_scope(&declared.system_id, name, purpose));
+    scopes.filter_map(Result::transpose).collect()
 }
 
 /// Where consents to what a sender sends, and opt-outs from it, are found.

@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
-use crate::ledger::journal::Relayed;
+use crate::ledger::journal::{Asker, Relayed};
 use crate::ledger::workflow::{Actor, Case, Complaint, Via, WorkflowFault};
 use crate::ledger::{Complained, Journal, Ledger};
 use client::{Client, Exceeded, Limits};
@@ -133,7 +133,7 @@ impl Form {
     async fn message(&self, report: &Report) -> Option<Relayed> {
         let (recipient, at, sender) = (report.msisdn, report.at, report.sender.clone());
         let (before, after) = (AHEAD + ROUNDED, BEHIND + ROUNDED);
-        let look_up = self.0.journal.ask(LOOK_UP, move |archive| {
+        let look_up = self.0.journal.ask(Asker::Form, LOOK_UP, move |archive| {
             Complained { recipient, account: None, sender: sender.as_deref(), at, before, after }.message(archive)
         });
         look_up.await

@@ -55,8 +55,8 @@ pub(super) use files::Steadiness;
 use pen::Queue;
 use writer::Writer;
 
-/// How long who reads the entries waits for the last ones.
-const CATCH_UP: Duration = Duration::from_secs(1);
+/// How long who reads the entries waits for the last ones: less than anybody who asks has.
+const CATCH_UP: Duration = Duration::from_millis(250);
 /// How long the last messages may take when every handle was dropped without a `close`.
 const DROPPED: Duration = Duration::from_secs(5);
 
@@ -77,8 +77,39 @@ struct Shared {
     queue: Arc<Queue>,
     counts: Arc<Mutex<Counts>>,
     state: watch::Receiver<State>,
-    /// Held by who looks for one message on behalf of somebody who waits: that may be many files.
-    turn: Arc<Semaphore>,
+    turns: Turns,
+}
+
+/// Who asks for a message. Each waits for the questions of its own kind alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// Somebody who complains by message.
+    Subscriber,
+    /// Anybody who uses the public form.
+    Form,
+}
+
+/// Held by who asks.
+#[derive(Debug)]
+struct Turns {
+    subscriber: Arc<Semaphore>,
+    form: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let one = || Arc::new(Semaphore::new(1));
+        Self { subscriber: one(), form: one() }
+    }
+}
+
+impl Turns {
+    fn of(&self, asker: Asker) -> Arc<Semaphore> {
+        match asker {
+            Asker::Subscriber => self.subscriber.clone(),
+            Asker::Form => self.form.clone(),
+        }
+    }
 }
 
 impl Journal {
@@ -99,8 +130,8 @@ impl Journal {
         let lock = opened.lock;
         let started = thread.spawn(move || writer.run(lock)).map_err(LedgerFault::file(&folder))?;
         queue.is_read_by(started.thread().clone());
-        let (keep, steadiness, turn) = (settings.keep, Mutex::default(), Arc::new(Semaphore::new(1)));
-        Ok(Self { shared: Arc::new(Shared { folder, keep, key, steadiness, refs, queue, counts, state, turn }) })
+        let (keep, steadiness, turns) = (settings.keep, Mutex::default(), Turns::default());
+        Ok(Self { shared: Arc::new(Shared { folder, keep, key, steadiness, refs, queue, counts, state, turns }) })
     }
 
     /// What one bind writes with.
@@ -129,24 +160,28 @@ impl Journal {
         Archive::new(self.shared.folder.clone(), self.shared.key.clone())
     }
 
-    /// The same, when those are written that were handed over before. Blocks, for a second at most: while nothing can be
-    /// written it is what there is.
+    /// The same, when those are written that were handed over before. Blocks, for a quarter of a second at most; while
+    /// nothing can be written it is what there is.
     pub fn up_to_date(&self) -> Archive {
-        let _disconnected_or_late = self.shared.queue.written().recv_timeout(CATCH_UP);
+        if self.health().failing.is_none() {
+            let _disconnected_or_late = self.shared.queue.written().recv_timeout(CATCH_UP);
+        }
         self.archive()
     }
 
-    /// Asks the [up-to-date](Self::up_to_date) entries for something that somebody waits for, one question at a time.
-    /// None, and the log says why, when there is no answer in time: what asks goes on without.
+    /// Asks the [up-to-date](Self::up_to_date) entries for something that somebody waits for, one question of a kind of
+    /// asker at a time, as that may be many files. None, and the log says why, when there is no answer in time: what asks
+    /// goes on without.
     pub async fn ask<T: Send + 'static>(
         &self,
+        asker: Asker,
         within: Duration,
         question: impl FnOnce(&Archive) -> Result<Option<T>, LedgerFault> + Send + 'static,
     ) -> Option<T> {
         let journal = self.clone();
         let answer = async {
             // It is never closed. Held until the answer is there, even if nobody waits for it any more.
-            let turn = self.shared.turn.clone().acquire_owned().await.ok();
+            let turn = self.shared.turns.of(asker).acquire_owned().await.ok();
             let answer = tokio::task::spawn_blocking(move || {
                 let _until_done = turn;
                 question(&journal.up_to_date())

@@ -280,6 +280,15 @@ impl Consents {
         self.handle.facts.make_scope(ScopeName::new(Some(account), Some(sender), Some(purpose)))
     }
 
+    /// The same of consents that wait for a yes.
+    ///
+    /// # Errors
+    /// [`NoScope`]
+    pub fn make_pending_scope(&self, account: &str, sender: &str, purpose: Purpose) -> Result<Scope, NoScope> {
+        let name = ScopeName::new(Some(account), Some(sender), Some(purpose));
+        self.handle.facts.make_scope(name.map(ScopeName::pending))
+    }
+
     /// The valid consent of a subscriber in the first of these scopes that has one, at the time `now` in milliseconds
     /// since 1970.
     #[inline]
@@ -305,15 +314,6 @@ impl Consents {
         });
         let scopes = names.filter_map(|name| self.handle.facts.scope(name));
         scopes.filter(|scope| self.find(subject, &[*scope], now).is_some()).collect()
-    }
-
-    /// Whether a subscriber has a pending consent to messages of an account by whichever of its senders, at the time `now`
-    /// in milliseconds since 1970.
-    pub fn has_pending(&self, number: Msisdn, account: &str, now: i64) -> bool {
-        let (facts, today) = (&self.handle.facts, now.div_euclid(DAY));
-        let is_own = |scope| facts.scopes.name(scope).is_some_and(|name| name.is_pending_for(account));
-        let entries = facts.consents.of_subject(facts.key.subject(number));
-        entries.iter().any(|entry| is_valid(entry.value.state, today) && is_own(entry.key.scope()))
     }
 
     /// When the ledger took down a pending consent, in milliseconds since 1970; none if there is none. Reads the disk.

@@ -56,11 +56,6 @@ impl ScopeName {
         Self { pending: true, ..self }
     }
 
-    /// Whether it is of an account's consents that wait so.
-    pub(super) fn is_pending_for(&self, account: &str) -> bool {
-        self.pending && self.account.as_deref() == Some(account)
-    }
-
     /// The same, of consents that count.
     pub(super) fn confirmed(self) -> Self {
         Self { pending: false, ..self }

@@ -106,7 +106,7 @@ impl Dialogue {
     fn note(&mut self, frame: Frame<'_>, now: Now) -> Asked {
         let account = &*self.standing.account;
         // Decoded once more for accounts whose messages have purposes, or may invite.
-        let is_read = account.has_purposes() || account.declared().double_opt_in;
+        let is_read = account.has_purposes() || !account.pending().is_empty();
         let message = if is_read { Submission::decode(frame).ok() } else { None };
         let campaign = message.and_then(|message| account.campaign(message.service_type, &message.source));
         let purpose = campaign.map(CampaignFacts::purpose).or(account.declared().default_purpose);
@@ -120,20 +120,20 @@ impl Dialogue {
     /// Remembers what becomes of recipients by a message that is relayed: whom it is an offer to, and whom it invites to say
     /// yes. Of many the SMSC may refuse some, and they are remembered all the same; of one the answer decides.
     fn note_recipients(&self, message: &Submission<'_>, purpose: Option<Purpose>, now: Now) -> Asked {
-        let (account, ledger) = (&*self.standing.account, &*self.records.ledger);
-        let (table, now) = (ledger.acquaintance(), now.unix_millis);
+        let (account, facts) = (&*self.standing.account, self.standing.snapshot.facts());
+        let (table, now) = (self.records.ledger.acquaintance(), now.unix_millis);
         // One message, however many parts it has.
         let is_offer = purpose == Some(Purpose::Marketing) && message.part.is_none_or(|part| part.number == 1);
-        let asks_twice = account.declared().double_opt_in;
+        let pending = account.pending();
         let mut asked = Asked::default();
-        if !is_offer && !asks_twice {
+        if !is_offer && pending.is_empty() {
             return asked;
         }
         for number in message.recipients.subscribers() {
             if is_offer {
                 table.sent_marketing(account.system_id(), number, now);
             }
-            let invites = asks_twice && ledger.permissions().consents().has_pending(number, account.system_id(), now);
+            let invites = !pending.is_empty() && facts.has_consented(number, pending, now);
             if message.recipients.len() == 1 {
                 asked = Asked { recipient: NonZeroU64::new(number.value()), is_offer, invites, ..asked };
             } else if invites {

@@ -16,7 +16,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::timeout;
 
 use super::Dialogue;
-use crate::ledger::journal::Relayed;
+use crate::ledger::journal::{Asker, Relayed};
 use crate::ledger::permissions::{NoScope, Origin, Outcome, Scope, ScopeName};
 use crate::ledger::workflow::{Actor, Complaint, Via, WorkflowFault};
 use crate::ledger::{Complained, Journal, Ledger};
@@ -257,7 +257,7 @@ async fn account_wide(ledger: Arc<Ledger>, subscriber: Msisdn, account: String) 
 /// names nobody: it is what its writer got from one account, or from this one if that is among several. A case without
 /// it is better than none: what cannot be found, or not soon, is left out.
 async fn complained_of(journal: Journal, msisdn: Msisdn, account: String, (before, at): (i64, i64)) -> Option<Relayed> {
-    let look_up = journal.ask(LOOK_UP, move |archive| {
+    let look_up = journal.ask(Asker::Subscriber, LOOK_UP, move |archive| {
         let complained = Complained { recipient: msisdn, account: None, sender: None, at, before, after: 0 };
         match complained.message(archive)? {
             None => Complained { account: Some(&account), ..complained }.message(archive),

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
+use super::Asker::{Form, Subscriber};
 use super::*;
 use crate::audit::NotTaken;
 
@@ -17,26 +18,27 @@ async fn what_was_handed_over_is_found_at_once_and_a_failing_disk_keeps_nobody()
     let journal = open(&folder, NOON).unwrap();
     for count in 0..200 {
         let reference = relay(&mut journal.pen(), NOON + count, shop(), "32470123456", b"hello");
-        let found = journal.ask(SOON, |archive| Ok(archive.find(&everything(), 1)?.pop())).await;
+        let found = journal.ask(Form, SOON, |archive| Ok(archive.find(&everything(), 1)?.pop())).await;
         assert_eq!(found.map(|message| message.reference), Some(reference), "message {count}");
     }
     let fault = |_: &Archive| {
         Err::<Option<Relayed>, _>(LedgerFault::file("journal".as_ref())(std::io::ErrorKind::Other.into()))
     };
-    assert_eq!(journal.ask(SOON, fault).await, None);
+    assert_eq!(journal.ask(Form, SOON, fault).await, None);
     // The first question goes on when nobody waits for it any more, and the next one waits for its end.
     let (go_on, told) = std::sync::mpsc::sync_channel::<()>(1);
     let first = move |_: &Archive| Ok(told.recv().ok());
-    assert_eq!(journal.ask(Duration::from_millis(1), first).await, None);
-    assert_eq!(journal.ask(Duration::from_millis(1), |_| Ok(Some(()))).await, None);
+    assert_eq!(journal.ask(Form, Duration::from_millis(1), first).await, None);
+    assert_eq!(journal.ask(Form, Duration::from_millis(1), |_| Ok(Some(()))).await, None);
+    assert_eq!(journal.ask(Subscriber, SOON, |_| Ok(Some(()))).await, Some(()), "who has a turn of their own");
     go_on.send(()).unwrap();
-    assert_eq!(journal.ask(SOON, |_| Ok(Some(()))).await, Some(()));
+    assert_eq!(journal.ask(Form, SOON, |_| Ok(Some(()))).await, Some(()));
 
     symlink("/dev/full", folder.path().join("journal/journal-2026-11-25-000002.blocks")).unwrap();
     relay(&mut journal.pen(), NOON + DAY, shop(), "32470123457", b"hello");
     failing(&journal, true).await;
     relay(&mut journal.pen(), NOON + DAY, shop(), "32470123457", b"hello");
-    let found = journal.ask(SOON, |archive| Ok(Some(archive.find(&everything(), 999)?.len()))).await;
+    let found = journal.ask(Form, SOON, |archive| Ok(Some(archive.find(&everything(), 999)?.len()))).await;
     assert_eq!(found, Some(200), "what there is");
 }
 
@@ -105,7 +107,7 @@ fn what_is_written_is_made_durable_while_more_waits() {
         queue: queue.clone(),
         counts,
         state,
-        turn: Arc::new(Semaphore::new(1)),
+        turns: Turns::default(),
     };
     let journal = Journal { shared: Arc::new(shared) };
     let (mut pen, pdu) = (journal.pen(), submit("32470123456", b"hello"));

@@ -29,7 +29,7 @@ fn confirm(permissions: &Permissions, value: u64, scopes: &[Scope], at: i64) -> 
 
 /// Whether a subscriber has a pending consent to an account's messages at this time.
 fn has_pending(permissions: &Permissions, value: u64, account: &str, now: i64) -> bool {
-    permissions.consents().has_pending(number(value), account, now)
+    !permissions.consents().pending(number(value), account, &[None, Some("shop")], now).is_empty()
 }
 
 /// How many rows changed something, were superseded, were rejected; and how many were told of as agreed to.

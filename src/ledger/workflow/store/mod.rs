@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase};
 use tokio::sync::Notify;
@@ -40,6 +40,8 @@ pub struct Workflow {
     path: PathBuf,
     database: Mutex<Slot>,
     open: fn(&Path) -> Result<Database, redb::Error>,
+    /// Set while it can be neither changed nor opened.
+    failing: ArcSwapOption<Failure>,
     writing: Mutex<()>,
     pub(super) standings: ArcSwap<Standings>,
     /// What the path of a message looks at.
@@ -66,8 +68,6 @@ struct Slot {
     open: Option<Arc<Database>>,
     /// The one that failed, which holds the file as long as somebody still works on it.
     failed: Weak<Database>,
-    /// Set while it can be neither changed nor opened.
-    failing: Option<Failure>,
 }
 
 impl Slot {
@@ -75,25 +75,6 @@ impl Slot {
     fn give_up(&mut self, database: &Arc<Database>) {
         if self.open.as_ref().is_some_and(|open| Arc::ptr_eq(open, database)) {
             (self.open, self.failed) = (None, Arc::downgrade(database));
-        }
-    }
-
-    /// Something failed: said once, however often it is tried.
-    fn fails(&mut self, fault: &impl ToString) {
-        if self.failing.is_none() {
-            let failure = Failure { since: Timestamp::now(), reason: fault.to_string() };
-            tracing::error!(
-                fault = failure.reason,
-                "accounts, requests for proof and cases cannot be kept at the moment"
-            );
-            self.failing = Some(failure);
-        }
-    }
-
-    /// Something was made durable.
-    fn works(&mut self) {
-        if self.failing.take().is_some() {
-            tracing::info!("accounts, requests for proof and cases can be kept again");
         }
     }
 }
@@ -121,8 +102,9 @@ impl Workflow {
         let (database, standings) = open::checked(&path, open)?;
         Ok(Self {
             path,
-            database: Mutex::new(Slot { open: Some(Arc::new(database)), failed: Weak::new(), failing: None }),
+            database: Mutex::new(Slot { open: Some(Arc::new(database)), failed: Weak::new() }),
             open,
+            failing: ArcSwapOption::empty(),
             writing: Mutex::new(()),
             standings: ArcSwap::from_pointee(standings),
             live: Mutex::default(),
@@ -151,7 +133,7 @@ impl Workflow {
             // Also if it failed: what is on the disk then is seen only when it is read again.
             self.changes.fetch_add(1, Ordering::SeqCst);
             let (standings, events) = committed?;
-            self.slot().works();
+            self.works();
             if let Some(standings) = standings {
                 self.publish(standings);
             }
@@ -192,9 +174,30 @@ impl Workflow {
         self.with(|database| query(&View::of(database.begin_read()?)))
     }
 
-    /// Since when and why nothing can be kept, if that is so: the first failure that no success has followed.
+    /// Since when and why nothing can be kept, if that is so: the first failure that no success has followed. Never waits
+    /// for the disk.
     pub fn health(&self) -> Option<Failure> {
-        self.slot().failing.clone()
+        self.failing.load().as_deref().cloned()
+    }
+
+    /// Something failed: said once, however often it is tried.
+    fn fails(&self, fault: &impl ToString) {
+        if self.failing.load().is_none() {
+            let failure = Failure { since: Timestamp::now(), reason: fault.to_string() };
+            tracing::error!(
+                fault = failure.reason,
+                "accounts, requests for proof and cases cannot be kept at the moment"
+            );
+            self.failing.store(Some(Arc::new(failure)));
+        }
+    }
+
+    /// Something was made durable.
+    fn works(&self) {
+        if self.failing.load().is_some() {
+            self.failing.store(None);
+            tracing::info!("accounts, requests for proof and cases can be kept again");
+        }
     }
 
     /// redb refuses to go on after an error of the disk until the file is opened anew, which the next call does.
@@ -203,12 +206,11 @@ impl Workflow {
         work(&database).map_err(|stop| {
             let (of_the_disk, of_the_store) = (stop.is_of_the_disk(), matches!(stop, Stop::Store(_)));
             let fault = open::fault(&self.path, stop);
-            let mut slot = self.slot();
             if of_the_disk {
-                slot.give_up(&database);
+                self.slot().give_up(&database);
             }
             if of_the_store {
-                slot.fails(&fault);
+                self.fails(&fault);
             }
             fault
         })
@@ -226,12 +228,12 @@ impl Workflow {
         if slot.failed.strong_count() > 0 {
             return Err(open::fault(&self.path, redb::Error::PreviousIo.into()));
         }
-        let (database, standings) = open::checked(&self.path, self.open).inspect_err(|fault| slot.fails(fault))?;
+        let (database, standings) = open::checked(&self.path, self.open).inspect_err(|fault| self.fails(fault))?;
         let database = Arc::new(database);
         self.publish(standings);
         slot.open = Some(database.clone());
         // Opening it has written what it is.
-        slot.works();
+        self.works();
         self.changes.fetch_add(1, Ordering::SeqCst);
         Ok(database)
     }

@@ -16,6 +16,10 @@ use crate::policy::{AccountFacts, Msisdn, Now, replies};
 /// How long an invitation may be answered, in milliseconds: thirty days.
 const INVITED: i64 = 30 * 24 * 3600 * 1000;
 
+/// How much later than it was an invitation may be known, in milliseconds. One beyond that was noted by a clock that was
+/// wrong.
+const ROUNDED: i64 = 3 * 60 * 1000;
+
 /// The pending consents that somebody says yes to in these words at this address: to the senders that it stands for, or
 /// to all.
 pub(super) fn pending(
@@ -42,7 +46,11 @@ pub(super) async fn keep(
     now: Now,
 ) -> bool {
     let latest = ledger.acquaintance().last_invited(account, subscriber);
-    let Some(latest) = latest.filter(|latest| *latest >= now.unix_millis - INVITED) else { return true };
+    let in_time = now.unix_millis - INVITED..=now.unix_millis + ROUNDED;
+    let Some(latest) = latest.filter(|latest| in_time.contains(latest)) else {
+        tracing::info!(account, "a yes by message answers no invitation that is known: what is pending stays so");
+        return true;
+    };
     let look_up = {
         let ledger = ledger.clone();
         tokio::task::spawn_blocking(move || entered_before(&ledger, subscriber, pending, latest))
@@ -56,6 +64,7 @@ pub(super) async fn keep(
         Err(_panic) => return false,
     };
     if invited.is_empty() {
+        tracing::info!(account, "a yes by message answers an invitation of before what is pending, which stays so");
         return true;
     }
     match ledger.permissions().consents().confirm(subscriber, &invited, now.unix_millis).await {
