@@ -187,19 +187,19 @@ impl Permissions {
         }
         let mut numbers = vec![];
         let mut report = Report::default();
-        let mut rejects = csv::Writer::from_writer(import.rejects);
+        let mut rejects = Rejects::new(import.rejects);
         let mut rows = Rows::open(file, import.format, (&[Column::Msisdn], &Column::ALL))?;
         while let Some(row) = rows.next()? {
             report.rows += 1;
             match row.and_then(|row| row.in_one_line().and_then(|()| consent_number(&row))) {
                 Ok(number) => numbers.push(number),
-                Err(why) => reject(&mut rejects, &mut report, &rows, why)?,
+                Err(why) => rejects.add(&mut report, &rows, why)?,
             }
             if report.rows % BATCH as u64 == 0 {
                 (import.progress)(rows.offset(), report.rows);
             }
         }
-        rejects.flush()?;
+        rejects.out.flush()?;
         if numbers.is_empty() {
             return Err(ImportFault::Empty);
         }
@@ -231,24 +231,25 @@ impl Permissions {
         let Begun { digest, since, unfinished } = begun;
         let mut rows = Rows::open(file, import.format, columns)?;
         let mut report = Report::default();
-        let mut rejects = csv::Writer::from_writer(import.rejects);
+        let mut rejects = Rejects::new(import.rejects);
         if let Some(checkpoint) = unfinished {
             let begin = (rows.offset(), rows.line());
             while rows.offset() < checkpoint.offset {
                 let Some(row) = rows.next()? else { break };
                 report.rows += 1;
                 if let Err(why) = row.and_then(|row| act(&row)) {
-                    reject(&mut rejects, &mut report, &rows, why)?;
+                    rejects.add(&mut report, &rows, why)?;
                 }
                 if report.rows % BATCH as u64 == 0 {
                     (import.progress)(rows.offset(), report.rows);
                 }
             }
-            if checkpoint.is_at((rows.offset(), rows.line(), report.rows, report.rejected)) {
+            if checkpoint.is_at((rows.offset(), rows.line()), &report) {
                 report.resume(&checkpoint);
             } else {
-                // Rows that were bad are good by now, as of an account that was declared meanwhile: all anew.
+                // Other rows are bad by now, as those of an account that was declared meanwhile are good: all anew.
                 rows.skip_to(begin)?;
+                rejects.told = report.rows;
                 report = Report::default();
                 let over = Checkpoint { digest, since, finished: true, ..Checkpoint::default() };
                 self.change(vec![Act::Checkpoint(over)]).wait()?;
@@ -269,10 +270,10 @@ impl Permissions {
                         consents.push(consent);
                         batch.push(act);
                     }
-                    Err(why) => reject(&mut rejects, &mut report, &rows, why)?,
+                    Err(why) => rejects.add(&mut report, &rows, why)?,
                 }
             }
-            rejects.flush()?;
+            rejects.out.flush()?;
             while waiting.len() > if read == 0 { 0 } else { AHEAD - 1 } {
                 if let Some(batch) = waiting.pop_front() {
                     batch.done(&mut report, agreed)?;
@@ -286,6 +287,7 @@ impl Permissions {
                 line: rows.line(),
                 rows: report.rows,
                 rejected: report.rejected,
+                rejected_lines: report.rejected_lines,
                 since,
                 ..Checkpoint::default()
             }));
@@ -363,18 +365,29 @@ fn digest(file: &mut (impl Read + Seek), kind: Kind, format: Format) -> io::Resu
     Ok(digest.finalize().into())
 }
 
-fn reject<R: Read + Seek>(
-    rejects: &mut csv::Writer<&mut dyn Write>,
-    report: &mut Report,
-    rows: &Rows<R>,
-    why: Rejection,
-) -> Result<(), ImportFault> {
-    let line = rows.line_of_row().to_string();
-    let reason = why.to_string();
-    let row = rows.as_written();
-    rejects.write_record([line.as_bytes(), reason.as_bytes(), &row]).map_err(io::Error::from)?;
-    report.reject(why);
-    Ok(())
+/// Where bad rows go.
+struct Rejects<'a> {
+    out: csv::Writer<&'a mut dyn Write>,
+    /// Of so many rows the bad ones are there already.
+    told: u64,
+}
+
+impl<'a> Rejects<'a> {
+    fn new(out: &'a mut dyn Write) -> Self {
+        Self { out: csv::Writer::from_writer(out), told: 0 }
+    }
+
+    /// Adds the row that was read last.
+    fn add<R: Read + Seek>(&mut self, report: &mut Report, rows: &Rows<R>, why: Rejection) -> Result<(), ImportFault> {
+        let line = rows.line_of_row();
+        if report.rows > self.told {
+            let (line, reason) = (line.to_string(), why.to_string());
+            let record = [line.as_bytes(), reason.as_bytes(), &rows.as_written()];
+            self.out.write_record(record).map_err(io::Error::from)?;
+        }
+        report.reject(line, why);
+        Ok(())
+    }
 }
 
 fn consent_number(row: &Row<'_>) -> Result<Msisdn, Rejection> {

@@ -9,7 +9,21 @@ fn unfinished() -> (String, Checkpoint) {
     let text = format!("{head}{}", row(32_470_000_099));
     let digest = digest(&mut Cursor::new(text.as_bytes()), Kind::Consents, Format::Csv).unwrap();
     let offset = head.len() as u64;
-    (text, Checkpoint { digest, offset, line: 88, rows: 43, rejected: 3, ..Checkpoint::default() })
+    let known = Checkpoint { digest, offset, line: 88, rows: 43, ..Checkpoint::default() };
+    (text, of_rejected(&[82, 84, 86], known))
+}
+
+/// The checkpoint as it is when the rows on these lines were bad.
+fn of_rejected(lines: &[u64], checkpoint: Checkpoint) -> Checkpoint {
+    let mut report = Report::default();
+    lines.iter().for_each(|line| report.reject(*line, Rejection::Number));
+    Checkpoint { rejected: report.rejected, rejected_lines: report.rejected_lines, ..checkpoint }
+}
+
+/// The lines of the rows in a reject file.
+fn lines_of(rejects: &str) -> Vec<u64> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(rejects.as_bytes());
+    reader.deserialize::<(u64, String, String)>().map(|row| row.unwrap().0).collect()
 }
 
 #[test]
@@ -25,9 +39,7 @@ fn a_file_goes_on_where_its_checkpoint_says_and_tells_bad_rows_before_it_again()
     let report = report.unwrap();
     assert_eq!(counts(&report), [44, 1, 0, 0, 3]);
     assert_eq!((report.invalid_numbers(), permissions.figures().consents), (3, 1), "no row before it is taken again");
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(rejects.as_bytes());
-    let lines: Vec<u64> = reader.deserialize::<(u64, String, String)>().map(|row| row.unwrap().0).collect();
-    assert_eq!(lines, [82, 84, 86]);
+    assert_eq!(lines_of(&rejects), [82, 84, 86]);
     let report = import(&permissions, Format::Csv, &text).0.unwrap();
     assert_eq!(counts(&report), [44, 40, 1, 0, 3], "a finished file begins at its beginning");
     permissions.close();
@@ -38,10 +50,15 @@ fn a_row_that_has_become_good_since_is_taken_when_the_file_comes_again() {
     let folder = tempfile::tempdir().unwrap();
     let permissions = Permissions::open(folder.path()).unwrap();
     let (text, checkpoint) = unfinished();
-    let checkpoint = Act::Checkpoint(Checkpoint { rejected: 4, ..checkpoint });
-    permissions.change(vec![checkpoint]).wait().unwrap();
-    assert_eq!(counts(&import(&permissions, Format::Csv, &text).0.unwrap()), [44, 41, 0, 0, 3]);
-    assert_eq!(permissions.checkpoint(&unfinished().1.digest), None);
+    // One more was bad, or another one.
+    for (lines, changed, unchanged) in [(&[2, 82, 84, 86][..], 41, 0), (&[2, 82, 84], 0, 41)] {
+        let checkpoint = Act::Checkpoint(of_rejected(lines, checkpoint.clone()));
+        permissions.change(vec![checkpoint]).wait().unwrap();
+        let (report, rejects) = import(&permissions, Format::Csv, &text);
+        assert_eq!(counts(&report.unwrap()), [44, changed, unchanged, 0, 3]);
+        assert_eq!(lines_of(&rejects), [82, 84, 86], "each is told once");
+        assert_eq!(permissions.checkpoint(&unfinished().1.digest), None);
+    }
     permissions.close();
 }
 
