@@ -10,6 +10,7 @@ mod checkpoint;
 mod report;
 mod rows;
 mod shared;
+mod underway;
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -22,13 +23,15 @@ pub use report::{Rejection, Report};
 pub use rows::Format;
 use rows::{Column, Row, Rows};
 use shared::Shared;
+pub(super) use underway::Imports;
+use underway::Underway;
 
 use super::act::{Act, NotWritten, Outcome, Pending};
 use super::consents::{Consent, DoubleOptIn, Evidence};
 use super::scopes::{Kind, Names, ScopeName};
 use super::store::Permissions;
 use super::suppressions::Origin;
-use super::{LedgerFault, Registry};
+use super::{NotReplaced, Registry};
 use crate::config::Purpose;
 use crate::hex;
 use crate::policy::Msisdn;
@@ -82,15 +85,15 @@ pub enum ImportFault {
     /// A registry without a number would let everybody be written to.
     #[error("the file has no number that could be taken: the registry stays as it is")]
     Empty,
-    /// A registry is of a day before that of the one it would replace.
-    #[error("the registry is known as of a later day, and stays as it is")]
-    Older,
+    /// The same file is being imported: both would move the same checkpoint.
+    #[error("this file is being imported already")]
+    Underway,
     /// Nothing can be written; what was written stays, and the same import goes on behind it.
     #[error(transparent)]
     NotWritten(#[from] NotWritten),
-    /// A registry's file.
+    /// A registry is newer, or its file cannot be written.
     #[error(transparent)]
-    Ledger(#[from] LedgerFault),
+    NotReplaced(#[from] NotReplaced),
 }
 
 impl Permissions {
@@ -182,9 +185,8 @@ impl Permissions {
         if as_of > import.now {
             return Err(ImportFault::Future);
         }
-        if self.registries().all().iter().any(|known| &*known.name == name && known.as_of > as_of) {
-            return Err(ImportFault::Older);
-        }
+        // Before all of the file is read; when it has been, another import may have come before it.
+        self.registries().may_replace(name, as_of)?;
         let mut numbers = vec![];
         let mut report = Report::default();
         let mut rejects = Rejects::new(import.rejects);
@@ -210,12 +212,13 @@ impl Permissions {
     }
 
     /// What is known of a file.
-    fn begin(&self, file: &mut (impl Read + Seek), kind: Kind, import: &Import<'_>) -> Result<Begun, ImportFault> {
+    fn begin(&self, file: &mut (impl Read + Seek), kind: Kind, import: &Import<'_>) -> Result<Begun<'_>, ImportFault> {
         let digest = digest(file, kind, import.format)?;
+        let underway = self.imports().begin(digest).ok_or(ImportFault::Underway)?;
         let known = self.checkpoint(&digest);
         let first = known.as_ref().and_then(|known| known.since).map_or(import.now, |first| first.min(import.now));
         let since = (kind == Kind::Suppressions).then_some(first);
-        Ok(Begun { digest, since, unfinished: known.filter(|known| !known.finished) })
+        Ok(Begun { digest, underway, since, unfinished: known.filter(|known| !known.finished) })
     }
 
     /// Reads rows, makes acts of them and hands those to the writer, a batch and its checkpoint at a time.
@@ -223,12 +226,12 @@ impl Permissions {
         &self,
         file: impl Read + Seek,
         import: Import<'_>,
-        begun: Begun,
+        begun: Begun<'_>,
         columns: (&[Column], &[Column]),
         agreed: &mut dyn FnMut(Agreed),
         act: &mut dyn FnMut(&Row<'_>) -> Result<Change, Rejection>,
     ) -> Result<Report, ImportFault> {
-        let Begun { digest, since, unfinished } = begun;
+        let Begun { digest, underway: _until_it_ends, since, unfinished } = begun;
         let mut rows = Rows::open(file, import.format, columns)?;
         let mut report = Report::default();
         let mut rejects = Rejects::new(import.rejects);
@@ -305,9 +308,10 @@ impl Permissions {
 }
 
 /// A file whose import begins.
-struct Begun {
+struct Begun<'a> {
     /// What its checkpoints are known by.
     digest: [u8; 32],
+    underway: Underway<'a>,
     /// When it was imported first, if its rows may have no time.
     since: Option<i64>,
     /// How far it came, if not to its end.

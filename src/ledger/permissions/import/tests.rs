@@ -365,7 +365,7 @@ fn what_would_undo_a_protection_is_not_taken_for_one() {
     assert_eq!(registry("msisdn\n32470000001\n32470000002\n", 7).unwrap(), 2);
     assert!(matches!(registry("msisdn\nfoo\n", 8), Err(ImportFault::Empty)));
     assert!(matches!(registry("msisdn\n", 8), Err(ImportFault::Empty)));
-    assert!(matches!(registry("msisdn\n32470000009\n", 6), Err(ImportFault::Older)));
+    assert!(matches!(registry("msisdn\n32470000009\n", 6), Err(ImportFault::NotReplaced(NotReplaced::Older))));
     assert_eq!(permissions.registries().all()[0].len(), 2, "it stays as it was");
 
     let text = "msisdn,account,sender,reference\n32470000011,,SHOP,a\n32470000012,,*,b\n32470000013,shop,SHOP,c\n\

@@ -75,3 +75,65 @@ fn what_came_of_a_finished_import_is_not_counted_again() {
     assert_eq!([false, false, true, false, false].map(after), [1, 2, 3, 1, 2]);
     permissions.close();
 }
+
+/// A file that does something once it is read to its end.
+struct Meanwhile<'a> {
+    file: Cursor<&'a str>,
+    then: &'a dyn Fn(),
+}
+
+impl Read for Meanwhile<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        if read == 0 {
+            (self.then)();
+        }
+        Ok(read)
+    }
+}
+
+impl Seek for Meanwhile<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+#[test]
+fn a_registry_that_comes_while_an_older_one_is_read_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let newer = || {
+        let number = Msisdn::from_value(32_470_000_002).unwrap();
+        permissions.registries().replace("dnc", 9, &[], [number]).unwrap();
+    };
+    let file = Meanwhile { file: Cursor::new("msisdn\n32470000001\n"), then: &newer };
+    let mut rejects = vec![];
+    let import =
+        Import { format: Format::Csv, now: NOW, names: &shop, rejects: &mut rejects, progress: &mut |_, _| {} };
+    let older = permissions.import_registry("dnc", 8, &[], file, import);
+    assert!(matches!(older, Err(ImportFault::NotReplaced(NotReplaced::Older))));
+    assert_eq!(permissions.registries().all()[0].as_of, 9);
+    permissions.close();
+}
+
+#[test]
+fn a_file_is_not_imported_twice_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let permissions = Permissions::open(folder.path()).unwrap();
+    let text = "msisdn\n32470000001\n";
+    let begin = |text: &'static str, progress: &mut dyn FnMut(u64, u64)| {
+        let mut rejects = vec![];
+        let import = Import { format: Format::Csv, now: NOW, names: &shop, rejects: &mut rejects, progress };
+        permissions.import_suppressions(Cursor::new(text), import)
+    };
+    let mut meanwhile = vec![];
+    let first = begin(text, &mut |_, _| {
+        let again = matches!(begin(text, &mut |_, _| {}), Err(ImportFault::Underway));
+        let other = begin("msisdn\n32470000002\n", &mut |_, _| {}).is_ok();
+        meanwhile.push((again, other));
+    });
+    assert_eq!(counts(&first.unwrap()), [1, 1, 0, 0, 0]);
+    assert!(!meanwhile.is_empty() && meanwhile.iter().all(|both| *both == (true, true)), "{meanwhile:?}");
+    assert_eq!(counts(&begin(text, &mut |_, _| {}).unwrap()), [1, 0, 1, 0, 0]);
+    permissions.close();
+}
