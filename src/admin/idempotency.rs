@@ -5,15 +5,17 @@
 //! leaves, so that the answer is there when it comes back. Never keeps what a request holds.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::TryStreamExt;
+use hyper::body::{Frame, SizeHint};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -147,8 +149,7 @@ struct Sum(Arc<Mutex<Sha256>>);
 impl Sum {
     /// The body, which adds to the sum what is read of it.
     fn of(&self, body: Body) -> Body {
-        let sum = self.clone();
-        Body::from_stream(body.into_data_stream().inspect_ok(move |octets| sum.digest().update(octets)))
+        Body::new(Summed { body, sum: self.clone() })
     }
 
     fn digest(&self) -> MutexGuard<'_, Sha256> {
@@ -157,6 +158,38 @@ impl Sum {
 
     fn value(&self) -> [u8; 32] {
         self.digest().clone().finalize().into()
+    }
+}
+
+/// A body that adds to a sum what is read of it. As long as it says, which is looked at before anything is read.
+struct Summed {
+    body: Body,
+    sum: Sum,
+}
+
+impl HttpBody for Summed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(octets) = frame.data_ref()
+        {
+            self.sum.digest().update(octets);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -171,7 +204,7 @@ pub(super) async fn idempotent(State(kept): State<Idempotency>, request: Request
     done.into_response()
 }
 
-async fn do_once(kept: Idempotency, key: &str, request: Request, next: Next) -> Result<KeptAnswer, Problem> {
+async fn do_once(kept: Idempotency, key: &str, request: Request, next: Next) -> Result<Response, Problem> {
     let (parts, mut body) = request.into_parts();
     let mut digest = Sha256::new().chain_update(parts.uri.to_string());
     let sum = super::routes::is_streamed(parts.uri.path()).then(Sum::default);
@@ -189,22 +222,24 @@ async fn do_once(kept: Idempotency, key: &str, request: Request, next: Next) -> 
     }
     let doing = match kept.begin(key, digest.finalize().into(), Instant::now())? {
         Turn::First(doing) => doing,
-        Turn::Again(answer) => return again(answer, body).await,
+        Turn::Again(answer) => return again(answer, body).await.map(KeptAnswer::into_response),
     };
     if let Some(sum) = &sum {
         body = sum.of(body);
     }
     // A task of its own: the client may leave.
     let done = tokio::spawn(async move {
-        let (parts, body) = next.run(Request::from_parts(parts, body)).await.into_parts();
+        let response = next.run(Request::from_parts(parts, body)).await;
+        if !response.status().is_success() {
+            return response;
+        }
+        let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
         let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
         // What is done has been read to its end.
-        let answer = KeptAnswer { contents: sum.map(|sum| sum.value()), status: parts.status, content_type, body };
-        if answer.status.is_success() {
-            doing.done(answer.clone());
-        }
-        answer
+        let contents = sum.map(|sum| sum.value());
+        doing.done(KeptAnswer { contents, status: parts.status, content_type, body: body.clone() });
+        Response::from_parts(parts, Body::from(body))
     });
     done.await.map_err(|_panic| Problem::internal())
 }

@@ -126,6 +126,12 @@ impl Rejects {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::permissions::ImportFault;
+
+    #[test]
+    fn a_file_that_is_being_imported_is_a_conflict() {
+        assert_eq!(Problem::from(ImportFault::Underway).status, StatusCode::CONFLICT);
+    }
 
     #[test]
     fn rejected_rows_are_whole_however_many_there_are() {

@@ -191,7 +191,7 @@ async fn ready(State(admin): State<Admin>) -> (StatusCode, Json<Ready>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::admin) mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
     use tokio::time::timeout;
@@ -200,7 +200,7 @@ mod tests {
     use crate::ledger::workflow;
 
     /// An interface beside no proxy, with everything in this folder.
-    fn open_in(folder: &tempfile::TempDir) -> Admin {
+    pub(in crate::admin) fn open_in(folder: &tempfile::TempDir) -> Admin {
         let text = "[upstream.main]\naddress = 'simulator'";
         let config = crate::config::Config::parse(text, "test.toml", folder.path()).unwrap();
         let audit = Audit::open(&config.audit).unwrap();

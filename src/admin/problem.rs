@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::ledger::LedgerFault;
-use crate::ledger::permissions::{EraseFault, GrantFault, ImportFault, NoScope, NotWritten};
+use crate::ledger::permissions::{EraseFault, GrantFault, ImportFault, NoScope, NotReplaced, NotWritten};
 use crate::ledger::workflow::{Refusal, WorkflowFault};
 
 /// The media type of a problem.
@@ -143,12 +143,15 @@ impl From<EraseFault> for Problem {
 impl From<ImportFault> for Problem {
     fn from(fault: ImportFault) -> Self {
         match fault {
-            ImportFault::Header(_) | ImportFault::Future | ImportFault::Empty | ImportFault::Older => {
-                Self::invalid(fault.to_string())
-            }
+            ImportFault::Header(_)
+            | ImportFault::Future
+            | ImportFault::Empty
+            | ImportFault::NotReplaced(NotReplaced::Older) => Self::invalid(fault.to_string()),
+            ImportFault::Underway => Self::new(StatusCode::CONFLICT, fault.to_string())
+                .hint("wait until that import has ended; the same file again changes nothing then"),
             ImportFault::File(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, fault.to_string()),
             ImportFault::NotWritten(fault) => fault.into(),
-            ImportFault::Ledger(fault) => fault.into(),
+            ImportFault::NotReplaced(NotReplaced::Ledger(fault)) => fault.into(),
         }
     }
 }

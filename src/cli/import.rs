@@ -22,7 +22,7 @@ use super::{Exit, Failure};
 use crate::admin::{Proxy, Stopped, media_type};
 use crate::config::Config;
 use crate::ledger::Ledger;
-use crate::ledger::permissions::{Format, Import, ImportFault};
+use crate::ledger::permissions::{Format, Import, ImportFault, NotReplaced};
 
 /// What the file holds.
 pub(super) enum What<'a> {
@@ -187,9 +187,10 @@ impl<'a> Asked<'a> {
         self.bar.finish_and_clear();
         let name = self.name.display();
         let report = report.map_err(|fault| match fault {
-            ImportFault::Header(_) | ImportFault::Future | ImportFault::Empty | ImportFault::Older => {
-                Failure::Input(format!("{name}: {fault}"))
-            }
+            ImportFault::Header(_)
+            | ImportFault::Future
+            | ImportFault::Empty
+            | ImportFault::NotReplaced(NotReplaced::Older) => Failure::Input(format!("{name}: {fault}")),
             ImportFault::File(error) => self.rejects.fault(&error),
             fault => Failure::Environment(format!("{name}: {fault}; the same import goes on where it ended")),
         })?;

@@ -132,11 +132,15 @@ async fn a_few_files_are_taken_in_at_once_and_another_is_told_to_come_again() {
         said(&mut connection, "HTTP/1.1 100 Continue\r\n\r\n").await;
         waiting.push(connection);
     }
-    let mut one_more = tokio::net::TcpStream::connect(office.address).await.unwrap();
-    one_more.write_all(request.replace("expect", "connection: close\r\nexpect").as_bytes()).await.unwrap();
-    let mut refused = String::new();
-    soon(one_more.read_to_string(&mut refused)).await.unwrap();
-    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after: 10\r\n"), "{refused}");
+    let keyed = "idempotency-key: one\r\n";
+    for key in ["", keyed] {
+        let mut one_more = tokio::net::TcpStream::connect(office.address).await.unwrap();
+        let more = format!("connection: close\r\n{key}expect");
+        one_more.write_all(request.replace("expect", &more).as_bytes()).await.unwrap();
+        let mut refused = String::new();
+        soon(one_more.read_to_string(&mut refused)).await.unwrap();
+        assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after: 10\r\n"), "{refused}");
+    }
     // All else is answered meanwhile, and each that ends makes room.
     office.get("/v1/accounts/shop").await;
     for mut connection in waiting {
@@ -145,8 +149,11 @@ async fn a_few_files_are_taken_in_at_once_and_another_is_told_to_come_again() {
     }
     assert_eq!(office.send("/v1/suppressions/import", "text/csv", list.as_bytes()).await.status, 200);
     let large = request.replace(&format!("content-length: {}", list.len()), "content-length: 4294967297");
-    let mut connection = tokio::net::TcpStream::connect(office.address).await.unwrap();
-    connection.write_all(large.as_bytes()).await.unwrap();
-    said(&mut connection, "HTTP/1.1 413").await;
+    for key in ["", keyed] {
+        let mut connection = tokio::net::TcpStream::connect(office.address).await.unwrap();
+        let large = large.replace("expect", &format!("{key}expect"));
+        connection.write_all(large.as_bytes()).await.unwrap();
+        said(&mut connection, "HTTP/1.1 413").await;
+    }
     office.close().await.stop().await;
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use smppolicy::audit::NumberKey;
 use smppolicy::config::{self, OnExpiry};
 use smppolicy::ledger::permissions::{
-    Change, Consent, Format, Import, Names, Origin, Outcome, Permissions, Scope, Step,
+    Change, Consent, Format, Import, Names, NotReplaced, Origin, Outcome, Permissions, Scope, Step,
 };
 use smppolicy::ledger::workflow::{
     Actor, Case, CaseId, Complaint, Decision, Item, OutboxBounds, Proof, ProofId, ProofRequest, Refusal, Resolution,
@@ -121,8 +121,10 @@ impl Ledger {
             }
             Operation::Registry { which, as_of, people } => {
                 let numbers = people.iter().map(|person| number(*person));
-                self.permissions.registries().replace(REGISTRIES[*which], *as_of, &[], numbers).unwrap();
-                "replaced".to_owned()
+                match self.permissions.registries().replace(REGISTRIES[*which], *as_of, &[], numbers) {
+                    Err(NotReplaced::Older) => "older".to_owned(),
+                    replaced => replaced.map(|_| "replaced".to_owned()).unwrap(),
+                }
             }
             Operation::Erase(person) => told([self.permissions.erase(number(*person), millis).unwrap()]),
             Operation::Forget => {

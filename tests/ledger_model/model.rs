@@ -95,6 +95,9 @@ impl Model {
                 told(scopes.iter().map(|scope| self.suppress((*person, *scope), change.clone())))
             }
             Operation::Registry { which, as_of, people } => {
+                if self.registries[*which].as_ref().is_some_and(|(known, _)| known > as_of) {
+                    return "older".to_owned();
+                }
                 self.registries[*which] = Some((*as_of, people.iter().copied().collect()));
                 "replaced".to_owned()
             }

@@ -28,7 +28,7 @@ pub use act::{NotWritten, Outcome, Pending, WriteFailure};
 pub use consents::{Consent, ConsentId, Consents, DoubleOptIn, Evidence, GrantFault, NoConsent, Step};
 pub use facts::Cursor;
 pub use import::{Agreed, Format, Import, ImportFault, Rejection, Report, time};
-pub use registries::{Registries, Registry};
+pub use registries::{NotReplaced, Registries, Registry};
 pub use retention::Forgotten;
 pub use scopes::{Names, ScopeName};
 pub use store::{EraseFault, Figures, Permissions};

@@ -336,7 +336,7 @@ mod tests {
         let bare = Terms { evidence, sha256, expires, address, entered, given, ..terms() };
         let name = |account, purpose| ScopeName::new(account, Some("Shop"), purpose).unwrap();
         let checkpoint = Checkpoint { digest: [9; 32], offset: 1 << 40, line: 7, rows: 6, ..Checkpoint::default() };
-        let dated = Checkpoint { since: Some(-3), ..checkpoint.clone() };
+        let dated = Checkpoint { since: Some(-3), rejected_lines: 1 << 60, ..checkpoint.clone() };
         vec![
             Record::Text { id: 7, text: "é" },
             Record::Scope { scope: Scope::from_value(9), name: name(Some("shop"), Some(Purpose::P2p)) },

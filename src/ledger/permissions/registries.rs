@@ -70,6 +70,17 @@ impl Registry {
     }
 }
 
+/// Why a registry was not replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReplaced {
+    /// It is of a later day than what would replace it.
+    #[error("the registry is known as of a later day, and stays as it is")]
+    Older,
+    /// Its file.
+    #[error(transparent)]
+    Ledger(#[from] LedgerFault),
+}
+
 /// All registries.
 #[derive(Debug)]
 pub struct Registries {
@@ -133,20 +144,26 @@ impl Registries {
         self.all.load().iter().map(|registry| registry.numbers.octets()).sum()
     }
 
+    /// Refuses what is older than the registry of that name.
+    pub(super) fn may_replace(&self, name: &str, as_of: i64) -> Result<(), NotReplaced> {
+        let is_older = self.all.load().iter().any(|known| known.name == name && known.as_of > as_of);
+        if is_older { Err(NotReplaced::Older) } else { Ok(()) }
+    }
+
     /// Puts a snapshot in the place of the one with this name, or beside the others; durable when this returns.
     ///
     /// # Errors
-    /// [`LedgerFault::File`], also for a name that is not of letters, digits, `-` and `_`, up to 64 of them.
+    /// [`NotReplaced::Older`], and [`LedgerFault::File`], also for a name that is not of letters, digits, `-` and `_`, up to 64 of them.
     pub fn replace(
         &self,
         name: &str,
         as_of: i64,
         countries: &[String],
         numbers: impl IntoIterator<Item = Msisdn>,
-    ) -> Result<Arc<Registry>, LedgerFault> {
+    ) -> Result<Arc<Registry>, NotReplaced> {
         let path = self.folder.join(format!("{name}.registry"));
         if !Registry::may_be_called(name) {
-            return Err(LedgerFault::file(&path)(std::io::Error::other(Registry::NAMES)));
+            return Err(LedgerFault::file(&path)(std::io::Error::other(Registry::NAMES)).into());
         }
         let mut subjects: Vec<Subject> = numbers.into_iter().map(|number| self.key.subject(number)).collect();
         subjects.sort_unstable();
@@ -156,6 +173,7 @@ impl Registries {
         let registry = Arc::new(Registry { name: name.to_owned(), as_of, countries: countries.to_vec(), numbers });
         let contents = spelt(&registry, self.key.check());
         let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.may_replace(name, as_of)?;
         disk::replace(&path, |out| out.write_all(&contents)).map_err(LedgerFault::file(&path))?;
         let mut all = Vec::clone(&self.all.load());
         all.retain(|other| other.name != registry.name);

@@ -18,7 +18,7 @@ use crate::disk;
 
 const MAGIC: &[u8; 8] = b"smpp-idx";
 /// Version 2 has scopes of pending consents; what version 1 wrote is read as it is. Version 3 has checkpoints with the time
-/// of an import; those before it are passed over.
+/// of an import and which rows were bad; those before it are passed over.
 const VERSION: u32 = 3;
 /// Octets of the header: magic, version, position in the log, check of the key, CRC-32 of all that.
 const HEADER: usize = 8 + 4 + 8 + 8 + 4;
@@ -210,7 +210,7 @@ mod tests {
 
         let mut one = vec![];
         checkpoint(None).write(&mut one);
-        let earlier = one.len() - 9; // without the time and whether there is one
+        let earlier = one.len() - 17; // without the time, whether there is one, and which rows were rejected
         let earlier = [&section[..3 + earlier], &one[..earlier], &section[3 + 2 * one.len()..]].concat();
         let (read, _) = read_names(&earlier, 2).unwrap();
         assert_eq!((&read.checkpoints[..], &read.unwiped), (&[][..], &state.unwiped));

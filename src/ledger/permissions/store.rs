@@ -17,7 +17,7 @@ use super::act::{Act, NotWritten, Outcome, Pending, WriteFailure};
 use super::consents::Consents;
 use super::facts::Facts;
 use super::handle::Handle;
-use super::import::Checkpoint;
+use super::import::{Checkpoint, Imports};
 use super::log::{CAPACITY, Locator, Log, OpenSink};
 use super::record::{Record, wipe};
 use super::registries::Registries;
@@ -61,6 +61,7 @@ pub struct Permissions {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Held by who erases, with where forgetting what is old stands.
     erasing: Mutex<Round>,
+    imports: Imports,
 }
 
 impl Permissions {
@@ -136,6 +137,7 @@ impl Permissions {
             handle: Handle { facts, queue },
             writer: Mutex::new(Some(thread.map_err(LedgerFault::file(folder))?)),
             erasing: Mutex::default(),
+            imports: Imports::default(),
         };
         match permissions.wipe() {
             Ok(()) => Ok(permissions),
@@ -226,6 +228,10 @@ impl Permissions {
 
     pub(super) fn facts(&self) -> &Facts {
         &self.handle.facts
+    }
+
+    pub(super) fn imports(&self) -> &Imports {
+        &self.imports
     }
 
     pub(super) fn make_scope(&self, name: &ScopeName) -> Result<Scope, NoScope> {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::Report;
 use crate::ledger::permissions::Outcome;
 use crate::ledger::permissions::octets::{Octets, Put};
 
@@ -21,6 +22,8 @@ pub(in super::super) struct Checkpoint {
     pub(in super::super) unchanged: u64,
     pub(in super::super) superseded: u64,
     pub(in super::super) rejected: u64,
+    /// Which rows were rejected, as [`Report`] tells it: their number alone is the same if one is good by now and another bad.
+    pub(in super::super) rejected_lines: u64,
     /// When it was imported first, in milliseconds since 1970, if rows may have no time of their own: they are as of then.
     pub(in super::super) since: Option<i64>,
 }
@@ -35,9 +38,10 @@ impl Checkpoint {
         self.superseded = so_far.2 + count(|outcome| *outcome == Outcome::Superseded);
     }
 
-    /// Whether it stands there: behind so many octets, lines, rows and rejected rows.
-    pub(in super::super) fn is_at(&self, place: (u64, u64, u64, u64)) -> bool {
-        (self.offset, self.line, self.rows, self.rejected) == place
+    /// Whether it stands behind so many octets and lines, and the same of the rows before it were rejected.
+    pub(super) fn is_at(&self, place: (u64, u64), report: &Report) -> bool {
+        let known = (self.rows, self.rejected, self.rejected_lines);
+        (self.offset, self.line) == place && known == (report.rows, report.rejected, report.rejected_lines)
     }
 
     pub(in super::super) fn write(&self, out: &mut Vec<u8>) {
@@ -48,12 +52,13 @@ impl Checkpoint {
             .for_each(|value| out.put_varint(*value));
         out.push(u8::from(self.since.is_some()));
         out.put(&self.since.unwrap_or_default().to_le_bytes());
+        out.put(&self.rejected_lines.to_le_bytes());
     }
 
     pub(in super::super) fn read(octets: &mut Octets<'_>) -> Option<Self> {
         let checkpoint = Self::read_earlier(octets)?;
         let (has_since, since) = (octets.u8()? != 0, octets.i64()?);
-        Some(Self { since: has_since.then_some(since), ..checkpoint })
+        Some(Self { since: has_since.then_some(since), rejected_lines: octets.u64()?, ..checkpoint })
     }
 
     /// Reads what formats before version 3 had, under a digest of the contents alone.
@@ -68,6 +73,7 @@ impl Checkpoint {
             unchanged: octets.varint()?,
             superseded: octets.varint()?,
             rejected: octets.varint()?,
+            rejected_lines: 0,
             since: None,
         })
     }

@@ -10,6 +10,7 @@ mod checkpoint;
 mod report;
 mod rows;
 mod shared;
+mod underway;
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -22,13 +23,15 @@ pub use report::{Rejection, Report};
 pub use rows::Format;
 use rows::{Column, Row, Rows};
 use shared::Shared;
+pub(super) use underway::Imports;
+use underway::Underway;
 
 use super::act::{Act, NotWritten, Outcome, Pending};
 use super::consents::{Consent, DoubleOptIn, Evidence};
 use super::scopes::{Kind, Names, ScopeName};
 use super::store::Permissions;
 use super::suppressions::Origin;
-use super::{LedgerFault, Registry};
+use super::{NotReplaced, Registry};
 use crate::config::Purpose;
 use crate::hex;
 use crate::policy::Msisdn;
@@ -82,15 +85,15 @@ pub enum ImportFault {
     /// A registry without a number would let everybody be written to.
     #[error("the file has no number that could be taken: the registry stays as it is")]
     Empty,
-    /// A registry is of a day before that of the one it would replace.
-    #[error("the registry is known as of a later day, and stays as it is")]
-    Older,
+    /// The same file is being imported: both would move the same checkpoint.
+    #[error("this file is being imported already")]
+    Underway,
     /// Nothing can be written; what was written stays, and the same import goes on behind it.
     #[error(transparent)]
     NotWritten(#[from] NotWritten),
-    /// A registry's file.
+    /// A registry is newer, or its file cannot be written.
     #[error(transparent)]
-    Ledger(#[from] LedgerFault),
+    NotReplaced(#[from] NotReplaced),
 }
 
 impl Permissions {
@@ -182,24 +185,23 @@ impl Permissions {
         if as_of > import.now {
             return Err(ImportFault::Future);
         }
-        if self.registries().all().iter().any(|known| &*known.name == name && known.as_of > as_of) {
-            return Err(ImportFault::Older);
-        }
+        // Before all of the file is read; when it has been, another import may have come before it.
+        self.registries().may_replace(name, as_of)?;
         let mut numbers = vec![];
         let mut report = Report::default();
-        let mut rejects = csv::Writer::from_writer(import.rejects);
+        let mut rejects = Rejects::new(import.rejects);
         let mut rows = Rows::open(file, import.format, (&[Column::Msisdn], &Column::ALL))?;
         while let Some(row) = rows.next()? {
             report.rows += 1;
             match row.and_then(|row| row.in_one_line().and_then(|()| consent_number(&row))) {
                 Ok(number) => numbers.push(number),
-                Err(why) => reject(&mut rejects, &mut report, &rows, why)?,
+                Err(why) => rejects.add(&mut report, &rows, why)?,
             }
             if report.rows % BATCH as u64 == 0 {
                 (import.progress)(rows.offset(), report.rows);
             }
         }
-        rejects.flush()?;
+        rejects.out.flush()?;
         if numbers.is_empty() {
             return Err(ImportFault::Empty);
         }
@@ -210,12 +212,13 @@ impl Permissions {
     }
 
     /// What is known of a file.
-    fn begin(&self, file: &mut (impl Read + Seek), kind: Kind, import: &Import<'_>) -> Result<Begun, ImportFault> {
+    fn begin(&self, file: &mut (impl Read + Seek), kind: Kind, import: &Import<'_>) -> Result<Begun<'_>, ImportFault> {
         let digest = digest(file, kind, import.format)?;
+        let underway = self.imports().begin(digest).ok_or(ImportFault::Underway)?;
         let known = self.checkpoint(&digest);
         let first = known.as_ref().and_then(|known| known.since).map_or(import.now, |first| first.min(import.now));
         let since = (kind == Kind::Suppressions).then_some(first);
-        Ok(Begun { digest, since, unfinished: known.filter(|known| !known.finished) })
+        Ok(Begun { digest, underway, since, unfinished: known.filter(|known| !known.finished) })
     }
 
     /// Reads rows, makes acts of them and hands those to the writer, a batch and its checkpoint at a time.
@@ -223,32 +226,33 @@ impl Permissions {
         &self,
         file: impl Read + Seek,
         import: Import<'_>,
-        begun: Begun,
+        begun: Begun<'_>,
         columns: (&[Column], &[Column]),
         agreed: &mut dyn FnMut(Agreed),
         act: &mut dyn FnMut(&Row<'_>) -> Result<Change, Rejection>,
     ) -> Result<Report, ImportFault> {
-        let Begun { digest, since, unfinished } = begun;
+        let Begun { digest, underway: _until_it_ends, since, unfinished } = begun;
         let mut rows = Rows::open(file, import.format, columns)?;
         let mut report = Report::default();
-        let mut rejects = csv::Writer::from_writer(import.rejects);
+        let mut rejects = Rejects::new(import.rejects);
         if let Some(checkpoint) = unfinished {
             let begin = (rows.offset(), rows.line());
             while rows.offset() < checkpoint.offset {
                 let Some(row) = rows.next()? else { break };
                 report.rows += 1;
                 if let Err(why) = row.and_then(|row| act(&row)) {
-                    reject(&mut rejects, &mut report, &rows, why)?;
+                    rejects.add(&mut report, &rows, why)?;
                 }
                 if report.rows % BATCH as u64 == 0 {
                     (import.progress)(rows.offset(), report.rows);
                 }
             }
-            if checkpoint.is_at((rows.offset(), rows.line(), report.rows, report.rejected)) {
+            if checkpoint.is_at((rows.offset(), rows.line()), &report) {
                 report.resume(&checkpoint);
             } else {
-                // Rows that were bad are good by now, as of an account that was declared meanwhile: all anew.
+                // Other rows are bad by now, as those of an account that was declared meanwhile are good: all anew.
                 rows.skip_to(begin)?;
+                rejects.told = report.rows;
                 report = Report::default();
                 let over = Checkpoint { digest, since, finished: true, ..Checkpoint::default() };
                 self.change(vec![Act::Checkpoint(over)]).wait()?;
@@ -269,10 +273,10 @@ impl Permissions {
                         consents.push(consent);
                         batch.push(act);
                     }
-                    Err(why) => reject(&mut rejects, &mut report, &rows, why)?,
+                    Err(why) => rejects.add(&mut report, &rows, why)?,
                 }
             }
-            rejects.flush()?;
+            rejects.out.flush()?;
             while waiting.len() > if read == 0 { 0 } else { AHEAD - 1 } {
                 if let Some(batch) = waiting.pop_front() {
                     batch.done(&mut report, agreed)?;
@@ -286,6 +290,7 @@ impl Permissions {
                 line: rows.line(),
                 rows: report.rows,
                 rejected: report.rejected,
+                rejected_lines: report.rejected_lines,
                 since,
                 ..Checkpoint::default()
             }));
@@ -303,9 +308,10 @@ impl Permissions {
 }
 
 /// A file whose import begins.
-struct Begun {
+struct Begun<'a> {
     /// What its checkpoints are known by.
     digest: [u8; 32],
+    underway: Underway<'a>,
     /// When it was imported first, if its rows may have no time.
     since: Option<i64>,
     /// How far it came, if not to its end.
@@ -363,18 +369,29 @@ fn digest(file: &mut (impl Read + Seek), kind: Kind, format: Format) -> io::Resu
     Ok(digest.finalize().into())
 }
 
-fn reject<R: Read + Seek>(
-    rejects: &mut csv::Writer<&mut dyn Write>,
-    report: &mut Report,
-    rows: &Rows<R>,
-    why: Rejection,
-) -> Result<(), ImportFault> {
-    let line = rows.line_of_row().to_string();
-    let reason = why.to_string();
-    let row = rows.as_written();
-    rejects.write_record([line.as_bytes(), reason.as_bytes(), &row]).map_err(io::Error::from)?;
-    report.reject(why);
-    Ok(())
+/// Where bad rows go.
+struct Rejects<'a> {
+    out: csv::Writer<&'a mut dyn Write>,
+    /// Of so many rows the bad ones are there already.
+    told: u64,
+}
+
+impl<'a> Rejects<'a> {
+    fn new(out: &'a mut dyn Write) -> Self {
+        Self { out: csv::Writer::from_writer(out), told: 0 }
+    }
+
+    /// Adds the row that was read last.
+    fn add<R: Read + Seek>(&mut self, report: &mut Report, rows: &Rows<R>, why: Rejection) -> Result<(), ImportFault> {
+        let line = rows.line_of_row();
+        if report.rows > self.told {
+            let (line, reason) = (line.to_string(), why.to_string());
+            let record = [line.as_bytes(), reason.as_bytes(), &rows.as_written()];
+            self.out.write_record(record).map_err(io::Error::from)?;
+        }
+        report.reject(line, why);
+        Ok(())
+    }
 }
 
 fn consent_number(row: &Row<'_>) -> Result<Msisdn, Rejection> {

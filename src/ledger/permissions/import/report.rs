@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use siphasher::sip::SipHasher24;
+
 use super::Checkpoint;
 use crate::ledger::permissions::{NoConsent, NoScope, Outcome};
 
@@ -78,6 +80,8 @@ pub struct Report {
     pub one_time: Option<(i64, u64)>,
     /// Consents of numbers of which nothing was known, and how many of those were given on one UTC day, at most.
     pub first_contacts: (u64, u64),
+    /// Tells which rows those are: a hash of their lines.
+    pub(super) rejected_lines: u64,
     times: HashMap<i64, u64, foldhash::fast::RandomState>,
     days: HashMap<i64, u64, foldhash::fast::RandomState>,
 }
@@ -95,8 +99,10 @@ impl Report {
         (self.changed, self.unchanged, self.superseded) = (changed, unchanged, superseded);
     }
 
-    pub(super) fn reject(&mut self, why: Rejection) {
+    /// Counts a row that begins on this line.
+    pub(super) fn reject(&mut self, line: u64, why: Rejection) {
         self.rejected += 1;
+        self.rejected_lines = SipHasher24::new_with_keys(self.rejected_lines, 0).hash(&line.to_le_bytes());
         *self.reasons.entry(why).or_default() += 1;
     }
 

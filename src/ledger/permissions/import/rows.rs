@@ -209,7 +209,7 @@ impl<R: Read + Seek> Rows<R> {
             Source::Csv { reader, .. } => {
                 let mut position = csv::Position::new();
                 position.set_byte(offset).set_line(line);
-                reader.seek(position).map_err(io::Error::from)
+                go_to(reader, position)
             }
             Source::Ndjson { reader, offset: at, lines, .. } => {
                 (*at, *lines) = (offset, line);
@@ -310,6 +310,11 @@ fn line_of<R: Read>(reader: &csv::Reader<Rationed<R>>, record: &csv::ByteRecord)
     end.line().saturating_sub(within + u64::from(is_behind))
 }
 
+/// Has the reader go on at a place, even if it stands there: it may do so in the midst of a row, or after a fault.
+fn go_to<R: Read + Seek>(reader: &mut csv::Reader<Rationed<R>>, place: csv::Position) -> io::Result<()> {
+    reader.seek_raw(SeekFrom::Start(place.byte()), place).map_err(io::Error::from)
+}
+
 /// Has the reader go on behind the first line of a row that begins there or behind blank lines, and gives the first octets
 /// of that, and its line.
 fn pass_line<R: Read + Seek>(
@@ -331,7 +336,7 @@ fn pass_line<R: Read + Seek>(
     }
     byte += if shown.ends_with(b"\n") { 0 } else { skip_line(&mut file)? };
     begin.set_byte(byte).set_line(line + 1);
-    reader.seek(begin).map_err(io::Error::from)?;
+    go_to(reader, begin)?;
     shown.truncate(shown.trim_ascii_end().len());
     Ok((shown, line))
 }

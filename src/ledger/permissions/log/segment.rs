@@ -13,7 +13,8 @@ use crate::ledger::LedgerFault;
 use crate::ledger::permissions::octets::{Octets, Put};
 
 const MAGIC: &[u8; 8] = b"smpp-log";
-/// Version 2 has pending consents, version 3 checkpoints with the time of an import; earlier records are read as they are.
+/// Version 2 has pending consents, version 3 checkpoints with the time of an import and which rows were bad; earlier records
+/// are read as they are.
 const VERSION: u32 = 3;
 /// Octets of the header: magic, version, position of the file in the log, check of the key, CRC-32 of all that.
 const HEADER: usize = 8 + 4 + 8 + 8 + 4;
