@@ -15,12 +15,10 @@ use super::program::{Anchor, Node, NodeIndex, Program, Step, bit};
 use super::quotes;
 use super::vocabulary::{self, NONE, WordIndex};
 use super::words::Padded;
-use super::{Edge, Edges, EntryIndex, Hit};
+use super::{Edge, Edges, EntryIndex, Hit, Link, LinkKind};
 
 /// Octets that a hit spans at most, and that it looks at on either side; a longer run of signs ends a sentence.
 pub(super) const MAX_OCTETS: usize = 200;
-/// Octets of a link that count; what comes behind them are words.
-const MAX_LINK: usize = 100;
 /// Steps of one match after which failures are remembered.
 const PATIENCE: usize = 48;
 
@@ -86,14 +84,25 @@ enum Break {
     Yes,
 }
 
-/// Of a word within a link: words of it before this one, and behind.
-type Linked = Option<(u16, u16)>;
+/// Of a word within a link.
+#[derive(Debug, Clone, Copy)]
+struct Within {
+    /// Words of the link before this one.
+    before: u16,
+    /// Words of it behind.
+    behind: u16,
+    /// Where it leads.
+    kind: LinkKind,
+}
+
+/// What a word is of the link that it is in, if it is in one.
+type Linked = Option<Within>;
 
 /// Finds the hits of a view.
 pub(super) fn scan(
     program: &Program,
     view: &str,
-    links: &[Range<usize>],
+    links: &[Link],
     edges: Edges,
     scratch: &mut Scratch,
     mut found: impl FnMut(Hit) -> ControlFlow<()>,
@@ -113,6 +122,7 @@ pub(super) fn scan(
     if anchors.count == 0 {
         return;
     }
+    let link = links.iter().map(|link| link.kind).max();
     let mut present = Present::new(program, tokens, needed.all(), !links.is_empty(), seen);
     breaks.clear();
     breaks.resize(tokens.len(), Break::Unasked);
@@ -123,7 +133,9 @@ pub(super) fn scan(
         let Some(anchors) = program.anchored.get(word as usize) else { continue };
         present.turn_to(index);
         let anchors = program.anchors.get(anchors.start as usize..anchors.end as usize).unwrap_or_default();
-        for anchor in anchors.iter().filter(|anchor| anchor.needs.iter().all(|need| present.meets(*need, index))) {
+        let may_match =
+            |anchor: &&Anchor| anchor.link <= link && anchor.needs.iter().all(|need| present.meets(*need, index));
+        for anchor in anchors.iter().filter(may_match) {
             if let Some(hit) = matcher.attempt(anchor, index)
                 && found(hit).is_break()
             {
@@ -135,18 +147,18 @@ pub(super) fn scan(
 }
 
 /// Which words are links; none are noted where there is none.
-fn find_links(tokens: &[Token], links: &[Range<usize>], linked: &mut Vec<Linked>) {
+fn find_links(tokens: &[Token], links: &[Link], linked: &mut Vec<Linked>) {
     linked.clear();
     if links.is_empty() {
         return;
     }
     linked.resize(tokens.len(), None);
-    for link in links {
-        let end = link.end.min(link.start.saturating_add(MAX_LINK));
-        let first = tokens.partition_point(|token| (token.start as usize) < link.start);
+    for Link { span, kind } in links {
+        let end = span.end.min(span.start.saturating_add(Link::HOST));
+        let first = tokens.partition_point(|token| (token.start as usize) < span.start);
         let behind = tokens.partition_point(|token| (token.start as usize) < end);
         for (index, linked) in linked.get_mut(first..behind).into_iter().flatten().enumerate() {
-            *linked = Some((index as u16, (behind - first - 1 - index) as u16));
+            *linked = Some(Within { before: index as u16, behind: (behind - first - 1 - index) as u16, kind: *kind });
         }
     }
 }
@@ -249,7 +261,7 @@ impl<'s> Matcher<'s> {
         breaks
     }
 
-    /// Of a word within a link: words of it before this one, and behind.
+    /// What a word is of the link that it is in.
     fn linked(&self, index: usize) -> Linked {
         self.linked.get(index).copied().flatten()
     }
@@ -331,10 +343,11 @@ impl<'s> Matcher<'s> {
                     }
                     free = false;
                 }
-                Step::Link => {
+                Step::Link(kind) => {
                     at = self.next::<ON>(at, free, origin)?;
                     self.sight.links = true;
-                    self.linked(at).filter(|(before, behind)| 0 == if ON { *before } else { *behind })?;
+                    let near = |link: &Within| if ON { link.before } else { link.behind };
+                    self.linked(at).filter(|link| near(link) == 0 && link.kind >= kind)?;
                     at = self.over_link::<ON>(at, origin)?;
                     free = false;
                 }
@@ -354,7 +367,9 @@ impl<'s> Matcher<'s> {
                     // Should the other way fail too, it is as if this node had not been tried before.
                     self.fail(node, at, free);
                 }
-                Step::Gap { most, across } => return self.gap::<ON>(node, next, (most, across), at, free, origin),
+                Step::Gap { most, across, walls } => {
+                    return self.gap::<ON>(node, next, (most, across, walls), at, free, origin);
+                }
             }
             node = next;
         }
@@ -400,7 +415,7 @@ impl<'s> Matcher<'s> {
         &mut self,
         node: NodeIndex,
         next: NodeIndex,
-        (most, across): (u8, bool),
+        (most, across, walls): (u8, bool, u32),
         at: usize,
         free: bool,
         origin: usize,
@@ -425,6 +440,7 @@ impl<'s> Matcher<'s> {
             if taken == most {
                 break;
             }
+            let over = over.filter(|over| !self.program.has(walls, self.word(*over)));
             let Some(over) = over.and_then(|over| self.over_link::<ON>(over, origin)) else { break };
             (current, current_free) = (over, across);
         }
@@ -462,7 +478,7 @@ impl<'s> Matcher<'s> {
 
     /// The last word of the link that `at` begins, as seen on the way; `at` where it begins none.
     fn over_link<const ON: bool>(&mut self, at: usize, origin: usize) -> Option<usize> {
-        let Some((before, behind)) = self.linked(at) else { return Some(at) };
+        let Some(Within { before, behind, .. }) = self.linked(at) else { return Some(at) };
         let (near, far) = if ON { (before, behind) } else { (behind, before) };
         if near != 0 {
             return Some(at);
