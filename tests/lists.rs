@@ -5,12 +5,14 @@
 #![cfg(test)]
 
 use std::collections::BTreeMap;
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use smppolicy::policy::Clause;
-use smppolicy::policy::lists::{Edges, Lists, Scratch};
+use smppolicy::policy::lists::{Edges, Link, LinkKind, Lists, Scratch};
+use smppolicy::policy::lures;
 use smppolicy::text::Normaliser;
+use smppolicy::text::links::Name;
 
 /// What a text has: clause and entry of each hit.
 type Hits = Vec<(u16, String)>;
@@ -46,7 +48,7 @@ impl Judge {
 }
 
 /// Where links stand, well enough for these sentences: runs without white space that begin like one.
-fn links(view: &str) -> Vec<Range<usize>> {
+fn links(view: &str) -> Vec<Link> {
     const SUFFIXES: &[&str] = &["example", "com", "net", "org", "in", "ly", "uk", "me", "co", "cc"];
     let mut links = Vec::new();
     let mut at = 0;
@@ -55,7 +57,8 @@ fn links(view: &str) -> Vec<Range<usize>> {
         let host = link.trim_start_matches("https://").split('/').next().unwrap_or_default();
         let ends_as_one = host.rsplit_once('.').is_some_and(|(_, suffix)| SUFFIXES.contains(&suffix));
         if link.contains("://") || link.starts_with("www.") || ends_as_one {
-            links.push(at..at + link.len());
+            let kind = Name::new(host).map_or(LinkKind::Common, lures::kind);
+            links.push(Link { span: at..at + link.len(), kind });
         }
         at += run.len();
     }

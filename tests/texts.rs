@@ -71,11 +71,11 @@ fn rows(file: &str) -> Vec<Vec<String>> {
     text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect()
 }
 
-#[test]
-fn four_of_five_frauds_are_caught() {
+/// How many lines of a set of frauds are caught, of how many.
+fn caught(file: &str) -> (usize, usize) {
     let judge = Judge::new();
     let (mut by_language, mut by_kind) = (BTreeMap::<String, (usize, usize)>::new(), BTreeMap::new());
-    for row in rows("fraud.tsv") {
+    for row in rows(file) {
         let [id, language, _, kind, text] = &row[..] else { panic!("{row:?}") };
         let refusal = judge.refusal(text);
         let caught = refusal.is_some_and(|rejection| rejection.clause.is_some_and(|it| matches!(it.0, 6 | 26 | 33)));
@@ -92,20 +92,39 @@ fn four_of_five_frauds_are_caught() {
         println!("{key:<20} {hits:>3} of {all:>3}");
     }
     let (hits, all) = by_language.values().fold((0, 0), |(hits, all), one| (hits + one.0, all + one.1));
-    println!("fraud: {hits} of {all} caught");
+    println!("{file}: {hits} of {all} caught");
+    (hits, all)
+}
+
+/// Which lines of a set of honest texts are refused, and why.
+fn refused(file: &str) -> Vec<String> {
+    let judge = Judge::new();
+    let refusal = |row: Vec<String>| Some(format!("{} {}: {}", row[0], judge.refusal(&row[4])?, row[4]));
+    rows(file).into_iter().filter_map(refusal).collect()
+}
+
+#[test]
+fn four_of_five_frauds_are_caught() {
+    let (hits, all) = caught("fraud.tsv");
     assert!(all >= 200 && hits * 10 >= all * 8, "{hits} of {all}");
 }
 
 #[test]
 fn honest_texts_pass() {
-    let judge = Judge::new();
-    let mut refused = Vec::new();
-    for row in rows("honest.tsv") {
-        if let Some(rejection) = judge.refusal(&row[4]) {
-            refused.push(format!("{} {rejection}: {}", row[0], row[4]));
-        }
-    }
+    let refused = refused("honest.tsv");
     assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+#[test]
+fn two_of_three_frauds_are_caught_that_nobody_has_read_who_writes_lists() {
+    let (hits, all) = caught("unread_fraud.tsv");
+    assert!(all >= 200 && hits * 3 >= all * 2, "{hits} of {all}");
+}
+
+#[test]
+fn nearly_all_honest_texts_pass_that_nobody_has_read_who_writes_lists() {
+    let refused = refused("unread_honest.tsv");
+    assert!(refused.len() * 50 <= rows("unread_honest.tsv").len(), "{}", refused.join("\n"));
 }
 
 #[test]

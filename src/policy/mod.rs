@@ -17,6 +17,7 @@ mod facts;
 mod inspection;
 mod limiter;
 pub mod lists;
+pub mod lures;
 mod message;
 mod msisdn;
 mod octets;

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::super::brands::{self, Brands};
-use super::super::{Clause, Evidence, Octets, pictures, shorteners};
+use super::super::{Clause, Evidence, Octets, lists, lures, pictures, shorteners};
 use super::run::Window;
 use super::{Findings, Found, Ground};
 use crate::text::links::{Host, Link};
@@ -47,6 +47,14 @@ pub(super) fn look(
     if pictures::is_picture(link) {
         note(Ground::Picture, PICTURES, "a picture or film", "");
     }
+}
+
+/// A link as the lists know it.
+pub(super) fn for_lists(link: Link<'_>) -> lists::Link {
+    // A host that the lists would not see all of tells them nothing.
+    let seen = link.span.len() - link.path.len() <= lists::Link::HOST;
+    let kind = link.host.name().filter(|_| seen).map_or(lists::LinkKind::Common, lures::kind);
+    lists::Link { span: link.span, kind }
 }
 
 /// What is wrong with how a link is written, whoever it leads to.

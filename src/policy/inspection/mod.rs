@@ -13,7 +13,6 @@ mod tests;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ops::Range;
 
 use super::brands::{self, Brands};
 use super::concatenation::{Assembly, Piece};
@@ -134,7 +133,7 @@ struct Scratch {
 struct Search {
     lists: lists::Scratch,
     links: Links,
-    spans: Vec<Range<usize>>,
+    linked: Vec<lists::Link>,
     brands: brands::Scratch,
     expressions: expressions::Scratch,
 }

@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range};
 
 use super::super::expressions::Exhausted;
-use super::super::lists::{Edge, Edges, EntryText, Hit, ListRule};
+use super::super::lists::{self, Edge, Edges, EntryText, Hit, ListRule};
 use super::super::snapshot::bare;
 use super::super::{AccountFacts, Clause, Evidence, Octets, Span, Spot};
 use super::{Findings, Found, Ground, Inspector, Scratch, Search, links};
@@ -158,22 +158,22 @@ impl Inspector {
         search: &mut Search,
         findings: &mut Findings,
     ) -> Result<(), Evidence> {
-        let (view, Search { lists, links, spans, brands, expressions }) = (window.view, search);
+        let (view, Search { lists, links, linked, brands, expressions }) = (window.view, search);
         let found = links.find(view.text);
         if !found.is_all() {
             return Err(Evidence::Hidden("more links than any message has"));
         }
         let scanned = window.normal.scan_views().any(|scanned| scanned.kind == view.kind);
-        spans.clear();
-        spans.extend(found.iter().map(|link| link.span));
+        linked.clear();
+        linked.extend(found.iter().map(links::for_lists));
         // Where signs have been read as letters, the name of a host is no longer what it was.
         if matches!(view.kind, ViewKind::Plain | ViewKind::Skeleton) {
             found.iter().for_each(|link| links::look(&link, &self.brands, brands, window, findings));
         }
         if scanned {
-            self.lists.scan(view.text, spans, window.run.edges, lists, |hit| {
+            self.lists.scan(view.text, linked, window.run.edges, lists, |hit| {
                 if hit.settled && window.is_fresh(&hit.reach) {
-                    self.hit(&hit, spans, window, findings);
+                    self.hit(&hit, linked, window, findings);
                 }
                 findings.hits += 1;
                 if findings.hits > MAX_HITS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -191,7 +191,7 @@ impl Inspector {
         scanned.map_err(|Exhausted| Evidence::Hidden("a text that exhausts the operator's expressions"))
     }
 
-    fn hit(&self, hit: &Hit, links: &[Range<usize>], window: &Window<'_, '_, '_, '_>, findings: &mut Findings) {
+    fn hit(&self, hit: &Hit, links: &[lists::Link], window: &Window<'_, '_, '_, '_>, findings: &mut Findings) {
         let Some(EntryText { id, rule, clause, language, category }) = self.lists.entry(hit.entry) else { return };
         let ground = match rule {
             ListRule::Content => Ground::Content,
@@ -212,7 +212,7 @@ impl Inspector {
         &self,
         id: &str,
         hit: &Hit,
-        links: &[Range<usize>],
+        links: &[lists::Link],
         window: &Window<'_, '_, '_, '_>,
         findings: &mut Findings,
     ) {
@@ -222,7 +222,8 @@ impl Inspector {
             return;
         }
         // A link is judged by where it leads.
-        let linked = links.iter().any(|link| link.start <= hit.span.start && hit.span.end <= link.end);
+        let linked =
+            links.iter().any(|lists::Link { span, .. }| span.start <= hit.span.start && hit.span.end <= span.end);
         if named.protected && !linked && !window.speaks_for(&named.name) {
             let (brand, span) = (Octets::new(named.name.as_bytes()), window.span(hit.span.clone()));
             findings.note(Ground::OtherBrand, || Found { clause: NATURE, evidence: Evidence::Brand { brand, span } });

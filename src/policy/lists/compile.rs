@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::LinkKind;
 use super::common::frequency;
 use super::format::{Entry, List};
 use super::pattern::{self, Element, Word};
@@ -30,6 +31,7 @@ struct Draft {
     before: NodeIndex,
     behind: NodeIndex,
     pattern: u32,
+    link: Option<LinkKind>,
 }
 
 /// How common a form is in texts, and how many anchors it has.
@@ -46,6 +48,8 @@ pub(super) struct Compiler {
     /// By symbol: its forms, sorted.
     sets: Vec<Rc<[Form]>>,
     drafts: Vec<Draft>,
+    /// What no gap of the patterns at hand steps over.
+    walls: u32,
     program: Program,
 }
 
@@ -81,7 +85,9 @@ struct Ways {
 impl Compiler {
     pub(super) fn new() -> Self {
         let (forms, uses, symbols, sets, drafts) = Default::default();
-        Self { forms, uses, symbols, sets, drafts, program: Program::new() }
+        let mut new = Self { forms, uses, symbols, sets, drafts, walls: 0, program: Program::new() };
+        new.walls = new.symbol(Vec::new());
+        new
     }
 
     /// Compiles the entries of a list that `keep` wants.
@@ -99,6 +105,8 @@ impl Compiler {
             let before = all.iter().map(|unless| longest(&unless.before)).max().unwrap_or(0);
             [before, all.iter().map(|unless| longest(&unless.behind)).max().unwrap_or(0)]
         };
+        let walls = list.walls.iter().flat_map(|word| self.forms(word)).collect();
+        let walls = self.symbol(walls);
         let (common, common_context) = (self.unless(&list.unless, &classes), context(&list.unless));
         for Entry { text, quoted, matches, unless } in &list.entries {
             if !keep(text) {
@@ -115,10 +123,12 @@ impl Compiler {
                 before: before.max(common_before),
                 behind: behind.max(common_behind),
             });
+            let nothing = std::mem::replace(&mut self.walls, walls);
             for elements in matches {
                 let pieces = self.pieces(elements, &classes);
                 self.pattern(&pieces, entry);
             }
+            self.walls = nothing;
         }
     }
 
@@ -153,8 +163,9 @@ impl Compiler {
             })
         };
         let needs = [need(), need()];
+        let link = pieces.iter().filter_map(link_of).max();
         for draft in self.drafts.iter_mut().skip(drafts) {
-            (draft.needs, draft.pattern) = (needs, pattern);
+            (draft.needs, draft.pattern, draft.link) = (needs, pattern, link);
         }
         self.program.patterns.push(Pattern { entry, nodes: first..self.program.nodes.len() as u32 });
     }
@@ -192,7 +203,7 @@ impl Compiler {
                 form.anchors += 1;
             }
         }
-        self.drafts.push(Draft { symbol, needs: [None; 2], before, behind, pattern: 0 });
+        self.drafts.push(Draft { symbol, needs: [None; 2], before, behind, pattern: 0, link: None });
     }
 
     /// What it costs to begin at each of these.
@@ -254,9 +265,9 @@ impl Compiler {
             Element::Class(class) => Piece::Ways(Rc::clone(classes.get(*class)?)),
             Element::Either(branches) => Piece::Ways(Rc::new(self.either(branches, classes))),
             Element::Optional(body) => Piece::Optional(self.pieces(body, classes)),
-            Element::Gap { most, across } => Piece::Step(Step::Gap { most: *most, across: *across }),
+            Element::Gap { most, across } => Piece::Step(Step::Gap { most: *most, across: *across, walls: self.walls }),
             Element::Digits { least, most } => Piece::Step(Step::Digits { least: *least, most: *most }),
-            Element::Link => Piece::Step(Step::Link),
+            Element::Link(kind) => Piece::Step(Step::Link(*kind)),
             Element::Boundary => Piece::Step(Step::Boundary),
             Element::Hit => return None,
         })
@@ -368,5 +379,13 @@ impl Compiler {
             chain = Some(chain.map_or(first, |rest| self.node(Step::Split(first), rest)));
         }
         chain.unwrap_or(next)
+    }
+}
+
+/// The link that a text must have so that it has the piece.
+fn link_of(piece: &Piece) -> Option<LinkKind> {
+    match piece {
+        Piece::Step(Step::Link(kind)) => Some(*kind),
+        _ => None,
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::pattern::{self, Class, Element, Unless};
+use super::pattern::{self, Class, Element, Unless, Word};
 use super::{EntryText, ListRule, Source};
 use crate::config::Faults;
 use crate::config::reader::{Document, Table};
@@ -19,6 +19,8 @@ const MAX_FILE: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct List {
     pub(super) classes: Vec<Class>,
+    /// Words that no gap of a `match` steps over.
+    pub(super) walls: Vec<Word>,
     /// For all entries.
     pub(super) unless: Vec<Unless>,
     pub(super) entries: Vec<Entry>,
@@ -81,10 +83,11 @@ fn list(mut root: Table<'_>, file: &str, ids: &mut Ids) -> List {
     let words = root.section("words");
     let classes = words.named_lists("write at least one word", |value| pattern::item(text(value)?));
     let classes: Vec<Class> = classes.into_iter().map(|(name, items)| Class { name, items }).collect();
+    let walls = root.list("walls", |value| pattern::word(text(value)?));
     let unless = root.list("unless", |value| pattern::unless(text(value)?, &classes));
     let tables = root.tables("entry");
     let entries = tables.into_iter().filter_map(|table| entry(table, &defaults, &classes, file, ids)).collect();
-    List { classes, unless, entries }
+    List { classes, walls, unless, entries }
 }
 
 fn entry(mut table: Table<'_>, defaults: &Defaults, classes: &[Class], file: &str, ids: &mut Ids) -> Option<Entry> {

@@ -96,6 +96,31 @@ impl Edges {
     pub const WHOLE: Self = Self { left: Edge::End, right: Edge::End };
 }
 
+/// A link of a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Where it stands.
+    pub span: Range<usize>,
+    /// Where it leads, as its first [`Link::HOST`] octets show.
+    pub kind: LinkKind,
+}
+
+impl Link {
+    /// Octets of a link that count; what comes behind them are words.
+    pub const HOST: usize = 100;
+}
+
+/// What kind of host a link leads to. Each kind is more of what patterns look for than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LinkKind {
+    /// To a state's, which is nobody's bait: no pattern takes it for a link.
+    Official,
+    /// To any other.
+    Common,
+    /// To one with the name of a lure.
+    Lure,
+}
+
 /// An entry that a text has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
@@ -129,7 +154,7 @@ impl Lists {
             };
         }
         const SHIPPED: &[Source<'static>] = shipped![
-            "hate" "threat" "offence" "rescue" "illegal" "confidential" "deception" "harm" "pictures" "health"
+            "hate" "threat" "offence" "rescue" "illegal" "confidential" "deception" "lure" "secret" "approach" "harm" "pictures" "health"
         ];
         SHIPPED
     }
@@ -186,11 +211,11 @@ impl Lists {
         self.program.entries.is_empty()
     }
 
-    /// Finds the hits in `view`, a view of [`crate::text::Normal`]; `links` are where links stand in it, in order.
+    /// Finds the hits in `view`, a view of [`crate::text::Normal`]; `links` are those that stand in it, in order.
     pub fn scan(
         &self,
         view: &str,
-        links: &[Range<usize>],
+        links: &[Link],
         edges: Edges,
         scratch: &mut Scratch,
         found: impl FnMut(Hit) -> ControlFlow<()>,

@@ -2,6 +2,7 @@
 //!
 //! Knows the form of a pattern, not how it is found in a text.
 
+use super::LinkKind;
 use super::words::is_letter;
 use crate::config::reader::{list, nearest};
 use crate::config::value::{Read, Wrong};
@@ -57,7 +58,8 @@ pub(super) enum Element {
         least: u8,
         most: u8,
     },
-    Link,
+    /// A link of that kind at least.
+    Link(LinkKind),
     /// A sentence ends here and another begins.
     Boundary,
     /// Where an `unless` has the hit.
@@ -84,6 +86,15 @@ pub(super) fn item(text: &str) -> Read<Vec<Word>> {
         return Err(Wrong::because("has no word", "expected a word, a prefix* or several words"));
     }
     Ok(words)
+}
+
+/// One of `walls`.
+pub(super) fn word(text: &str) -> Read<Word> {
+    let mut words = item(text)?.into_iter();
+    match (words.next(), words.next()) {
+        (Some(word), None) => Ok(word),
+        _ => Err(Wrong::because("is several words", "expected one word or prefix*: a gap steps over words one by one")),
+    }
 }
 
 /// A pattern of `match`.
@@ -158,7 +169,7 @@ fn short_enough(elements: &[Element], classes: &[Class], most: usize, what: &str
 /// Words that elements may take; a boundary counts as one, because it looks beyond a word.
 pub(super) fn longest(elements: &[Element], classes: &[Class]) -> usize {
     let length = |element: &Element| match element {
-        Element::Word(_) | Element::Digits { .. } | Element::Link | Element::Boundary => 1,
+        Element::Word(_) | Element::Digits { .. } | Element::Link(_) | Element::Boundary => 1,
         Element::Class(class) => {
             classes.get(*class).and_then(|class| class.items.iter().map(Vec::len).max()).unwrap_or(1)
         }
@@ -219,7 +230,7 @@ impl<'a> Parser<'a> {
                 Some('{') => elements.push(self.class()?),
                 Some('~') => elements.push(self.gap()?),
                 Some('#') => elements.push(self.digits()?),
-                Some('@') => elements.push(self.single(Element::Link)),
+                Some('@') => elements.push(self.link()),
                 Some('^' | '$') => elements.push(self.single(Element::Boundary)),
                 Some('_') if depth > 0 => return self.wrong("has _ within ( )", "write _ outside of them"),
                 Some('_') => elements.push(self.single(Element::Hit)),
@@ -240,6 +251,11 @@ impl<'a> Parser<'a> {
         characters.next();
         self.rest = characters.as_str();
         element
+    }
+
+    fn link(&mut self) -> Element {
+        self.take('@');
+        Element::Link(if self.take('!') { LinkKind::Lure } else { LinkKind::Common })
     }
 
     /// A `?` behind the elements from `from` on.

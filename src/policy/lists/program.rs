@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
-use super::EntryText;
 use super::vocabulary::{NONE, Vocabulary, WordIndex};
+use super::{EntryText, LinkKind};
 
 /// A place among the nodes.
 pub(super) type NodeIndex = u32;
@@ -32,12 +32,12 @@ pub(super) enum Step {
     Phrases(u32),
     /// The next word has so many digits and nothing else.
     Digits { least: u8, most: u8 },
-    /// The next words are a link.
-    Link,
+    /// The next words are a link of that kind at least.
+    Link(LinkKind),
     /// A sentence ends here and another begins.
     Boundary,
-    /// Up to so many words of any kind.
-    Gap { most: u8, across: bool },
+    /// Up to so many words of any kind but those of a set.
+    Gap { most: u8, across: bool, walls: u32 },
     /// First this way, then the next node.
     Split(NodeIndex),
 }
@@ -88,6 +88,8 @@ pub(super) struct Anchor {
     pub(super) before: NodeIndex,
     pub(super) behind: NodeIndex,
     pub(super) pattern: u32,
+    /// The kind of link without which there is no match.
+    pub(super) link: Option<LinkKind>,
 }
 
 /// Words in a row.

@@ -11,13 +11,13 @@ mod tokens;
 use std::ops::{ControlFlow, Range};
 
 use present::{Present, Seen};
-use tokens::{Break, Linked, Marks, Token, ends_sentence, find_links};
+use tokens::{Break, Linked, Marks, Token, Within, ends_sentence, find_links};
 
 use super::program::{Anchor, Node, NodeIndex, Program, Step, bit};
 use super::quotes;
 use super::vocabulary::{self, NONE, WordIndex};
 use super::words::Padded;
-use super::{Edge, Edges, EntryIndex, Hit};
+use super::{Edge, Edges, EntryIndex, Hit, Link};
 
 /// Octets that a hit spans at most, and that it looks at on either side; a longer run of signs ends a sentence.
 pub(super) const MAX_OCTETS: usize = 200;
@@ -41,7 +41,7 @@ pub struct Scratch {
 pub(super) fn scan(
     program: &Program,
     view: &str,
-    links: &[Range<usize>],
+    links: &[Link],
     edges: Edges,
     scratch: &mut Scratch,
     mut found: impl FnMut(Hit) -> ControlFlow<()>,
@@ -61,6 +61,7 @@ pub(super) fn scan(
     if anchors.count == 0 {
         return;
     }
+    let link = links.iter().map(|link| link.kind).max();
     let mut present = Present::new(program, tokens, needed.all(), !links.is_empty(), seen);
     breaks.clear();
     breaks.resize(tokens.len(), Break::Unasked);
@@ -71,7 +72,9 @@ pub(super) fn scan(
         let Some(anchors) = program.anchored.get(word as usize) else { continue };
         present.turn_to(index);
         let anchors = program.anchors.get(anchors.start as usize..anchors.end as usize).unwrap_or_default();
-        for anchor in anchors.iter().filter(|anchor| anchor.needs.iter().all(|need| present.meets(*need, index))) {
+        let may_match =
+            |anchor: &&Anchor| anchor.link <= link && anchor.needs.iter().all(|need| present.meets(*need, index));
+        for anchor in anchors.iter().filter(may_match) {
             if let Some(hit) = matcher.attempt(anchor, index)
                 && found(hit).is_break()
             {
@@ -163,7 +166,7 @@ impl<'s> Matcher<'s> {
         breaks
     }
 
-    /// Of a word within a link: words of it before this one, and behind.
+    /// What a word is of the link that it is in.
     fn linked(&self, index: usize) -> Linked {
         self.linked.get(index).copied().flatten()
     }
@@ -245,10 +248,11 @@ impl<'s> Matcher<'s> {
                     }
                     free = false;
                 }
-                Step::Link => {
+                Step::Link(kind) => {
                     at = self.next::<ON>(at, free, origin)?;
                     self.sight.links = true;
-                    self.linked(at).filter(|(before, behind)| 0 == if ON { *before } else { *behind })?;
+                    let near = |link: &Within| if ON { link.before } else { link.behind };
+                    self.linked(at).filter(|link| near(link) == 0 && link.kind >= kind)?;
                     at = self.over_link::<ON>(at, origin)?;
                     free = false;
                 }
@@ -268,7 +272,9 @@ impl<'s> Matcher<'s> {
                     // Should the other way fail too, it is as if this node had not been tried before.
                     self.fail(node, at, free);
                 }
-                Step::Gap { most, across } => return self.gap::<ON>(node, next, (most, across), at, free, origin),
+                Step::Gap { most, across, walls } => {
+                    return self.gap::<ON>(node, next, (most, across, walls), at, free, origin);
+                }
             }
             node = next;
         }
@@ -314,7 +320,7 @@ impl<'s> Matcher<'s> {
         &mut self,
         node: NodeIndex,
         next: NodeIndex,
-        (most, across): (u8, bool),
+        (most, across, walls): (u8, bool, u32),
         at: usize,
         free: bool,
         origin: usize,
@@ -339,6 +345,7 @@ impl<'s> Matcher<'s> {
             if taken == most {
                 break;
             }
+            let over = over.filter(|over| !self.program.has(walls, self.word(*over)));
             let Some(over) = over.and_then(|over| self.over_link::<ON>(over, origin)) else { break };
             (current, current_free) = (over, across);
         }
@@ -376,7 +383,7 @@ impl<'s> Matcher<'s> {
 
     /// The last word of the link that `at` begins, as seen on the way; `at` where it begins none.
     fn over_link<const ON: bool>(&mut self, at: usize, origin: usize) -> Option<usize> {
-        let Some((before, behind)) = self.linked(at) else { return Some(at) };
+        let Some(Within { before, behind, .. }) = self.linked(at) else { return Some(at) };
         let (near, far) = if ON { (before, behind) } else { (behind, before) };
         if near != 0 {
             return Some(at);

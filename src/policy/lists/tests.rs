@@ -37,13 +37,21 @@ fn entry(patterns: &[&str], more: &str) -> Lists {
     build(&format!("{HEAD}{WORDS}[[entry]]\nid = \"one\"\nmatch = {patterns:?}\n{more}\n"))
 }
 
-/// Links as the tests know them: what begins with `http`, up to white space.
-fn links(view: &str) -> Vec<Range<usize>> {
+/// Links as the tests know them: what begins with `http`, up to white space; a lure and a state say so.
+fn links(view: &str) -> Vec<Link> {
     let mut links = Vec::new();
     let mut at = 0;
     for piece in view.split_inclusive(char::is_whitespace) {
         if piece.starts_with("http") {
-            links.push(at..at + piece.trim_end().len());
+            let span = at..at + piece.trim_end().len();
+            let kind = if piece.contains("lure") {
+                LinkKind::Lure
+            } else if piece.contains("state") {
+                LinkKind::Official
+            } else {
+                LinkKind::Common
+            };
+            links.push(Link { span, kind });
         }
         at += piece.len();
     }
@@ -123,6 +131,14 @@ fn every_construct_matches_what_it_should() {
         ("pay @", "pay http://a.b/c now", "pay http://a.b/c"),
         ("pay @ now", "pay http://a.b/c now", "pay http://a.b/c now"),
         ("@ pay", "http://a.b/c pay", "http://a.b/c pay"),
+        ("pay @!", "pay http://lure.b/c now", "pay http://lure.b/c"),
+        ("pay ~2 @! now", "pay it http://lure.b now", "pay it http://lure.b now"),
+        ("@! ~1 pay", "http://lure.b to pay", "http://lure.b to pay"),
+        ("pay @!", "pay http://a.b/c now", ""),
+        ("pay ~1 @!", "pay http://a.b http://lure.b", "pay http://a.b http://lure.b"),
+        ("pay @", "pay http://lure.b", "pay http://lure.b"),
+        ("pay @", "pay http://a.state/c", ""),
+        ("pay ~1 now", "pay http://a.state/c now", "pay http://a.state/c now"),
         ("pay @", "pay a.b/c now", ""),
         ("pay ~1 now", "pay http://a.b/c now", "pay http://a.b/c now"),
         ("now ~1 pay", "now http://a.b/c pay", "now http://a.b/c pay"),
@@ -162,6 +178,24 @@ fn a_foreign_word_is_not_taken_for_a_latin_one() {
     let lists = entry(&["рот"], "");
     assert_eq!(spans(&lists, "the pot"), Vec::<&str>::new());
     assert_eq!(spans(&lists, "мой рот"), ["рот"]);
+}
+
+#[test]
+fn no_gap_steps_over_a_wall() {
+    let list = |walls: &str| {
+        build(&format!("{HEAD}walls = [{walls}]\n[[entry]]\nid = \"one\"\nmatch = [\"send ~4 pin (not)?\"]\n"))
+    };
+    for (text, hit) in [
+        ("send us your pin", true),
+        ("send us never your pin", false),
+        ("send us nevermind your pin", true),
+        ("send us your nothings pin", false),
+        ("never send us your pin", true),
+        ("send us your pin not", true),
+    ] {
+        assert_eq!(!spans(&list("\"never\", \"nothing*\", \"not\""), text).is_empty(), hit, "{text}");
+        assert_eq!(spans(&list(""), text).len(), 1, "{text}");
+    }
 }
 
 #[test]
@@ -248,6 +282,7 @@ fn faults_name_their_place() {
         ("[words]\na = []", "2:5: words.a: is empty; write at least one word"),
         ("[words]\na = [\"b c\", \"~2\"]", "2:13: words.a[1]: is more than words; expected a word"),
         ("[words]\na = [\"ab*\"]", "words.a[0]: has a prefix of fewer than three letters"),
+        ("walls = [\"b c\"]", "walls[0]: is several words; expected one word or prefix*"),
         ("[[entry]]\nmatch = [\"a\"]", "1:1: entry[0].id: is missing; give the entry a name"),
         ("[[entry]]\nid = \"A\"", "entry[0].id: is \"A\"; expected 3 to 40 lower-case letters"),
         ("[[entry]]\nid = \"abc\"", "entry[abc].match: is missing; write at least one pattern"),

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use smppolicy::policy::lists::{Edge, Edges, Hit, Lists, Scratch, Source};
+use smppolicy::policy::lists::{Edge, Edges, Hit, Link, LinkKind, Lists, Scratch, Source};
 
 const EVERY_CONSTRUCT: &str = r##"
 rule = "content"
@@ -20,7 +20,7 @@ unless = ["(not|no) ~2 _", "_ $ x"]
 c = ["a", "b a", "abc*", "é"]
 [[entry]]
 id = "one"
-match = ["{c} ~3 (b|c a)? b", "^ a", "b $", "# ~~2 a @", "@ ~1 a"]
+match = ["{c} ~3 (b|c a)? b", "^ a", "b $", "# ~~2 a @", "@ ~1 a", "b ~1 @!"]
 [[entry]]
 id = "two"
 match = ["a b? c? {c}", "abc* (a ~2 b|c) b"]
@@ -47,7 +47,10 @@ fn build(text: &str) -> Option<Lists> {
 fn scan(lists: &Lists, view: &str, edges: Edges) -> Vec<Hit> {
     let mut hits = Vec::new();
     SCRATCH.with_borrow_mut(|scratch| {
-        let link = view.find("http").map(|start| start..view.len().min(start + 30));
+        let link = view.find("http").map(|start| Link {
+            span: start..view.len().min(start + 30),
+            kind: if view[start..].starts_with("https") { LinkKind::Lure } else { LinkKind::Common },
+        });
         lists.scan(view, link.as_slice(), edges, scratch, |hit| {
             assert!(view.get(hit.span.clone()).is_some() && view.get(hit.reach.clone()).is_some());
             assert!(hit.reach.start <= hit.span.start && hit.span.end <= hit.reach.end);

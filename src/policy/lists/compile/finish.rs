@@ -143,6 +143,7 @@ fn place_anchors(program: &mut Program, drafts: &[Draft], by_place: &[Vec<usize>
                 before: draft.before,
                 behind: draft.behind,
                 pattern: draft.pattern,
+                link: draft.link,
             });
         }
         program.anchored.push(start..program.anchors.len() as u32);

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::super::Edge;
 use super::super::words::is_letter;
+use super::tokens::Within;
 use super::{MAX_OCTETS, Matcher};
 
 impl Matcher<'_> {
@@ -48,8 +49,8 @@ impl Matcher<'_> {
     /// The other end of the link that `at` is an end of, or `at`.
     fn far_end<const ON: bool>(&self, at: usize) -> usize {
         match self.linked(at) {
-            Some((0, behind)) if ON => at + usize::from(behind),
-            Some((before, 0)) if !ON => at - usize::from(before),
+            Some(Within { before: 0, behind, .. }) if ON => at + usize::from(behind),
+            Some(Within { before, behind: 0, .. }) if !ON => at - usize::from(before),
             _ => at,
         }
     }

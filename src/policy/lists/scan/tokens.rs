@@ -1,12 +1,8 @@
 //! The words of a view: which of them are marked, which are links, and where sentences end between them.
 
-use std::ops::Range;
-
 use super::super::vocabulary::WordIndex;
+use super::super::{Link, LinkKind};
 use super::MAX_OCTETS;
-
-/// Octets of a link that count; what comes behind them are words.
-const MAX_LINK: usize = 100;
 
 /// A word of the view.
 #[derive(Debug, Clone, Copy)]
@@ -58,22 +54,33 @@ pub(super) enum Break {
     Yes,
 }
 
-/// Of a word within a link: words of it before this one, and behind.
-pub(super) type Linked = Option<(u16, u16)>;
+/// Of a word within a link.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Within {
+    /// Words of the link before this one.
+    pub(super) before: u16,
+    /// Words of it behind.
+    pub(super) behind: u16,
+    /// Where it leads.
+    pub(super) kind: LinkKind,
+}
+
+/// What a word is of the link that it is in, if it is in one.
+pub(super) type Linked = Option<Within>;
 
 /// Which words are links; none are noted where there is none.
-pub(super) fn find_links(tokens: &[Token], links: &[Range<usize>], linked: &mut Vec<Linked>) {
+pub(super) fn find_links(tokens: &[Token], links: &[Link], linked: &mut Vec<Linked>) {
     linked.clear();
     if links.is_empty() {
         return;
     }
     linked.resize(tokens.len(), None);
-    for link in links {
-        let end = link.end.min(link.start.saturating_add(MAX_LINK));
-        let first = tokens.partition_point(|token| (token.start as usize) < link.start);
+    for Link { span, kind } in links {
+        let end = span.end.min(span.start.saturating_add(Link::HOST));
+        let first = tokens.partition_point(|token| (token.start as usize) < span.start);
         let behind = tokens.partition_point(|token| (token.start as usize) < end);
         for (index, linked) in linked.get_mut(first..behind).into_iter().flatten().enumerate() {
-            *linked = Some((index as u16, (behind - first - 1 - index) as u16));
+            *linked = Some(Within { before: index as u16, behind: (behind - first - 1 - index) as u16, kind: *kind });
         }
     }
 }
