@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use redb::ReadableTable;
+use redb::{ReadableTable, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -20,6 +20,7 @@ use super::store::{CASES, CASES_BY_ACCOUNT, CASES_BY_NUMBER, COMPLAINT_LEVELS, C
 use super::thresholds::Level;
 use super::time::{Moment, millis};
 use super::{Refusal, WorkflowFault};
+use crate::audit::NumberKey;
 use crate::config;
 use crate::policy::Msisdn;
 
@@ -426,6 +427,30 @@ impl Change {
         }
         self.judge_complaints(account, terms)
     }
+}
+
+/// Makes the hashes of numbers anew for a file of a version in which they were of another kind, where the number is known:
+/// that of a case which has lost it stays as it is.
+pub(super) fn rehash(transaction: &WriteTransaction, numbers: &NumberKey) -> Result<(), Stop> {
+    let mut cases = transaction.open_table(CASES)?;
+    let mut by_number = transaction.open_table(CASES_BY_NUMBER)?;
+    let mut by_account = transaction.open_table(CASES_BY_ACCOUNT)?;
+    let all: Vec<Case> =
+        cases.iter()?.map(|case| Ok(serde_json::from_slice(case?.1.value())?)).collect::<Result<_, Stop>>()?;
+    for mut case in all {
+        let Some(msisdn) = case.msisdn else { continue };
+        let hash = numbers.hash(msisdn.digits().as_bytes()).to_string();
+        by_number.remove((case.number_hash.as_str(), case.id.0))?;
+        by_number.insert((hash.as_str(), case.id.0), ())?;
+        let key = (case.account.as_deref().unwrap_or_default(), case.opened, case.id.0);
+        let counts = by_account.remove(key)?.is_some();
+        if counts {
+            by_account.insert(key, hash.as_str())?;
+        }
+        case.number_hash = hash;
+        cases.insert(case.id.0, serde_json::to_vec(&case)?.as_slice())?;
+    }
+    Ok(())
 }
 
 /// What a recipient says, as it is kept: whatever came, it is a complaint.

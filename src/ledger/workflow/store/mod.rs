@@ -99,7 +99,7 @@ impl Workflow {
         // Made here for the owner alone; redb takes an empty file for a new one.
         let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         made.map_err(LedgerFault::file(&path))?;
-        let (database, standings) = open::checked(&path, open)?;
+        let (database, standings) = open::checked(&path, &numbers, open)?;
         Ok(Self {
             path,
             database: Mutex::new(Slot { open: Some(Arc::new(database)), failed: Weak::new() }),
@@ -228,7 +228,8 @@ impl Workflow {
         if slot.failed.strong_count() > 0 {
             return Err(open::fault(&self.path, redb::Error::PreviousIo.into()));
         }
-        let (database, standings) = open::checked(&self.path, self.open).inspect_err(|fault| self.fails(fault))?;
+        let (database, standings) =
+            open::checked(&self.path, &self.numbers, self.open).inspect_err(|fault| self.fails(fault))?;
         let database = Arc::new(database);
         self.publish(standings);
         slot.open = Some(database.clone());

@@ -9,6 +9,7 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableTable};
 
 use super::super::accounts::{Standings, read_standings};
+use super::super::complaints;
 use super::super::due;
 use super::super::{LedgerFault, WorkflowFault};
 use super::tables::{
@@ -16,9 +17,10 @@ use super::tables::{
     OPT_OUT_LEVELS, OPT_OUTS, OUTBOX, PROOFS, REFUNDS, TIME,
 };
 use super::transaction::Stop;
+use crate::audit::NumberKey;
 
 /// The format of the file. A later one brings its migration along, in [`prepare`].
-const SCHEMA: u64 = 2;
+const SCHEMA: u64 = 3;
 /// Octets of the file that are kept in memory.
 const CACHE: usize = 16 * 1024 * 1024;
 
@@ -34,10 +36,14 @@ pub(super) fn file(path: &Path) -> Result<Database, redb::Error> {
 pub(super) type Opened = (Database, Standings);
 
 /// Opens, checks, migrates, and reads what the hot path needs.
-pub(super) fn checked(path: &Path, open: fn(&Path) -> Result<Database, redb::Error>) -> Result<Opened, LedgerFault> {
+pub(super) fn checked(
+    path: &Path,
+    numbers: &NumberKey,
+    open: fn(&Path) -> Result<Database, redb::Error>,
+) -> Result<Opened, LedgerFault> {
     let attempt = || {
         let database = open(path)?;
-        let standings = prepare(&database, path)?;
+        let standings = prepare(&database, path, numbers)?;
         Ok((database, standings))
     };
     // redb may panic on a file that others have altered; nothing of the attempt is used afterwards.
@@ -52,7 +58,7 @@ pub(super) fn checked(path: &Path, open: fn(&Path) -> Result<Database, redb::Err
 }
 
 /// Makes the tables of a new file, or brings those of an earlier version up to this one.
-fn prepare(database: &Database, path: &Path) -> Result<Standings, Stop> {
+fn prepare(database: &Database, path: &Path, numbers: &NumberKey) -> Result<Standings, Stop> {
     let transaction = database.begin_write()?;
     let standings = {
         let mut counters = transaction.open_table(COUNTERS)?;
@@ -81,6 +87,9 @@ fn prepare(database: &Database, path: &Path) -> Result<Standings, Stop> {
             for table in ["open_proofs", "open_cases"] {
                 transaction.delete_table(Marks::<u64>::new(table))?;
             }
+        }
+        if found < 3 {
+            complaints::rehash(&transaction, numbers)?;
         }
         read_standings(&transaction.open_table(ACCOUNTS)?)?
     };

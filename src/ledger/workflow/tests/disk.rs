@@ -108,10 +108,10 @@ fn a_second_process_a_later_format_and_a_damaged_file_are_refused() {
     let database = Database::open(&path).unwrap();
     let change = database.begin_write().unwrap();
     let counters: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("counters");
-    change.open_table(counters).unwrap().insert("schema", 3).unwrap();
+    change.open_table(counters).unwrap().insert("schema", 4).unwrap();
     change.commit().unwrap();
     drop(database);
-    assert!(matches!(again(), Err(LedgerFault::Later { found: 3, known: 2, .. })));
+    assert!(matches!(again(), Err(LedgerFault::Later { found: 4, known: 3, .. })));
 }
 
 #[test]
@@ -160,4 +160,30 @@ fn a_file_of_the_first_version_gets_its_index() {
     let workflow = open(folder.path());
     let expiry = Due::Expiry { proof: id, account: "shop".to_owned() };
     assert_eq!(workflow.due(at(72 * HOUR)).unwrap(), [expiry, Due::Overdue(case.id)]);
+}
+
+#[test]
+fn a_file_whose_hashes_are_of_another_kind_gets_them_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let workflow = open(folder.path());
+    let case = workflow.open_case(at(0), complaint(1), &Actor::Recipient, &complaints()).unwrap();
+    let number = case.msisdn.unwrap();
+    drop(workflow);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = || Workflow::open(folder.path(), key(elsewhere.path()), BOUNDS).unwrap();
+    assert_eq!(other().holdings(number).unwrap().cases, [], "it is under the other hash");
+    let database = Database::open(folder.path().join("workflow.redb")).unwrap();
+    let change = database.begin_write().unwrap();
+    let counters: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("counters");
+    change.open_table(counters).unwrap().insert("schema", 2).unwrap();
+    change.commit().unwrap();
+    drop(database);
+    for _start in 0..2 {
+        let workflow = other();
+        let [found] = &workflow.holdings(number).unwrap().cases[..] else { panic!("it is found") };
+        assert_eq!((found.id, found.number_hash == case.number_hash), (case.id, false));
+        // One recipient, not two.
+        let again = workflow.open_case(at(1), complaint(1), &Actor::Recipient, &complaints()).unwrap();
+        assert_eq!(again.id, case.id);
+    }
 }
