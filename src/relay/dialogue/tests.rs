@@ -63,8 +63,8 @@ impl Bound {
         let audit = Audit::open(&config.audit).unwrap();
         let journal = Journal::open(&config.journal, audit.refs(), audit.key(), NOW.unix_millis).unwrap();
         let ledger = Arc::new(Ledger::open(&config, audit.key()).unwrap());
+        let facts = Arc::new(ArcSwap::from_pointee(Snapshot::knowing(config, ledger.clone()).unwrap()));
         let records = Records { audit, pen: journal.pen(), ledger };
-        let facts = Arc::new(ArcSwap::from_pointee(Snapshot::new(config).unwrap()));
         let (snapshot, registry) = (facts.load_full(), Arc::<Registry>::default());
         let live = crate::relay::registry::Holder { account: "shop".into(), state, since: 0 };
         let place = registry.bind(registry.pend("shop", 1, 1).unwrap(), 1, live).unwrap();
