@@ -12,7 +12,8 @@ use super::super::registry::Registry;
 use super::*;
 use crate::config::Config;
 use crate::ledger::Journal;
-use crate::pdu::{Address, DeliverSm, EsmClass, Frame, header_only};
+use crate::ledger::journal::Sent;
+use crate::pdu::{Address, DeliverSm, EsmClass, Frame, SubmitSm, header_only};
 use crate::policy::Msisdn;
 use bytes::BytesMut;
 
@@ -466,4 +467,24 @@ async fn a_complaint_in_parts_and_with_a_carriage_return_is_one_case() {
     let cases = bound.dialogue.records.ledger.workflow().cases(None, 10).unwrap();
     let texts: Vec<_> = cases.iter().map(|case| case.text.as_deref()).collect();
     assert_eq!(texts, [Some("they sell\nmy number")]);
+}
+
+#[tokio::test]
+async fn a_complaint_is_about_the_last_message_even_if_the_clock_was_set_back_in_between() {
+    for (later, found) in [(-1, true), (0, true), (30_000, true), (120_000, false)] {
+        let mut bound = Bound::new(BindState::Transceiver);
+        let destination = Address { digits: b"32470000001", ..Address::default() };
+        let mut pdu = BytesMut::new();
+        let message = SubmitSm { destination, short_message: b"hi", ..SubmitSm::default() };
+        message.encode(SequenceNumber(1), &mut pdu).unwrap();
+        let sent = Sent { account: "shop", campaign: None, alphabet: Default::default() };
+        let pen = &mut bound.dialogue.records.pen;
+        pen.room(pdu.len()).unwrap();
+        pen.relayed(NOW.unix_millis + later, sent, Frame::from_bytes(&pdu).unwrap());
+        pen.hand_over();
+        kept(&mut bound, b"7726", 0, b"they sell my number").await;
+        let cases = bound.dialogue.records.ledger.workflow().cases(None, 10).unwrap();
+        let accounts: Vec<_> = cases.iter().map(|case| case.account.as_deref()).collect();
+        assert_eq!(accounts, [found.then_some("shop")], "{later}");
+    }
 }

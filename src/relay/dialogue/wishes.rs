@@ -26,6 +26,9 @@ use crate::policy::{AccountFacts, Msisdn, Now};
 
 /// How long the journal may be searched for the message that a complaint is about, while its MO waits.
 const LOOK_UP: Duration = Duration::from_secs(1);
+/// How much later than the complaint its message may seem to have gone, in milliseconds: the clock may have been set back
+/// in between.
+const SET_BACK: i64 = 60_000;
 
 thread_local! {
     static REPLIES: RefCell<Replies> = RefCell::default();
@@ -258,7 +261,7 @@ async fn account_wide(ledger: Arc<Ledger>, subscriber: Msisdn, account: String) 
 /// it is better than none: what cannot be found, or not soon, is left out.
 async fn complained_of(journal: Journal, msisdn: Msisdn, account: String, (before, at): (i64, i64)) -> Option<Relayed> {
     let look_up = journal.ask(Asker::Subscriber, LOOK_UP, move |archive| {
-        let complained = Complained { recipient: msisdn, account: None, sender: None, at, before, after: 0 };
+        let complained = Complained { recipient: msisdn, account: None, sender: None, at, before, after: SET_BACK };
         match complained.message(archive)? {
             None => Complained { account: Some(&account), ..complained }.message(archive),
             found => Ok(found),
