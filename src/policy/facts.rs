@@ -22,11 +22,18 @@ pub trait DurableFacts: std::fmt::Debug + Send + Sync {
     /// [`NoScope`]: later ones could not be found.
     fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Result<Option<Scope>, NoScope>;
 
-    /// The same of consents that wait for the recipient's yes.
+    /// The same of consents that wait for the recipient's yes. Where none is kept that waits there is nothing.
     ///
     /// # Errors
     /// [`NoScope`]: later ones could not be found.
-    fn pending_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Result<Option<Scope>, NoScope>;
+    fn pending_scope(
+        &self,
+        _account: &str,
+        _sender: Option<&str>,
+        _purpose: Purpose,
+    ) -> Result<Option<Scope>, NoScope> {
+        Ok(None)
+    }
 
     /// What opt-outs from a sender or brand of an account are found by; without a sender from all its senders, without
     /// an account from everybody; nothing where there never will be any.
@@ -133,15 +140,6 @@ impl DurableFacts for NoFacts {
     }
 
     fn consent_scope(
-        &self,
-        _account: &str,
-        _sender: Option<&str>,
-        _purpose: Purpose,
-    ) -> Result<Option<Scope>, NoScope> {
-        Ok(None)
-    }
-
-    fn pending_scope(
         &self,
         _account: &str,
         _sender: Option<&str>,
@@ -278,11 +276,6 @@ impl DurableFacts for DeclaredFacts {
 
     fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Result<Option<Scope>, NoScope> {
         Ok(self.scope(Some(account), &Subject::consent(sender, purpose)))
-    }
-
-    /// None of those that are declared waits.
-    fn pending_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Result<Option<Scope>, NoScope> {
-        NoFacts.pending_scope(account, sender, purpose)
     }
 
     fn opt_out_scope(&self, account: Option<&str>, sender: Option<&str>) -> Result<Option<Scope>, NoScope> {
