@@ -156,8 +156,19 @@ impl Scene {
 
     /// Asks this account for proof; when this returns, the webhook has taken the request and the clock runs.
     async fn demand(&mut self, account: &str) -> Value {
-        let body = json!({"account": account, "recipients": ["32470123456"]}).to_string();
-        let asked = self.ask("/v1/proof-requests", Some(&body)).await;
+        self.demand_about(account, json!({"account": account, "recipients": ["32470123456"]})).await
+    }
+
+    /// The same about recipients who are drawn of those whom it has sent something.
+    async fn demand_sample(&mut self, account: &str) -> Value {
+        let asked = self.demand_about(account, json!({"account": account, "sample": 20})).await;
+        let [message] = &asked["messages"].as_array().unwrap()[..] else { panic!("{asked}") };
+        assert_eq!((&asked["recipients"], message["sender"].as_str()), (&json!([]), Some("SHOP")), "{asked}");
+        asked
+    }
+
+    async fn demand_about(&mut self, account: &str, body: Value) -> Value {
+        let asked = self.ask("/v1/proof-requests", Some(&body.to_string())).await;
         assert_eq!((&asked["state"], &asked["deadline"]), (&json!("created"), &Value::Null), "{asked}");
         assert_eq!(self.event().await, ("proof.requested".to_owned(), account.to_owned()));
         let path = format!("/v1/proof-requests/{}", asked["id"]);
@@ -236,7 +247,7 @@ async fn nobody_answers(set_by: [i64; 2]) {
     for service_type in ["", "", "OFFER"] {
         assert_eq!(scene.send(&mut esme, service_type).await, OK);
     }
-    let asked = scene.demand("shop").await;
+    let asked = scene.demand_sample("shop").await;
     assert_eq!(asked["deadline"], "2026-11-25T12:00:00Z");
     unbind(esme).await;
 
@@ -297,11 +308,17 @@ async fn who_sets_the_clock_forward_loses_none() {
 #[tokio::test]
 async fn evidence_in_time_that_is_accepted_does_none_of_that() {
     let mut scene = Scene::set("reminders = ['23h']").await;
-    let id = scene.demand("shop").await["id"].clone();
+    let mut sending = esme(&scene.open.proxy, "shop").await;
+    assert_eq!(scene.send(&mut sending, "").await, OK);
+    unbind(sending).await;
+    let id = scene.demand_sample("shop").await["id"].clone();
     scene.demand("bank").await;
     let scene = scene.restart().await;
     scene.clock.pass(hours(22));
-    let handed_in = scene.ask(&format!("/v1/proof-requests/{id}/evidence"), Some("the forms, signed")).await;
+    let about = format!("/v1/proof-requests/{id}/evidence?msisdn=");
+    let of_another = scene.ask(&format!("{about}32470654321"), Some("the forms, signed")).await;
+    assert_eq!(of_another["status"], 400, "{of_another}");
+    let handed_in = scene.ask(&format!("{about}32470123456"), Some("the forms, signed")).await;
     assert_eq!(handed_in["state"], "submitted", "{handed_in}");
     // What is handed in stops the clock until somebody has decided.
     let mut scene = scene.restart().await;

@@ -173,7 +173,7 @@ fn known_campaign(admin: &Admin, account: &str, campaign: &str) -> Result<(), Pr
 }
 
 /// Recipients of the account, each by the latest message to it, as the journal has no numbers. The time of the request
-/// is the seed: with the journal's files the draw can be repeated.
+/// is the seed: with the journal's files as they were then the draw can be repeated.
 fn draw(
     admin: &Admin,
     account: &str,
@@ -181,7 +181,7 @@ fn draw(
     sample: u32,
     now: i64,
 ) -> Result<Vec<Drawn>, LedgerFault> {
-    let query = Query { account: Some(account), campaign, ..Query::between(0, now.saturating_add(1)) };
+    let query = Query { account: Some(account), campaign, ..Query::so_far(0, now) };
     let size = (sample as usize).min(MAX_SAMPLE);
     let messages = admin.journal().up_to_date().sample(&query, size, now.unsigned_abs())?;
     Ok(messages.iter().filter_map(drawn).collect())

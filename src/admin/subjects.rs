@@ -37,8 +37,7 @@ pub(super) async fn erase(State(admin): State<Admin>, Named(msisdn): Named<Strin
 
 fn held(admin: &Admin, number: Msisdn) -> Result<Value, Problem> {
     let holdings = admin.workflow().holdings(number)?;
-    let until = admin.now().unix_millis.saturating_add(1);
-    let query = Query { recipient: Some(admin.hash(number)), ..Query::between(0, until) };
+    let query = Query { recipient: Some(admin.hash(number)), ..Query::so_far(0, admin.now().unix_millis) };
     let messages = admin.journal().up_to_date().find(&query, MESSAGES)?;
     Ok(json!({
         "consents": consents::of(admin, number)?,

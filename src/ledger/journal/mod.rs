@@ -44,7 +44,7 @@ use tokio::time::timeout;
 pub use counts::Usage;
 pub use entry::{Answer, Relayed};
 pub use pen::{Pen, Sent};
-pub use search::{Archive, Query, Verified};
+pub use search::{Archive, Query, SET_BACK, Verified};
 
 use super::LedgerFault;
 use super::workflow::Moment;
@@ -164,7 +164,7 @@ impl Journal {
     /// nothing can be written it is what there is.
     pub fn up_to_date(&self) -> Archive {
         if self.health().failing.is_none() {
-            let _disconnected_or_late = self.shared.queue.written().recv_timeout(CATCH_UP);
+            self.shared.queue.written(CATCH_UP);
         }
         self.archive()
     }

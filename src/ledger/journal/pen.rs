@@ -5,10 +5,8 @@
 //! longer PDU makes its buffer grow as long as it holds it, and counts as what it takes: all together never hold more
 //! than the queue was given.
 
-use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -170,8 +168,11 @@ pub(super) struct Queue {
     /// The writer sleeps until it is woken.
     asleep: AtomicBool,
     writer: OnceLock<Thread>,
-    /// Those who wait until what is in the queue is written; what they hold the other end of is dropped then.
-    waiting: Mutex<Vec<SyncSender<Infallible>>>,
+    /// How often somebody has asked for what is in the queue to be written, how many of these have been served, and who
+    /// waits for it.
+    asked: AtomicU64,
+    served: Mutex<u64>,
+    waiting: Condvar,
     /// Set once the end has been asked for: when to give up.
     ending: OnceLock<Instant>,
 }
@@ -195,7 +196,9 @@ impl Queue {
             limit: count * BUFFER,
             asleep: AtomicBool::new(false),
             writer: OnceLock::new(),
-            waiting: Mutex::default(),
+            asked: AtomicU64::new(0),
+            served: Mutex::default(),
+            waiting: Condvar::new(),
             ending: OnceLock::new(),
         }
     }
@@ -256,17 +259,24 @@ impl Queue {
         self.ending.get().copied()
     }
 
-    /// What is disconnected when all is written that was put in before.
-    pub(super) fn written(&self) -> Receiver<Infallible> {
-        let (until, written) = sync_channel(0);
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(until);
+    /// Waits until all is written that was put in before, for a time at most.
+    pub(super) fn written(&self, at_most: Duration) {
+        let own = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         self.wake();
-        written
+        let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whether it was in time makes no difference: then it is what there is.
+        drop(self.waiting.wait_timeout_while(served, at_most, |served| *served < own));
     }
 
-    /// Those who wait for what is in the queue now. For the writer alone.
-    pub(super) fn waiting(&self) -> Vec<SyncSender<Infallible>> {
-        std::mem::take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    /// How often somebody has asked so. For the writer alone, before it empties the queue.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// What was in the queue is written, for so many of those who asked. For the writer alone.
+    pub(super) fn serve(&self, asked: u64) {
+        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+        self.waiting.notify_all();
     }
 
     /// The next burst. For the writer alone.

@@ -18,6 +18,9 @@ use super::{LedgerFault, day};
 use crate::audit::{NumberHash, NumberKey, Ref, TextHash};
 use crate::policy::Msisdn;
 
+/// By how much the clock may have been set back since something was relayed that is looked for now, in milliseconds.
+pub const SET_BACK: i64 = 60_000;
+
 /// The entries that are in a folder, whoever writes them meanwhile.
 #[derive(Debug, Clone)]
 pub struct Archive {
@@ -51,6 +54,11 @@ impl Query<'_> {
     /// All messages of that time.
     pub const fn between(since: i64, until: i64) -> Self {
         Self { since, until, account: None, campaign: None, recipient: None, text: None, reference: None }
+    }
+
+    /// What has been relayed since a time and until `now`, even if the clock was set back by [`SET_BACK`] since.
+    pub const fn so_far(since: i64, now: i64) -> Self {
+        Self::between(since, now.saturating_add(SET_BACK))
     }
 
     fn wants(&self, message: &Message<'_>) -> bool {

@@ -88,7 +88,7 @@ impl Writer {
         loop {
             // Before the queue is emptied: what is put in before the end is asked for is written.
             let ending = self.queue.ending().is_some();
-            let waiting = self.queue.waiting();
+            let asked = self.queue.asked();
             let mut idle = true;
             while let Some(burst) = self.queue.next() {
                 idle = false;
@@ -97,7 +97,7 @@ impl Writer {
                 self.keep_durable()?;
             }
             self.write()?;
-            drop(waiting);
+            self.queue.serve(asked);
             self.keep_durable()?;
             if ending {
                 self.until_done(Appended::sync)?;

@@ -16,7 +16,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::timeout;
 
 use super::Dialogue;
-use crate::ledger::journal::{Asker, Relayed};
+use crate::ledger::journal::{Asker, Relayed, SET_BACK};
 use crate::ledger::permissions::{NoScope, Origin, Outcome, Scope, ScopeName};
 use crate::ledger::workflow::{Actor, Complaint, Via, WorkflowFault};
 use crate::ledger::{Complained, Journal, Ledger};
@@ -26,9 +26,6 @@ use crate::policy::{AccountFacts, Msisdn, Now};
 
 /// How long the journal may be searched for the message that a complaint is about, while its MO waits.
 const LOOK_UP: Duration = Duration::from_secs(1);
-/// How much later than the complaint its message may seem to have gone, in milliseconds: the clock may have been set back
-/// in between.
-const SET_BACK: i64 = 60_000;
 
 thread_local! {
     static REPLIES: RefCell<Replies> = RefCell::default();
