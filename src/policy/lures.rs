@@ -5,7 +5,7 @@
 //! of a message is the lists' to say, whose patterns have `@!` for it. The hosts of states are told as well: nobody else
 //! gets such a name, so that no link to one is bait.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
@@ -13,38 +13,21 @@ use foldhash::fast::RandomState;
 use super::lists::LinkKind;
 use crate::text::links::Name;
 
-/// Letters of the longest word that is looked for.
-const LONGEST: usize = 18;
 /// Letters from which on a word counts that is glued to others that are not known.
 const GLUED: usize = 6;
-/// Suffixes under which swindles outnumber the rest.
-const CHEAP: &[&str] = &[
-    "bond", "buzz", "cam", "cc", "cf", "cfd", "claims", "click", "cyou", "ga", "gq", "help", "icu", "lat", "link",
-    "loan", "ml", "monster", "mov", "quest", "rest", "sbs", "tk", "top", "vip", "xyz", "zip",
-];
-/// Suffixes of no country under which anybody gets a name at once, and firms as well as swindlers have theirs.
-const PLACELESS: &[&str] = &["com", "net", "org", "shop", "store"];
-/// Such suffixes under which no bank, carrier or office that people deal with has its home.
-const LOOSE: &[&str] = &[
-    "app", "biz", "cloud", "co", "digital", "eu", "info", "life", "live", "me", "nu", "online", "pw", "services",
-    "site", "space", "support", "today", "website", "world", "ws",
-];
-/// Labels of suffixes that only states give out names under.
-const OFFICIAL: &[&str] = &["gov", "gouv", "gob", "gv", "mil"];
-/// Domains of states that are under no such suffix.
-const STATES: &[&str] = &[
-    "admin.ch",
-    "belastingdienst.nl",
-    "belgium.be",
-    "bund.de",
-    "cjib.nl",
-    "digid.nl",
-    "europa.eu",
-    "fgov.be",
-    "overheid.nl",
-    "vlaanderen.be",
-    "wallonie.be",
-];
+
+/// What a name is under, by how much that tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Suffix {
+    /// Swindles outnumber the rest there.
+    Cheap,
+    /// Of no country, and no bank, carrier or office that people deal with has its home there.
+    Loose,
+    /// Of no country, and firms as well as swindlers have names there.
+    Placeless,
+    /// Only states give out names there.
+    Official,
+}
 
 /// What a word of a name tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,10 +38,60 @@ enum Kind {
     Topic,
 }
 
-static WORDS: LazyLock<HashMap<&'static str, Kind, RandomState>> = LazyLock::new(|| {
+/// What is known of names, from the files beside this.
+struct Known {
+    words: HashMap<&'static str, Kind, RandomState>,
+    /// By the first two letters: the lengths that words which begin so have, a bit each. So that of a name that is
+    /// nothing but such letters, few pieces are looked up.
+    lengths: [[u32; 26]; 26],
+    suffixes: HashMap<&'static str, Suffix, RandomState>,
+    /// Domains of states that are under no suffix of theirs.
+    states: HashSet<&'static str, RandomState>,
+}
+
+static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let topics = words(include_str!("data/lure_topics.txt")).map(|word| (word, Kind::Topic));
-    topics.chain(words(include_str!("data/lure_words.txt")).map(|word| (word, Kind::Lure))).collect()
+    let all: HashMap<_, _, RandomState> =
+        topics.chain(words(include_str!("data/lure_words.txt")).map(|word| (word, Kind::Lure))).collect();
+    let mut lengths = [[0; 26]; 26];
+    for word in all.keys() {
+        if let Some(lengths) = letters(word).and_then(|[one, two]| lengths.get_mut(one)?.get_mut(two)) {
+            *lengths |= 1 << word.len();
+        }
+    }
+    let suffixes = [
+        (Suffix::Cheap, include_str!("data/cheap_suffixes.txt")),
+        (Suffix::Loose, include_str!("data/loose_suffixes.txt")),
+        (Suffix::Placeless, include_str!("data/placeless_suffixes.txt")),
+        (Suffix::Official, include_str!("data/official_suffixes.txt")),
+    ];
+    let suffixes = suffixes.into_iter().flat_map(|(kind, file)| words(file).map(move |label| (label, kind))).collect();
+    Known { words: all, lengths, suffixes, states: words(include_str!("data/state_domains.txt")).collect() }
 });
+
+/// The places in the alphabet of the first two letters.
+fn letters(text: &str) -> Option<[usize; 2]> {
+    let place = |octet: u8| octet.is_ascii_lowercase().then(|| usize::from(octet - b'a'));
+    let [one, two] = *text.as_bytes().first_chunk()?;
+    Some([place(one)?, place(two)?])
+}
+
+impl Known {
+    /// The longest word that this begins with.
+    fn word(&self, text: &str) -> Option<(&'static str, Kind)> {
+        let lengths = letters(text).and_then(|[one, two]| self.lengths.get(one)?.get(two).copied())?;
+        let mut left = lengths;
+        while left != 0 {
+            let length = left.ilog2();
+            left &= !(1 << length);
+            let known = text.get(..length as usize).and_then(|word| self.words.get_key_value(word));
+            if let Some((word, kind)) = known {
+                return Some((word, *kind));
+            }
+        }
+        None
+    }
+}
 
 fn words(file: &'static str) -> impl Iterator<Item = &'static str> {
     file.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace)
@@ -66,23 +99,25 @@ fn words(file: &'static str) -> impl Iterator<Item = &'static str> {
 
 /// What kind of host a link leads to.
 pub fn kind(name: Name<'_>) -> LinkKind {
-    let mut suffix = name.suffix().split('.');
-    if suffix.clone().any(|label| OFFICIAL.contains(&label)) || STATES.contains(&name.registered()) {
+    let known = &*KNOWN;
+    let suffix = |label: &str| known.suffixes.get(label).copied();
+    let is_official = name.suffix().split('.').any(|label| suffix(label) == Some(Suffix::Official));
+    if is_official || known.states.contains(name.registered()) {
         return LinkKind::Official;
     }
-    let last = suffix.next_back().unwrap_or_default();
     let label = name.label();
     let (mut lures, mut all) = (0, 0);
     for part in label.split(['-', '_']) {
-        let (lures_here, all_here) = told(part);
+        let (lures_here, all_here) = told(known, part);
         lures += lures_here;
         all += all_here;
     }
+    let last = suffix(name.suffix().rsplit('.').next().unwrap_or_default());
     // Firms that people know at home have a domain of their country; so what is of none may tell less.
-    let is_loose = LOOSE.contains(&last);
-    let is_placeless = is_loose || PLACELESS.contains(&last);
+    let is_loose = last == Some(Suffix::Loose);
+    let is_placeless = is_loose || last == Some(Suffix::Placeless);
     let hyphens = label.matches(['-', '_']).count();
-    let is_lure = CHEAP.contains(&last)
+    let is_lure = last == Some(Suffix::Cheap)
         || is_loose && all > 0
         || lures > 0 && all + hyphens > 1
         || all > 1 && hyphens > usize::from(!is_placeless)
@@ -92,14 +127,12 @@ pub fn kind(name: Name<'_>) -> LinkKind {
 
 /// How many lure words a part of a label has, and how many words that are known. Short ones count only where nothing
 /// else is left of it.
-fn told(part: &str) -> (usize, usize) {
+fn told(known: &Known, part: &str) -> (usize, usize) {
     let (mut long, mut short) = ((0, 0), (0, 0));
     let (mut at, mut is_whole) = (0, true);
     while at < part.len() {
         let rest = part.get(at..).unwrap_or_default();
-        let longest = (2..=LONGEST.min(rest.len())).rev().filter_map(|length| rest.get(..length));
-        let known = longest.filter_map(|word| Some((word, *WORDS.get(word)?))).next();
-        let Some((word, kind)) = known else {
+        let Some((word, kind)) = known.word(rest) else {
             is_whole &= rest.starts_with(|one: char| one.is_ascii_digit());
             at += rest.chars().next().map_or(1, char::len_utf8);
             continue;
@@ -165,8 +198,23 @@ mod tests {
         for file in [include_str!("data/lure_words.txt"), include_str!("data/lure_topics.txt")] {
             for word in words(file) {
                 assert!(word.bytes().all(|octet| octet.is_ascii_lowercase()), "{word}");
-                assert!((2..=LONGEST).contains(&word.len()), "{word}");
+                assert!((2..32).contains(&word.len()), "{word}: a bit for each length");
+                assert_eq!(KNOWN.word(&format!("{word}-")).map(|(found, _)| found), Some(word));
             }
         }
+        assert_eq!(KNOWN.word("zzz"), None);
+    }
+
+    #[test]
+    fn a_suffix_is_of_one_kind() {
+        let files = [
+            include_str!("data/cheap_suffixes.txt"),
+            include_str!("data/loose_suffixes.txt"),
+            include_str!("data/placeless_suffixes.txt"),
+            include_str!("data/official_suffixes.txt"),
+        ];
+        assert_eq!(files.into_iter().flat_map(words).count(), KNOWN.suffixes.len());
+        assert!(KNOWN.suffixes.keys().all(|label| label.bytes().all(|octet| octet.is_ascii_lowercase())));
+        assert!(KNOWN.states.iter().all(|domain| Name::new(domain).is_some_and(|name| name.registered() == *domain)));
     }
 }

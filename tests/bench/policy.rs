@@ -222,6 +222,10 @@ fn hostile(criterion: &mut Criterion) {
         ("ordinary text, for comparison", 0, septets(&format!("{GSM} "))),
         ("10,000 links", 0, septets("ab.co ")),
         ("links that imitate", 0, septets("paypa1.com/x ")),
+        ("250 links glued of words", 0, {
+            let links = "paiementverificationpaketzustellungbankkontoparceldeliverytaxre.com ".repeat(250);
+            septets(&format!("{links}{}", format!("{GSM} ").repeat(400)))
+        }),
         ("confusables", 8, ucs2("рауреаӏ ")),
         ("combining marks", 8, ucs2("a\u{301}\u{302}\u{303}")),
         ("spaced out", 0, septets("f r e e ")),

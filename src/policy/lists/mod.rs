@@ -154,7 +154,8 @@ impl Lists {
             };
         }
         const SHIPPED: &[Source<'static>] = shipped![
-            "hate" "threat" "offence" "rescue" "illegal" "confidential" "deception" "lure" "secret" "approach" "harm" "pictures" "health"
+            "hate" "threat" "offence" "rescue" "illegal" "confidential" "deception" "lure" "secret" "approach" "harm"
+            "pictures" "health"
         ];
         SHIPPED
     }
