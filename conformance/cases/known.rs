@@ -22,7 +22,8 @@ impl Known {
         self.at.unwrap_or_else(|| jiff::Timestamp::now().as_millisecond())
     }
 
-    /// Has the ledger, of whose accounts these are the names, take the case's file, and holds what it does not take against what was expected.
+    /// Has the ledger, of whose accounts these are the names, take the case's file, and holds what it does not take against
+    /// what was expected.
     pub(crate) async fn import_into(
         &self,
         ledger: &Arc<Ledger>,

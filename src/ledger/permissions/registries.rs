@@ -153,7 +153,8 @@ impl Registries {
     /// Puts a snapshot in the place of the one with this name, or beside the others; durable when this returns.
     ///
     /// # Errors
-    /// [`NotReplaced::Older`], and [`LedgerFault::File`], also for a name that is not of letters, digits, `-` and `_`, up to 64 of them.
+    /// [`NotReplaced::Older`], and [`LedgerFault::File`], also for a name that is not of letters, digits, `-` and `_`, up to
+    /// 64 of them.
     pub fn replace(
         &self,
         name: &str,

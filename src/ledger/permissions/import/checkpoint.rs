@@ -22,7 +22,8 @@ pub(in super::super) struct Checkpoint {
     pub(in super::super) unchanged: u64,
     pub(in super::super) superseded: u64,
     pub(in super::super) rejected: u64,
-    /// Which rows were rejected, as [`Report`] tells it: their number alone is the same if one is good by now and another bad.
+    /// Which rows were rejected, as [`Report`] tells it: their number alone is the same if one is good by now and another
+    /// bad.
     pub(in super::super) rejected_lines: u64,
     /// When it was imported first, in milliseconds since 1970, if rows may have no time of their own: they are as of then.
     pub(in super::super) since: Option<i64>,
