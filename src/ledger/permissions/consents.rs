@@ -128,6 +128,27 @@ const BOUGHT: &[&[&str]] = &[
     &["datenhändler", "adresskauf", "ausgelesen", "gecrawlt"],
 ];
 
+#[cfg(test)]
+impl Consent {
+    /// One to offers of the account `shop`, as tests want one.
+    pub(crate) fn sample(number: Msisdn, sender: &str, at: i64) -> Self {
+        Self {
+            number,
+            account: "shop".into(),
+            sender: sender.into(),
+            purpose: Purpose::Marketing,
+            method: "form".into(),
+            at,
+            wording: "Yes, send me offers".into(),
+            source: "shop.example".into(),
+            evidence: None,
+            expires: None,
+            address: None,
+            double_opt_in: DoubleOptIn::NotAsked,
+        }
+    }
+}
+
 impl Consent {
     /// What the consent is for.
     ///

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::super::acquaintance;
 use super::super::journal::Sent;
-use super::super::permissions::{Consent, DoubleOptIn, Step};
+use super::super::permissions::{Consent, Step};
 use super::super::workflow::{
     Actor, Clock, Complaint, Decision, EventKind, Moment, ProofRequest, Resolution, Via, tests::fail,
 };
@@ -117,23 +117,6 @@ fn operator() -> Actor {
     Actor::Operator("ann".to_owned())
 }
 
-fn consent() -> Consent {
-    Consent {
-        number: number(),
-        account: "shop".into(),
-        sender: "SHOP".into(),
-        purpose: Purpose::Marketing,
-        method: "form".into(),
-        at: NOON - 1000,
-        wording: "Yes".into(),
-        source: "shop.example".into(),
-        evidence: None,
-        expires: None,
-        address: None,
-        double_opt_in: DoubleOptIn::NotAsked,
-    }
-}
-
 /// Waits until all of this is so; what is not by then fails by its name.
 async fn until<const N: usize>(all: [(&str, &dyn Fn() -> bool); N]) {
     let are_so = async {
@@ -193,7 +176,7 @@ async fn records_are_kept_judged_and_in_their_time_forgotten() {
     let (now, terms) = (ledger.now(), ledger.terms());
     [0, 1].into_iter().for_each(|day| kept.relay(day));
     ledger.acquaintance().heard("shop", number(), NOON);
-    consents.grant(consent(), NOON).await.unwrap();
+    consents.grant(Consent::sample(number(), "SHOP", NOON - 1000), NOON).await.unwrap();
     let scope = consents.scope("shop", "SHOP", Purpose::Marketing).unwrap();
     consents.revoke(number(), scope, NOON).await.unwrap();
     let complaint = Complaint {

@@ -2,7 +2,6 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::consents::DoubleOptIn;
 use super::super::{Change, Consent, Evidence, Origin, Scope, Step};
 use super::*;
 use crate::config::Purpose;
@@ -26,18 +25,9 @@ fn mark(value: u64, day: i64) -> String {
 
 fn grant(permissions: &Permissions, value: u64, day: i64, expires: Option<i64>) -> Outcome {
     let consent = Consent {
-        number: number(value),
-        account: "shop".into(),
-        sender: "SHOP".into(),
-        purpose: Purpose::Marketing,
-        method: "form".into(),
-        at: NOW + day * DAY,
-        wording: "Yes, send me offers".into(),
-        source: "shop.example".into(),
         evidence: Some(Evidence { reference: mark(value, day).into(), sha256: None }),
         expires: expires.map(|day| NOW + day * DAY),
-        address: None,
-        double_opt_in: DoubleOptIn::NotAsked,
+        ..Consent::sample(number(value), "SHOP", NOW + day * DAY)
     };
     wait(permissions.consents().grant(consent, NOW + 9999 * DAY)).unwrap()
 }

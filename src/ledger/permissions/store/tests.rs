@@ -5,7 +5,7 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use super::super::{Consent, DoubleOptIn, GrantFault, NoConsent, Origin, Step};
+use super::super::{Consent, GrantFault, NoConsent, Origin, Step};
 use super::*;
 use crate::config::Purpose;
 
@@ -18,18 +18,9 @@ pub(super) fn number(value: u64) -> Msisdn {
 
 pub(super) fn consent(value: u64, sender: &str, at: i64) -> Consent {
     Consent {
-        number: number(value),
-        account: "shop".into(),
-        sender: sender.into(),
-        purpose: Purpose::Marketing,
-        method: "form".into(),
-        at,
-        wording: "Yes, send me offers".into(),
-        source: "shop.example".into(),
         evidence: Some(super::super::Evidence { reference: format!("form {value}").into(), sha256: Some([4; 32]) }),
-        expires: None,
         address: Some("192.0.2.1".into()),
-        double_opt_in: DoubleOptIn::NotAsked,
+        ..Consent::sample(number(value), sender, at)
     }
 }
 

@@ -1,8 +1,7 @@
 //! Tests of what invites a recipient to say yes, and of the yes.
 
 use super::*;
-use crate::config::Purpose;
-use crate::ledger::permissions::{Consent, DoubleOptIn};
+use crate::ledger::permissions::Consent;
 use crate::pdu::{Destination, Destinations, Npi, SubmitMulti, Ton};
 
 const TWICE: &str = "sender = [{ id = 'SHOP' }]\ndouble_opt_in = true";
@@ -18,20 +17,7 @@ fn number(digits: &[u8]) -> Msisdn {
 
 /// Takes down a consent of this number at a time in milliseconds since 1970.
 async fn grant(bound: &Bound, digits: &[u8], at: i64) {
-    let consent = Consent {
-        number: number(digits),
-        account: "shop".into(),
-        sender: "*".into(),
-        purpose: Purpose::Marketing,
-        method: "web form".into(),
-        at,
-        wording: "Yes".into(),
-        source: "shop.example".into(),
-        evidence: None,
-        expires: None,
-        address: None,
-        double_opt_in: DoubleOptIn::NotAsked,
-    };
+    let consent = Consent::sample(number(digits), "*", at);
     bound.dialogue.records.ledger.grant(consent, at).await.unwrap();
 }
 
