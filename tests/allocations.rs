@@ -15,8 +15,8 @@ use support::*;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// One account sends what is no offer under limits, the other offers, which rules ask memory about: each of its hundred
-/// recipients gets fewer than may go unanswered.
+/// One account sends what is no offer under limits, one offers, which rules ask memory about: each of its hundred
+/// recipients gets fewer than may go unanswered. One asks twice, so that any of its messages may be an invitation.
 const CONFIG: &str = "
 [policy.consent]
 mode = 'off'
@@ -30,6 +30,10 @@ sender = [{ id = 'SHOP', rate = { per_second = 1_000_000 } }]
 [[account]]
 system_id = 'offers'
 default_purpose = 'marketing'
+sender = [{ id = 'SHOP' }]
+[[account]]
+system_id = 'twice'
+double_opt_in = true
 sender = [{ id = 'SHOP' }]
 ";
 
@@ -65,7 +69,7 @@ fn a_relayed_message_allocates_nothing() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = runtime.block_on(Proxy::start(listener.local_addr().unwrap(), CONFIG));
-    for system_id in ["shop", "offers"] {
+    for system_id in ["shop", "offers", "twice"] {
         relaying_allocates_nothing(&proxy, &listener, system_id);
     }
 }
