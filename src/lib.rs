@@ -14,6 +14,8 @@
 //! | `disk` | files for their owner alone, whole and durable | know a format |
 //! | [`pdu`] | SMPP on the wire: frames, borrowed views, statuses | I/O, policy |
 //! | [`text`] | what a message says: character sets, headers, normalisation, links | judge, I/O |
+//! | [`numbers`] | what a telephone number's digits tell | judge, know where a subscriber is |
+//! | [`mod@reference`] | names of records and of relayed messages | tell anything about them |
 //! | [`config`] | TOML to a checked value, or every fault with its place | start anything |
 //! | [`policy`] | a message in, a verdict out: rules, limits, declared facts | I/O, read a clock |
 //! | [`audit`] | the record of refusals, in a thread of its own | block or drop |
@@ -56,7 +58,9 @@
 //! the journal once for each read burst.
 //!
 //! The path of a message that passes takes no lock, asks no shared map, and allocates nothing. Two kinds of messages do:
-//! parts of multipart messages, of which a map remembers what has come, and confirmations of an opt-out.
+//! parts of multipart messages, of which a map remembers what has come, and confirmations of an opt-out. What must not
+//! come twice takes its turn, some dozens of instructions long, in one of the thousands of groups of the memory of what
+//! was sent.
 
 pub mod admin;
 pub mod audit;
@@ -66,8 +70,10 @@ pub mod demo;
 mod disk;
 mod hex;
 pub mod ledger;
+pub mod numbers;
 pub mod pdu;
 pub mod policy;
+pub mod reference;
 pub mod relay;
 pub mod report;
 pub mod simulator;
