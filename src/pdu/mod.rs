@@ -23,6 +23,7 @@ mod malformed;
 mod operation;
 mod submit_multi;
 mod submit_sm;
+pub mod time;
 mod tlv;
 pub mod udh;
 mod values;
