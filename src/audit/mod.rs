@@ -13,7 +13,6 @@
 mod content;
 mod key;
 mod record;
-mod reference;
 mod repair;
 mod writer;
 
@@ -32,11 +31,11 @@ pub use crate::policy::Octets;
 pub use content::{Digest, Digester};
 pub use key::{NumberHash, NumberKey, TextHash};
 pub use record::{Record, Verdict};
-pub use reference::{NoRef, Ref, Refs};
 
 use writer::Writer;
 
 use crate::disk::{self, Appended, State, Told};
+use crate::reference::{Ref, Refs};
 
 /// Where refusals are handed over. Clones share one queue and one writer; when the last one is dropped, what is in the
 /// queue is still written.
@@ -146,12 +145,7 @@ impl Audit {
 
     /// A name for a record of this time, never given before.
     pub fn reference(&self, at: Timestamp) -> Ref {
-        self.shared.refs.next(at)
-    }
-
-    /// The names that it gives out; one who shares them never gives one twice.
-    pub fn refs(&self) -> Refs {
-        self.shared.refs.clone()
+        self.shared.refs.at(at.as_millisecond())
     }
 
     /// The key of its hashes.

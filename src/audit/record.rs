@@ -8,9 +8,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::ser::Serializer;
 
-use super::{NumberHash, NumberKey, Ref, TextHash};
+use super::{NumberHash, NumberKey, TextHash};
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
 use crate::policy::{Evidence, Octets};
+use crate::reference::Ref;
 
 /// A refusal, or what would be one if its rule were enforced.
 #[derive(Clone, Copy, Debug)]
