@@ -27,8 +27,9 @@ pub use journal::Journal;
 use crate::audit::NumberKey;
 use crate::config::{self, Purpose};
 use crate::disk;
+use crate::numbers;
 use crate::policy::{
-    Acquaintance, Confirmation, Confirmations, DurableFacts, Listing, LiveState, Msisdn, NoScope, Scope, calling_codes,
+    Acquaintance, Confirmation, Confirmations, DurableFacts, Listing, LiveState, Msisdn, NoScope, Scope,
 };
 use permissions::{Agreed, Consent, DoubleOptIn, GrantFault, Import, ImportFault, Outcome, Permissions, Report};
 use upkeep::Terms;
@@ -230,11 +231,19 @@ impl DurableFacts for Ledger {
     #[inline]
     fn registry(&self, recipient: Msisdn, now: i64) -> Listing {
         let max_age = self.registry_max_age.as_millis() as i64;
-        self.permissions.registries().listing(recipient, calling_codes::territories(recipient), now, max_age)
+        let territory = numbers::look_up(recipient.value()).territory();
+        let countries = territory.as_slice();
+        // Of a number that no plan has, all that share its calling code.
+        let countries = if countries.is_empty() { numbers::territories(recipient.value()) } else { countries };
+        self.permissions.registries().listing(recipient, countries, now, max_age)
     }
 
     fn has_written(&self, recipient: Msisdn, account: &str, now: i64) -> bool {
         self.acquaintance.prior(account, recipient, now)
+    }
+
+    fn offers_of_a_day(&self, recipient: Msisdn, account: &str, now: i64) -> u16 {
+        self.acquaintance.offers_of_a_day(account, recipient, now)
     }
 
     fn unanswered(&self, recipient: Msisdn, account: &str) -> u16 {

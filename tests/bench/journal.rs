@@ -17,6 +17,7 @@ use smppolicy::ledger::journal::{Pen, Sent};
 use smppolicy::pdu::{Address, CommandStatus, Frame, SequenceNumber, SubmitSm};
 use smppolicy::policy::replies::of_text;
 use smppolicy::policy::{Acquaintance, Msisdn};
+use smppolicy::reference::Ref;
 use smppolicy::text::DefaultAlphabet;
 
 const NOON: i64 = 1_795_521_600_000;
@@ -25,7 +26,7 @@ const BURST: u64 = 50;
 fn open(folder: &std::path::Path) -> (Audit, Journal) {
     let config = Config::parse("[upstream.main]\naddress = 'simulator'", "bench.toml", folder).unwrap();
     let audit = Audit::open(&config.audit).unwrap();
-    let journal = Journal::open(&config.journal, audit.refs(), audit.key(), NOON).unwrap();
+    let journal = Journal::open(&config.journal, audit.key(), NOON).unwrap();
     (audit, journal)
 }
 
@@ -48,7 +49,8 @@ fn burst(pen: &mut Pen, frame: Frame<'_>) -> bool {
         if pen.room(frame.bytes().len()).is_err() {
             return false;
         }
-        let reference = pen.relayed(NOON, sent, frame);
+        let reference = Ref::from_octets([7; 16]);
+        pen.relayed(reference, sent, frame);
         if pen.room(32).is_err() {
             return false;
         }

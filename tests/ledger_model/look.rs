@@ -14,6 +14,7 @@ use smppolicy::ledger::workflow::{
     Actor, Case, CaseId, Complaint, Decision, Item, OutboxBounds, Proof, ProofId, ProofRequest, Refusal, Resolution,
     Sent, Via, Workflow, WorkflowFault,
 };
+use smppolicy::numbers::Territory;
 
 use crate::operation::*;
 
@@ -320,7 +321,12 @@ impl Ledger {
         let first = suppressions.find(subject, &scopes).map(|found| found.place);
         see(format!("person {person}, first opt-out"), format!("{first:?}"));
 
-        let listing = self.permissions.registries().listing(number(person), &["BE"], now, MAX_AGE);
+        let listing = self.permissions.registries().listing(
+            number(person),
+            &Territory::parse("BE").into_iter().collect::<Vec<_>>(),
+            now,
+            MAX_AGE,
+        );
         see(format!("person {person}, registries"), listing_shown(&format!("{listing:?}")));
         let held = self.workflow.holdings(number(person)).unwrap();
         let cases: Vec<u64> = held.cases.iter().map(|case| case.id.0).collect();

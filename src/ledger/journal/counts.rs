@@ -89,6 +89,36 @@ impl<'a> Run<'a> {
     }
 }
 
+/// What the entries of a block count as, added up while they are made: to read the block again would cost as much as to
+/// make it.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    runs: Vec<OwnRun>,
+}
+
+/// A [`Run`] that outlives its entries.
+#[derive(Debug)]
+struct OwnRun {
+    day: i64,
+    account: Box<[u8]>,
+    campaign: Box<[u8]>,
+    usage: Usage,
+}
+
+impl Tally {
+    /// Runs among which an entry's own is looked for: of one account there are those of its campaigns and of answers.
+    const LATEST: usize = 16;
+
+    pub(super) fn add(&mut self, entry: &Entry<'_>) {
+        let Run { day, account, campaign, usage } = Run::of(entry);
+        let is_it = |run: &&mut OwnRun| run.day == day && *run.campaign == *campaign && *run.account == *account;
+        match self.runs.iter_mut().rev().take(Self::LATEST).find(is_it) {
+            Some(run) => run.usage += usage,
+            None => self.runs.push(OwnRun { day, account: account.into(), campaign: campaign.into(), usage }),
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Saved {
     number: u64,
@@ -113,6 +143,15 @@ impl Counts {
         });
         self.add_run(run);
         is_read
+    }
+
+    /// Counts what a block of entries was added up to, and begins anew.
+    pub(super) fn take(&mut self, tally: &mut Tally) {
+        for OwnRun { day, account, campaign, usage } in &mut tally.runs {
+            self.add_run(Run { day: *day, account, campaign, usage: std::mem::take(usage) });
+        }
+        // What the next block has are mostly the same.
+        tally.runs.truncate(Tally::LATEST);
     }
 
     fn add_run(&mut self, Run { day: number, account, campaign, usage }: Run<'_>) {

@@ -1,7 +1,8 @@
 //! One entry: a message to one recipient, or the SMSC's answer; as octets and as a value.
 
-use crate::audit::{NumberHash, NumberKey, Ref, TextHash};
+use crate::audit::{NumberHash, NumberKey, TextHash};
 use crate::pdu::{CommandId, CommandStatus};
+use crate::reference::Ref;
 
 /// A message that was relayed, to one of its recipients.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -48,7 +48,7 @@ pub use search::{Archive, Query, SET_BACK, Verified};
 
 use super::LedgerFault;
 use super::workflow::Moment;
-use crate::audit::{Health, NumberKey, Refs, Unwritten};
+use crate::audit::{Health, NumberKey, Unwritten};
 use crate::disk::{State, Told};
 use counts::Counts;
 pub(super) use files::Steadiness;
@@ -73,7 +73,6 @@ struct Shared {
     keep: Duration,
     key: NumberKey,
     steadiness: Mutex<Steadiness>,
-    refs: Refs,
     queue: Arc<Queue>,
     counts: Arc<Mutex<Counts>>,
     state: watch::Receiver<State>,
@@ -118,7 +117,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`LedgerFault`]
-    pub fn open(settings: &crate::config::Journal, refs: Refs, key: NumberKey, now: i64) -> Result<Self, LedgerFault> {
+    pub fn open(settings: &crate::config::Journal, key: NumberKey, now: i64) -> Result<Self, LedgerFault> {
         let folder = settings.path.clone();
         let opened = files::open(&folder, &key, now)?;
         let queue = Arc::new(Queue::new(settings.queue));
@@ -131,7 +130,7 @@ impl Journal {
         let started = thread.spawn(move || writer.run(lock)).map_err(LedgerFault::file(&folder))?;
         queue.is_read_by(started.thread().clone());
         let (keep, steadiness, turns) = (settings.keep, Mutex::default(), Turns::default());
-        Ok(Self { shared: Arc::new(Shared { folder, keep, key, steadiness, refs, queue, counts, state, turns }) })
+        Ok(Self { shared: Arc::new(Shared { folder, keep, key, steadiness, queue, counts, state, turns }) })
     }
 
     /// What one bind writes with.

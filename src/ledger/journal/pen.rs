@@ -14,8 +14,9 @@ use crossbeam_queue::ArrayQueue;
 
 use super::Journal;
 use super::entry::{read_short, take, write_short};
-use crate::audit::{NotTaken, Ref};
+use crate::audit::NotTaken;
 use crate::pdu::{CommandStatus, Frame};
+use crate::reference::Ref;
 use crate::text::DefaultAlphabet;
 
 /// Octets of a buffer, at least.
@@ -83,10 +84,9 @@ impl Pen {
         self.waiting
     }
 
-    /// Writes a message that is relayed, for which there is [`room`](Self::room). `at` is in milliseconds since 1970.
+    /// Writes the message of this name that is relayed, for which there is [`room`](Self::room).
     #[inline]
-    pub fn relayed(&mut self, at: i64, sent: Sent<'_>, frame: Frame<'_>) -> Ref {
-        let reference = self.journal.shared.refs.at(at);
+    pub fn relayed(&mut self, reference: Ref, sent: Sent<'_>, frame: Frame<'_>) {
         let alphabet = ALPHABETS.iter().position(|known| *known == sent.alphabet).unwrap_or(0) as u8;
         let burst = &mut self.burst.get_or_insert_default().octets;
         burst.extend_from_slice(&[MESSAGE, alphabet]);
@@ -94,7 +94,6 @@ impl Pen {
         write_short(sent.account.as_bytes(), burst);
         write_short(sent.campaign.unwrap_or_default().as_bytes(), burst);
         burst.extend_from_slice(frame.bytes());
-        reference
     }
 
     /// Writes the SMSC's answer, for which there is [`room`](Self::room), to the message of that name.

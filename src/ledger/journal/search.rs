@@ -15,8 +15,9 @@ use super::block::Chain;
 use super::entry::{Answer, Entry, Message, Relayed};
 use super::files::{DayFile, all, each, walk};
 use super::{LedgerFault, day};
-use crate::audit::{NumberHash, NumberKey, Ref, TextHash};
+use crate::audit::{NumberHash, NumberKey, TextHash};
 use crate::policy::Msisdn;
+use crate::reference::Ref;
 
 /// By how much the clock may have been set back since something was relayed that is looked for now, in milliseconds.
 pub const SET_BACK: i64 = 60_000;

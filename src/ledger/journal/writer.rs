@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::civil::Date;
 
 use super::block::{Chain, FULL};
-use super::counts::{Checkpoint, Counts};
+use super::counts::{Checkpoint, Counts, Tally};
 use super::entry::{Entry, Message, recipient};
 use super::files::{self, DayFile};
 use super::pen::{Queue, Written};
@@ -43,6 +43,8 @@ pub(super) struct Writer {
     chain: Chain,
     /// Entries of the block at hand.
     entries: Vec<u8>,
+    /// What they count as.
+    tally: Tally,
     key: NumberKey,
     digester: Digester,
     sync_interval: Duration,
@@ -67,6 +69,7 @@ impl Writer {
             at,
             chain,
             entries: Vec::with_capacity(2 * FULL),
+            tally: Tally::default(),
             digester: Digester::new(key.clone()),
             key,
             sync_interval: settings.sync_interval,
@@ -130,7 +133,9 @@ impl Writer {
         while let Some(written) = Written::read(&mut burst) {
             match written {
                 Written::Answer { reference, account, status, message_id } => {
-                    Entry::Answer { reference, account, status, message_id }.write(&mut self.entries);
+                    let entry = Entry::Answer { reference, account, status, message_id };
+                    entry.write(&mut self.entries);
+                    self.tally.add(&entry);
                 }
                 Written::Message { reference, account, campaign, alphabet, frame } => {
                     self.turn_to(day(reference.unix_millis()))?;
@@ -149,6 +154,7 @@ impl Writer {
                             segments: digest.segments,
                         });
                         entry.write(&mut self.entries);
+                        self.tally.add(&entry);
                     };
                     match message.recipients {
                         Recipients::None => to(b""),
@@ -173,8 +179,7 @@ impl Writer {
             return Ok(());
         }
         self.file.add(|out| self.chain.seal(&self.entries, out));
-        let are_entries = self.counts.lock().unwrap_or_else(PoisonError::into_inner).add(&self.entries);
-        debug_assert!(are_entries, "what was written as entries is read as such");
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).take(&mut self.tally);
         self.entries.clear();
         self.until_done(Appended::write)
     }

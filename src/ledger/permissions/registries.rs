@@ -15,6 +15,7 @@ use super::index::{Entry, Key, Table, Value};
 use super::octets::{self, Put};
 use super::subject::{Subject, SubjectKey};
 use crate::disk;
+use crate::numbers::Territory;
 use crate::policy::{Listing, Msisdn, Octets};
 
 const DAY: i64 = 86_400_000;
@@ -114,14 +115,14 @@ impl Registries {
     /// What those for one of these countries say of a subscriber, at the time `now` and with the age `max_age` at most,
     /// both in milliseconds: one of today that lists it is believed, whatever another one may say when it is of today.
     #[inline]
-    pub fn listing(&self, recipient: Msisdn, countries: &[&str], now: i64, max_age: i64) -> Listing {
+    pub fn listing(&self, recipient: Msisdn, countries: &[Territory], now: i64, max_age: i64) -> Listing {
         let all = self.all.load();
         if all.is_empty() {
             return Listing::Free;
         }
         let subject = self.key.subject(recipient);
         let is_asked = |registry: &&Arc<Registry>| {
-            registry.countries.is_empty() || countries.iter().any(|country| registry.is_for(country))
+            registry.countries.is_empty() || countries.iter().any(|country| registry.is_for(country.as_str()))
         };
         let mut listing = Listing::Free;
         for registry in all.iter().filter(is_asked) {
@@ -238,10 +239,15 @@ mod tests {
         Msisdn::from_value(value).unwrap()
     }
 
+    fn of(country: &str) -> Territory {
+        Territory::parse(country).unwrap()
+    }
+
     #[test]
     fn a_registry_is_replaced_whole_and_outlives_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let at = |registries: &Registries, value, now| registries.listing(number(value), &["BE", "AQ"], now, 500);
+        let at =
+            |registries: &Registries, value, now| registries.listing(number(value), &["BE", "GB"].map(of), now, 500);
         let has = |registries: &Registries, value| at(registries, value, 2500);
         {
             let registries = Registries::open(folder.path(), key()).unwrap();
@@ -259,7 +265,7 @@ mod tests {
         assert_eq!(has(&registries, 32_470_000_003), Listing::Listed(name, 0));
         assert_eq!(has(&registries, 32_470_000_005), Listing::Free, "that one is for another country");
         assert_eq!(at(&registries, 32_470_000_001, 2501), Listing::Stale(name, 0));
-        let nl = registries.listing(number(32_470_000_005), &["NL"], 1500, 500);
+        let nl = registries.listing(number(32_470_000_005), &[of("NL")], 1500, 500);
         assert_eq!(nl, Listing::Listed(Octets::new(b"nl"), 0));
         registries.replace("world", DAY, &[], [number(32_470_000_001)]).unwrap();
         registries.replace("a", 0, &[], []).unwrap();

@@ -13,10 +13,11 @@ use super::super::workflow::{
     Actor, Clock, Complaint, Decision, EventKind, Moment, ProofRequest, Resolution, Via, tests::fail,
 };
 use super::*;
-use crate::audit::{NumberKey, Refs};
+use crate::audit::NumberKey;
 use crate::config::{AccountState, Config, Purpose};
 use crate::pdu::{Address, Frame, Npi, SequenceNumber, SubmitSm, Ton};
 use crate::policy::Msisdn;
+use crate::reference::Ref;
 use crate::text::DefaultAlphabet;
 
 /// 2026-11-24T12:00:00Z
@@ -58,7 +59,7 @@ impl Kept {
         let key = NumberKey::new([7; 32]);
         let clock = Arc::new(HandClock(Mutex::new(Moment { unix_millis: NOON, uptime_millis: 3_600_000, boot: 1 })));
         let ledger = Arc::new(Ledger::open_by(&config, key.clone(), clock.clone()).unwrap());
-        let journal = Journal::open(&config.journal, Refs::new().unwrap(), key, NOON).unwrap();
+        let journal = Journal::open(&config.journal, key, NOON).unwrap();
         let stop = CancellationToken::new();
         let task = {
             let (ledger, journal, stop) = (ledger.clone(), journal.clone(), stop.clone());
@@ -81,7 +82,7 @@ impl Kept {
         message.encode(SequenceNumber(1), &mut pdu).unwrap();
         pen.room(pdu.len()).unwrap();
         let sent = Sent { account: "shop", campaign: None, alphabet: DefaultAlphabet::Gsm };
-        pen.relayed(NOON + day * DAY as i64 * 1000, sent, Frame::from_bytes(&pdu).unwrap());
+        pen.relayed(Ref::of_test(NOON + day * DAY as i64 * 1000, day as u64), sent, Frame::from_bytes(&pdu).unwrap());
     }
 
     fn day_files(&self) -> usize {

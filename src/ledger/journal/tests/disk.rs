@@ -49,7 +49,7 @@ async fn a_failing_disk_is_tried_again() {
         let folder = tempfile::tempdir().unwrap();
         let settings =
             crate::config::Journal { sync_interval: Duration::from_millis(1), queue: 4 * 16_384, ..settings(&folder) };
-        let journal = Journal::open(&settings, Refs::new().unwrap(), key(), NOON).unwrap();
+        let journal = Journal::open(&settings, key(), NOON).unwrap();
         let path = file(&folder, "2026-11-24");
         spoil(&path).unwrap();
         let mut pen = journal.pen();
@@ -103,7 +103,6 @@ fn what_is_written_is_made_durable_while_more_waits() {
         keep: settings.keep,
         key: key(),
         steadiness: Mutex::default(),
-        refs: Refs::new().unwrap(),
         queue: queue.clone(),
         counts,
         state,
@@ -112,7 +111,7 @@ fn what_is_written_is_made_durable_while_more_waits() {
     let journal = Journal { shared: Arc::new(shared) };
     let (mut pen, pdu) = (journal.pen(), submit("32470123456", b"hello"));
     while pen.room(pdu.len()).is_ok() {
-        pen.relayed(NOON, shop(), Frame::from_bytes(&pdu).unwrap());
+        pen.relayed(name(NOON), shop(), Frame::from_bytes(&pdu).unwrap());
     }
     let waited = queue.len();
     queue.end(Instant::now());

@@ -5,6 +5,7 @@ mod disk;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::BytesMut;
 use tempfile::TempDir;
@@ -14,6 +15,7 @@ use crate::pdu::{
     Address, CommandId, CommandStatus, Destination, Destinations, Frame, Npi, SequenceNumber, SubmitMulti, SubmitSm,
     Ton,
 };
+use crate::reference::Ref;
 use crate::text::DefaultAlphabet;
 
 /// 2026-11-24T12:00:00Z
@@ -36,7 +38,7 @@ fn key() -> NumberKey {
 }
 
 fn open(folder: &TempDir, now: i64) -> Result<Journal, LedgerFault> {
-    Journal::open(&settings(folder), Refs::new().unwrap(), key(), now)
+    Journal::open(&settings(folder), key(), now)
 }
 
 async fn close(journal: Journal) {
@@ -56,11 +58,18 @@ fn submit(number: &str, text: &[u8]) -> BytesMut {
     pdu
 }
 
+/// A name that no other message has.
+fn name(at: i64) -> Ref {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    Ref::of_test(at, COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// Relays one message, which the SMSC accepts.
-fn relay(pen: &mut Pen, at: i64, sent: Sent<'_>, number: &str, text: &[u8]) -> crate::audit::Ref {
+fn relay(pen: &mut Pen, at: i64, sent: Sent<'_>, number: &str, text: &[u8]) -> Ref {
     let pdu = submit(number, text);
     pen.room(pdu.len()).unwrap();
-    let reference = pen.relayed(at, sent, Frame::from_bytes(&pdu).unwrap());
+    let reference = name(at);
+    pen.relayed(reference, sent, Frame::from_bytes(&pdu).unwrap());
     pen.room(100).unwrap();
     pen.answered(reference, sent.account, CommandStatus::ESME_ROK, b"id-1");
     reference
@@ -137,7 +146,8 @@ async fn each_recipient_of_a_pdu_has_an_entry_under_one_name() {
     SubmitMulti { destinations, ..SubmitMulti::default() }.encode(SequenceNumber(1), &mut pdu).unwrap();
     let mut pen = journal.pen();
     pen.room(pdu.len()).unwrap();
-    let reference = pen.relayed(NOON, shop(), Frame::from_bytes(&pdu).unwrap());
+    let reference = name(NOON);
+    pen.relayed(reference, shop(), Frame::from_bytes(&pdu).unwrap());
     pen.answered(reference, "shop", CommandStatus::ESME_RTHROTTLED, b"");
     drop(pen);
     let archive = journal.archive();
