@@ -204,7 +204,7 @@ pub(in crate::admin) mod tests {
         let text = "[upstream.main]\naddress = 'simulator'";
         let config = crate::config::Config::parse(text, "test.toml", folder.path()).unwrap();
         let audit = Audit::open(&config.audit).unwrap();
-        let journal = Journal::open(&config.journal, audit.refs(), audit.key(), 0).unwrap();
+        let journal = Journal::open(&config.journal, audit.key(), 0).unwrap();
         let ledger = Arc::new(Ledger::open(&config, audit.key()).unwrap());
         Admin::new(ledger, audit, journal, Stopped::new(&config))
     }

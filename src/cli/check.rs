@@ -18,9 +18,12 @@ pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
     let summary = Summary(&config).to_string();
     let trials = config.texts.expressions.iter().map(|own| Ok((own.entry.id.clone(), Trial::new(own)?)));
     let trials = trials.collect::<Result<Vec<_>, _>>().map_err(ListFaults)?;
-    let lists = Snapshot::new(config)?.policy().entries_in_lists();
+    let recipients = config.repetition.recipients;
+    let snapshot = Snapshot::new(config)?;
+    let (lists, octets) = (snapshot.policy().entries_in_lists(), snapshot.memory().octets_for_recipients());
     let mut out = std::io::stdout();
     write!(out, "{} is in order\n{summary}  lists      {lists} entries\n", path.display())?;
+    writeln!(out, "  memory     {} MiB for the last messages to {recipients} recipients", octets.div_ceil(1 << 20))?;
     if let Some((slowest, id)) = trials.iter().map(|(id, trial)| (time_of(trial), id)).max() {
         let count = trials.len();
         writeln!(

@@ -105,7 +105,8 @@ pub(super) fn explain(config: &Path, arguments: &ExplainArguments) -> Result<Exi
     };
     let frame = message::frame(&octets)?;
     let at = arguments.at.unwrap_or_else(Timestamp::now);
-    let now = Now { monotonic_nanos: MONOTONIC_NANOS, unix_millis: at.as_millisecond() };
+    let (unix_millis, steady_millis) = (at.as_millisecond(), at.as_millisecond());
+    let now = Now { monotonic_nanos: MONOTONIC_NANOS, unix_millis, steady_millis };
     let answer = Answer {
         account: &standing.account,
         at,

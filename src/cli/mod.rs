@@ -103,6 +103,7 @@ impl From<SnapshotFault> for Failure {
         match fault {
             SnapshotFault::Lists(faults) => Self::Lists(faults),
             SnapshotFault::Scope { .. } => Self::Input(fault.to_string()),
+            SnapshotFault::Random(_) => Self::Environment(fault.to_string()),
         }
     }
 }

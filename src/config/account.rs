@@ -5,7 +5,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use super::reader::{Table, list, nearest};
-use super::{Account, AccountState, Campaign, Purpose, RateLimit, Sender, SenderKind, Upstream, value};
+use super::{Account, AccountState, Campaign, Purpose, RateLimit, Sender, SenderKind, Upstream, UsClass, value};
+use crate::numbers::Territory;
 use crate::text::DefaultAlphabet;
 
 /// SMPP 3.4 section 4.1: 16 octets with the NUL.
@@ -17,6 +18,12 @@ impl Account {
     /// Its sender IDs and brands: the names that a consent to its messages, or an opt-out from them, can be for.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.senders.iter().map(|sender| &*sender.id).chain(self.brands.iter().map(String::as_str))
+    }
+
+    /// Whether what one person writes to another may be among its messages.
+    pub fn has_persons(&self) -> bool {
+        let purposes = self.campaigns.iter().map(|campaign| campaign.purpose).chain(self.default_purpose);
+        purposes.into_iter().any(|purpose| purpose == Purpose::P2p)
     }
 }
 
@@ -75,6 +82,10 @@ fn account(table: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>, client
         licences: table.list("licences", value::category),
         health_attested: no(table, "health_attested"),
         double_opt_in: no(table, "double_opt_in"),
+        countries: table.list("countries", value::country),
+        allow_fixed: no(table, "allow_fixed"),
+        allow_premium: no(table, "allow_premium"),
+        country_rate: country_rates(table),
         rate: table.table("rate").map(rate_limit),
         bind_rate: table.table("bind_rate").map(rate_limit),
         senders: senders(table),
@@ -127,6 +138,22 @@ fn upstream(table: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>) -> St
     }
 }
 
+/// By country.
+fn country_rates(table: &mut Table<'_>) -> BTreeMap<String, RateLimit> {
+    let named = table.section("country_rate").named_tables().into_iter();
+    named.filter_map(|(name, table)| Some((territory(&name, &table)?, rate_limit(table)))).collect()
+}
+
+/// The country that a table is named after.
+fn territory(name: &str, table: &Table<'_>) -> Option<String> {
+    let is_country = Territory::parse(name).is_some();
+    if !is_country {
+        let help = r#"expected two upper-case letters (ISO 3166-1 alpha-2) such as "US""#;
+        table.fault("", format!("is named after no country ({name:?})"), help);
+    }
+    is_country.then(|| name.to_owned())
+}
+
 fn rate_limit(mut table: Table<'_>) -> RateLimit {
     let per_second = table.required("per_second", "add messages a second", value::rate).unwrap_or(NonZeroU32::MIN);
     RateLimit { per_second, burst: table.or("burst", per_second, value::rate) }
@@ -164,6 +191,7 @@ fn sender(table: &mut Table<'_>) -> Sender {
         authorisation: table.optional("authorisation", value::string),
         expires: table.optional("expires", value::date),
         rate: table.table("rate").map(rate_limit),
+        countries: table.list("countries", value::country),
     };
     if table.has("on_behalf_of") && !table.has("authorisation") {
         let help = "add authorisation, the file or reference of the evidence";
@@ -205,7 +233,10 @@ fn campaigns(account: &mut Table<'_>) -> Vec<Campaign> {
                     .unwrap_or(Purpose::Marketing),
                 senders: table.list("senders", value::string),
                 service_type: table.optional("service_type", value::octets(1..=MAX_SERVICE_TYPE)),
-                samples: table.list("samples", value::string),
+                samples: table.list("samples", value::sample),
+                registrations: registrations(&mut table),
+                us_class: table.optional("us_class", value::choice(US_CLASSES)),
+                per_day: table.optional("per_day", value::count(1..=1_000_000_000)),
             };
             if campaign.senders.is_empty() && campaign.service_type.is_none() {
                 table.missing("senders", "a campaign is known by its senders or its service_type");
@@ -214,6 +245,26 @@ fn campaigns(account: &mut Table<'_>) -> Vec<Campaign> {
             campaign
         })
         .collect()
+}
+
+/// Message classes of ten-digit numbers in the US: AT&T's messages a minute for each, and the cap a day that T-Mobile has
+/// for brands of the same standing. From tables that Convey (support.goconvey.com, article 45221643638291) and Clickatell
+/// (faqs, answer 11) publish; confidence: medium, as carriers change them and T-Mobile counts by brand.
+const US_CLASSES: &[(&str, UsClass)] = &[
+    ("A", UsClass { name: "A", per_minute: 4500, per_day: 200_000 }),
+    ("B", UsClass { name: "B", per_minute: 4500, per_day: 200_000 }),
+    ("C", UsClass { name: "C", per_minute: 2400, per_day: 40_000 }),
+    ("D", UsClass { name: "D", per_minute: 2400, per_day: 40_000 }),
+    ("E", UsClass { name: "E", per_minute: 240, per_day: 10_000 }),
+    ("F", UsClass { name: "F", per_minute: 240, per_day: 10_000 }),
+    ("T", UsClass { name: "T", per_minute: 75, per_day: 2000 }),
+];
+
+/// What a campaign is registered as, by country.
+fn registrations(campaign: &mut Table<'_>) -> BTreeMap<String, String> {
+    let mut table = campaign.section("registrations");
+    let named = table.named_values(value::string);
+    named.into_iter().filter(|(name, _)| territory(name, &table).is_some()).collect()
 }
 
 /// Characters of the GSM 03.38 basic table beyond ASCII letters and digits, without its line breaks and escape.

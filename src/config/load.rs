@@ -12,15 +12,15 @@ use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
 use super::fault::Faults;
+use super::policy::{Policy, policy};
 use super::reader::{Document, Table, nearest};
 use super::value::{Read as Outcome, Wrong};
 use super::{
-    Account, Admin, Audit, Brand, Concatenation, Config, Journal, Ledger, ListFile, Listen, ListenTls, Mode, OwnEntry,
-    OwnExpression, OwnWord, Repetition, RuleName, RuleSettings, Score, Texts, Treatment, UnknownAccount, Upstream,
+    Account, Admin, Audit, Brand, Config, Journal, Ledger, Listen, ListenTls, UnknownAccount, Upstream,
     UpstreamAddress, UpstreamTls, account, pem, report::report, value, workflow,
 };
-use crate::pdu::{CommandStatus, HEADER_LEN};
-use crate::policy::Acquaintance;
+use crate::pdu::HEADER_LEN;
+use crate::policy::countries::Packs;
 
 /// The longest configuration file, in octets.
 const MAX_FILE: u64 = 32 * 1024 * 1024;
@@ -28,15 +28,9 @@ const MAX_FILE: u64 = 32 * 1024 * 1024;
 const MAX_FRAME: u64 = 1024 * 1024;
 /// The most that all read buffers together can be allowed, in octets.
 const MAX_READ_BUFFERS: u64 = 64 * 1024 * 1024 * 1024;
-/// The most that can be allowed for parts of unfinished messages, in octets.
-const MAX_CONCATENATION: u64 = 64 * 1024 * 1024 * 1024;
-/// The longest model file, in octets; a model's own reader is stricter.
-const MAX_MODEL: u64 = 16 * 1024 * 1024;
 /// The most that can be allowed for relayed messages on their way to the journal, in octets.
 const MAX_JOURNAL_QUEUE: u64 = 1024 * 1024 * 1024;
 const MIB: usize = 1024 * 1024;
-const MODES: &[(&str, Mode)] =
-    &[(Mode::Enforce.name(), Mode::Enforce), (Mode::Shadow.name(), Mode::Shadow), (Mode::Off.name(), Mode::Off)];
 
 impl Config {
     /// Reads and checks the file at `path`; relative paths in it start from its folder.
@@ -75,7 +69,7 @@ pub(super) fn read_text(path: &Path) -> Outcome<String> {
 }
 
 /// The octets of a file that has no more than `most`.
-fn read_file(path: &Path, most: u64) -> Outcome<Vec<u8>> {
+pub(super) fn read_file(path: &Path, most: u64) -> Outcome<Vec<u8>> {
     let mut contents = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(most + 1).read_to_end(&mut contents))
@@ -99,7 +93,9 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
     let accounts = account::accounts(&mut root, &upstreams, client_ca);
     let unknown = unknown(root.section("accounts"), &accounts);
     let brands = root.tables("brand").into_iter().map(brand).collect();
-    let Policy { rules, concatenation, repetition, texts } = policy(root.section("policy"), brands);
+    let Policy { rules, concatenation, destination, campaign, repetition, rate, texts } =
+        policy(root.section("policy"), brands);
+    let countries = countries(root.section("country"));
     let admin = root.table("admin").map(|table| admin(table, &listen));
     let report = root.table("report").map(|table| report(table, &listen, admin.as_ref().map(|admin| admin.address)));
     let ledger = ledger(root.section("ledger"));
@@ -120,8 +116,12 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
         unknown,
         rules,
         concatenation,
+        destination,
+        campaign,
         repetition,
+        rate,
         texts,
+        countries,
         accounts,
     }
 }
@@ -275,144 +275,17 @@ fn unknown(mut table: Table<'_>, accounts: &[Account]) -> UnknownAccount {
     UnknownAccount::TreatAs(name)
 }
 
+/// What comes with the program, under what the file says.
+fn countries(table: Table<'_>) -> Packs {
+    let mut packs = Packs::shipped();
+    packs.read(table);
+    packs
+}
+
 fn brand(mut table: Table<'_>) -> Brand {
     Brand {
         name: table.required("name", "add what it is called", value::string).unwrap_or_default(),
         spellings: table.list("spellings", value::string),
         domains: table.list("domains", value::domain),
-    }
-}
-
-/// `[policy]`
-struct Policy {
-    rules: BTreeMap<RuleName, RuleSettings>,
-    concatenation: Concatenation,
-    repetition: Repetition,
-    texts: Texts,
-}
-
-fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> Policy {
-    const TREATMENTS: &[(&str, Treatment)] =
-        &[("pass", Treatment::Pass), ("record", Treatment::Record), ("refuse", Treatment::Refuse)];
-    let concatenation = concatenation(table.section("concatenation"));
-    let mut lists = table.section("lists");
-    let (mut rules, mut shorteners, mut picture_links) = (BTreeMap::new(), Treatment::Record, Treatment::Record);
-    let (mut words, mut expressions, mut score) = (Vec::new(), Vec::new(), None);
-    let mut repetition = Repetition { unanswered: 12 };
-    for name in RuleName::ORDER {
-        let mut section = table.section(name.name());
-        rules.insert(name, rule(&mut section, name));
-        match name {
-            RuleName::Fraud => shorteners = section.or("shorteners", shorteners, value::choice(TREATMENTS)),
-            RuleName::Content => {
-                words = section.tables("word").into_iter().map(own_word).collect();
-                expressions = section.tables("expression").into_iter().map(own_expression).collect();
-                score = section.table("score").and_then(trained_score);
-            }
-            RuleName::Repetition => {
-                let most = value::count(1..=u64::from(Acquaintance::MOST));
-                repetition.unanswered = section.or("unanswered", repetition.unanswered, most);
-            }
-            RuleName::Media => picture_links = section.or("picture_links", picture_links, value::choice(TREATMENTS)),
-            _ => {}
-        }
-    }
-    let texts = Texts {
-        lists: list_files(&mut lists),
-        languages: lists.list("languages", value::language),
-        except: lists.list("except", value::category),
-        words,
-        expressions,
-        score,
-        brands,
-        shorteners,
-        picture_links,
-    };
-    Policy { rules, concatenation, repetition, texts }
-}
-
-fn own_entry(table: &mut Table<'_>) -> OwnEntry {
-    OwnEntry {
-        place: table.place(),
-        id: table.required("id", "add a name that no other entry has", value::category).unwrap_or_default(),
-        clause: table.or("clause", 30, value::count(1..=u64::from(u16::MAX))),
-        category: table.or("category", "own".to_owned(), value::category),
-        language: table.or("language", "any".to_owned(), value::category),
-    }
-}
-
-fn own_word(mut table: Table<'_>) -> OwnWord {
-    let entry = own_entry(&mut table);
-    OwnWord { entry, patterns: table.list("match", value::string) }
-}
-
-fn own_expression(mut table: Table<'_>) -> OwnExpression {
-    let entry = own_entry(&mut table);
-    let expression = table.required("expression", "add a regular expression", value::string).unwrap_or_default();
-    OwnExpression { entry, expression }
-}
-
-fn trained_score(mut table: Table<'_>) -> Option<Score> {
-    let mode = table.or("mode", Mode::Shadow, value::choice(MODES));
-    let path =
-        table.required("model", "add the path of a model that `smppolicy train` made", value::path(table.base()));
-    let threshold = table.optional("threshold", value::count(1..=1000));
-    let path = path?;
-    let model = table.checked("model", read_file(&path, MAX_MODEL))?;
-    Some(Score { mode, file: path.display().to_string(), model, threshold })
-}
-
-/// Reads the operator's lists.
-fn list_files(table: &mut Table<'_>) -> Vec<ListFile> {
-    let base = table.base();
-    let paths = table.list("files", value::path(base));
-    let read = |path: &std::path::PathBuf| {
-        let file = path.display().to_string();
-        let outcome = read_text(path)
-            .map_err(|wrong| Wrong { message: format!("names {file}, which {}", wrong.message), ..wrong });
-        table.checked("files", outcome).map(|text| ListFile { file, text })
-    };
-    paths.iter().filter_map(read).collect()
-}
-
-fn rule(table: &mut Table<'_>, name: RuleName) -> RuleSettings {
-    let mode = table.or("mode", name.default_mode(), value::choice(MODES));
-    let status = table.optional("status", value::status);
-    match status {
-        Some(CommandStatus::ESME_ROK) => {
-            let message = "is ESME_ROK, which tells the ESME that a refused message was accepted";
-            table.fault("status", message, r#"expected an error such as "ESME_RSUBMITFAIL""#);
-        }
-        // Only a rate is another one a moment later.
-        Some(status) if status.is_retryable() && name != RuleName::Rate => {
-            let message = format!("is {status}, which clients answer by sending the same message again");
-            let help = r#"no retry cures what this rule refuses: expected a final error such as "ESME_RSUBMITFAIL""#;
-            table.fault("status", message, help);
-        }
-        _ => {}
-    }
-    RuleSettings { mode, status }
-}
-
-fn concatenation(mut table: Table<'_>) -> Concatenation {
-    let references = table.or("references", 1_000_000, value::count(1..=100_000_000));
-    let per_account = table.optional("references_per_account", value::count(1..=100_000_000));
-    let size = value::size(1..=MAX_CONCATENATION);
-    let memory = table.or("memory", 256 * MIB, &size);
-    let memory_per_account = table.optional("memory_per_account", &size);
-    for (key, above, all) in [
-        ("references_per_account", per_account.is_some_and(|per_account| per_account > references), "references"),
-        ("memory_per_account", memory_per_account.is_some_and(|per_account| per_account > memory), "memory"),
-    ] {
-        if above {
-            table.fault(key, format!("is more than {all}"), "expected at most as much as all accounts together");
-        }
-    }
-    Concatenation {
-        references,
-        references_per_account: per_account.unwrap_or(references.min(100_000)),
-        memory,
-        memory_per_account: memory_per_account.unwrap_or(memory.min(32 * MIB)),
-        window: table.or("window", Duration::from_secs(3600), value::duration),
     }
 }

@@ -8,6 +8,7 @@ mod facts;
 mod fault;
 mod load;
 mod pem;
+mod policy;
 pub(crate) mod reader;
 mod report;
 mod rule;
@@ -26,14 +27,15 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use crate::policy::countries::Packs;
 use crate::text::DefaultAlphabet;
 
 pub use facts::{Facts, KnownConsent, KnownListing, KnownOptOut};
 pub use fault::{Fault, Faults, Position};
 pub use report::Report;
 pub use rule::{
-    Brand, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, Repetition, RuleName, RuleSettings, Score, Texts,
-    Treatment,
+    Allowance, Brand, CampaignRule, Destination, ListFile, Mode, OwnEntry, OwnExpression, OwnWord, RateRule,
+    Repetition, RuleName, RuleSettings, Score, Texts, Treatment, Unlike,
 };
 pub use workflow::{Complaints, OnExpiry, Proof, Retention, Webhook};
 
@@ -68,10 +70,18 @@ pub struct Config {
     pub rules: BTreeMap<RuleName, RuleSettings>,
     /// Bounds of the memory for multipart messages.
     pub concatenation: Concatenation,
+    /// Who is no recipient.
+    pub destination: Destination,
+    /// What belongs to no campaign.
+    pub campaign: CampaignRule,
     /// What is too much for one recipient.
     pub repetition: Repetition,
+    /// What is too much in some time.
+    pub rate: RateRule,
     /// What the rules about content rest on.
     pub texts: Texts,
+    /// What is known of countries.
+    pub countries: Packs,
     /// The customers.
     pub accounts: Vec<Account>,
 }
@@ -312,6 +322,14 @@ pub struct Account {
     pub health_attested: bool,
     /// Whether its consents count only once the recipient has confirmed them by message.
     pub double_opt_in: bool,
+    /// Where its recipients may be (ISO 3166-1 alpha-2); empty: anywhere.
+    pub countries: Vec<String>,
+    /// May write to numbers that are no handset's: of fixed lines, of pagers, of companies.
+    pub allow_fixed: bool,
+    /// May write to numbers that cost whoever reads or answers: premium, shared cost.
+    pub allow_premium: bool,
+    /// To recipients in one country, all binds together.
+    pub country_rate: BTreeMap<String, RateLimit>,
     /// All binds together; absent: unlimited.
     pub rate: Option<RateLimit>,
     /// Each bind; absent: unlimited.
@@ -367,6 +385,23 @@ pub struct Campaign {
     pub service_type: Option<String>,
     /// What its messages look like.
     pub samples: Vec<String>,
+    /// What it is registered as, by country (ISO 3166-1 alpha-2).
+    pub registrations: BTreeMap<String, String>,
+    /// The message class that its registration in the US put it in, if its limits are to be kept here.
+    pub us_class: Option<UsClass>,
+    /// Messages a day (UTC) that it was approved for; absent: as many as it likes.
+    pub per_day: Option<u32>,
+}
+
+/// What US carriers let a campaign send from ten-digit numbers, by its message class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsClass {
+    /// What it is called.
+    pub name: &'static str,
+    /// Messages in a minute.
+    pub per_minute: u32,
+    /// Messages in a day.
+    pub per_day: u32,
 }
 
 /// Messages (parts and destinations counted singly) a second, with what may come at once.
@@ -393,6 +428,8 @@ pub struct Sender {
     pub expires: Option<jiff::civil::Date>,
     /// Over all binds of the account; absent: unlimited.
     pub rate: Option<RateLimit>,
+    /// Where it is registered (ISO 3166-1 alpha-2).
+    pub countries: Vec<String>,
 }
 
 /// What a sender ID is.

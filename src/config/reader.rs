@@ -190,6 +190,17 @@ impl<'d> Table<'d> {
         entries.map(list).collect()
     }
 
+    /// All values under names of the user's choice, sorted by name.
+    pub(crate) fn named_values<T>(&mut self, read: impl Fn(&DeValue<'_>) -> Read<T>) -> Vec<(String, T)> {
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        let value = |(name, value): (Spanned<std::borrow::Cow<'_, str>>, Spanned<DeValue<'_>>)| {
+            let path = self.key(name.get_ref());
+            let read = read(value.get_ref()).map_err(|wrong| self.report(value.span(), path, wrong, Nature::Value));
+            Some((name.into_inner().into_owned(), read.ok()?))
+        };
+        entries.filter_map(value).collect()
+    }
+
     fn refuse_empty(&self, value: &Spanned<DeValue<'_>>, path: &str, help: &str) {
         if matches!(value.get_ref(), DeValue::Array(items) if items.is_empty()) {
             self.report(value.span(), path.to_owned(), Wrong::because("is empty", help), Nature::Value);
@@ -284,6 +295,12 @@ impl<'d> Table<'d> {
     /// A fault that takes more than one value to see: at `key` if that is there, else at the table.
     pub(crate) fn fault(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
         self.report(self.span_of(key), self.key(key), Wrong::because(message, help), Nature::Value);
+    }
+
+    /// The table as a whole is a fault, so that none of its keys matters.
+    pub(crate) fn discard(mut self, message: impl Into<String>, help: impl Into<String>) {
+        self.entries.clear();
+        self.report(self.span.clone(), self.path.clone(), Wrong::because(message, help), Nature::Value);
     }
 
     /// `key` names something that is not there.

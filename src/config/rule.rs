@@ -1,5 +1,8 @@
 //! The names of the rules, and whether their refusals count.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use crate::pdu::CommandStatus;
 
 /// The rules, in the order they run.
@@ -9,10 +12,16 @@ pub enum RuleName {
     Account,
     /// Ownership and form of the sender ID.
     Sender,
+    /// Whether recipients are handsets in a country that the account may write to.
+    Destination,
     /// Opt-outs and do-not-disturb registries.
     Suppression,
     /// Documented consent to offers.
     Consent,
+    /// When offers may come.
+    Hours,
+    /// What the message belongs to, and whether it looks like that.
+    Campaign,
     /// Whose brand the text names.
     Brand,
     /// Pictures, WAP push and other content that is not text.
@@ -23,7 +32,7 @@ pub enum RuleName {
     Content,
     /// Identified health information.
     Health,
-    /// More offers than the recipient ever answered.
+    /// The same, similar, or more offers than the recipient ever answered.
     Repetition,
     /// Messages a second.
     Rate,
@@ -31,11 +40,14 @@ pub enum RuleName {
 
 impl RuleName {
     /// Every rule, in the order they run.
-    pub const ORDER: [Self; 11] = [
+    pub const ORDER: [Self; 14] = [
         Self::Account,
         Self::Sender,
+        Self::Destination,
         Self::Suppression,
         Self::Consent,
+        Self::Hours,
+        Self::Campaign,
         Self::Brand,
         Self::Media,
         Self::Fraud,
@@ -50,8 +62,11 @@ impl RuleName {
         match self {
             Self::Account => "account",
             Self::Sender => "sender",
+            Self::Destination => "destination",
             Self::Suppression => "suppression",
             Self::Consent => "consent",
+            Self::Hours => "hours",
+            Self::Campaign => "campaign",
             Self::Brand => "brand",
             Self::Media => "media",
             Self::Fraud => "fraud",
@@ -62,9 +77,14 @@ impl RuleName {
         }
     }
 
-    /// Whether it is about what a message says.
-    pub const fn reads_text(self) -> bool {
+    /// Whether it is about what a message says. A multipart message of which it has refused a part goes no further.
+    pub const fn judges_text(self) -> bool {
         matches!(self, Self::Brand | Self::Media | Self::Fraud | Self::Content | Self::Health)
+    }
+
+    /// Whether it must know what a message says: also to tell whether it was said before, or is what was declared.
+    pub const fn reads_text(self) -> bool {
+        self.judges_text() || matches!(self, Self::Campaign | Self::Repetition)
     }
 
     /// How it is applied when the configuration does not say.
@@ -118,9 +138,66 @@ pub enum Treatment {
     Refuse,
 }
 
+/// `[policy.destination]`, beside what all rules share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Destination {
+    /// Recipients whose number is one of help, but not of the emergency services: helplines, traffic news and the like.
+    pub helplines: Treatment,
+}
+
+/// `[policy.campaign]`, beside what all rules share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CampaignRule {
+    /// How much like one of its samples, in thousandths, the text of a campaign must be.
+    pub alike: u16,
+    /// What is done about one that is not.
+    pub unlike: Unlike,
+    /// What a person may send in a minute, from one number (clause 24).
+    pub person_per_minute: NonZeroU32,
+    /// What a person may send in a day, from one number.
+    pub person_per_day: u32,
+    /// To how many a person may write in a day, from one number.
+    pub person_recipients: u16,
+}
+
+/// What is done about a text that is unlike the samples of its campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlike {
+    /// It is recorded, and the message is relayed.
+    Record,
+    /// It is recorded, and the message is judged as an offer, whatever its campaign is for.
+    Marketing,
+    /// The message is refused.
+    Refuse,
+}
+
+/// `[policy.rate]`, beside what all rules share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateRule {
+    /// One-time codes to one recipient.
+    pub codes: Allowance,
+    /// Recipients of one-time codes whose numbers are the same but for the last three digits.
+    pub range: Allowance,
+}
+
+/// So many of something in some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many.
+    pub most: u16,
+    /// In how long.
+    pub within: Duration,
+}
+
 /// `[policy.repetition]`, beside what all rules share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repetition {
+    /// For how long a recipient must not get the same text again; zero: that is not judged.
+    pub same_within: Duration,
+    /// For how long a recipient must not get an offer like another one; zero: that is not judged.
+    pub similar_within: Duration,
+    /// Pairs of account and recipient of which the last messages, and how many one-time codes there were, are remembered.
+    pub recipients: usize,
     /// Offers in a row that a recipient may leave without a reply and without a new consent; the next is refused.
     ///
     /// No law and no operator's rule gives a number. Twelve is a year of a monthly newsletter and a quarter of a weekly
@@ -153,7 +230,7 @@ pub struct Texts {
 }
 
 /// A list file as it was when the configuration was loaded.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListFile {
     /// Its path, as messages name it.
     pub file: String,

@@ -14,8 +14,9 @@ use toml::de::DeValue;
 
 use super::UpstreamAddress;
 use super::reader::nearest;
+use crate::numbers::Territory;
 use crate::pdu::CommandStatus;
-use crate::policy::Msisdn;
+use crate::policy::{Msisdn, Sample};
 
 /// Characters of a value that a message shows.
 const MAX_SHOWN: usize = 40;
@@ -78,7 +79,7 @@ pub(crate) fn parsed<T>(value: &DeValue<'_>, expected: &str, parse: impl Fn(&str
     parse(text(value, expected)?).ok_or_else(|| Wrong::expected(value, expected))
 }
 
-pub(super) fn boolean(value: &DeValue<'_>) -> Read<bool> {
+pub(crate) fn boolean(value: &DeValue<'_>) -> Read<bool> {
     value.as_bool().ok_or_else(|| Wrong::expected(value, "true or false"))
 }
 
@@ -176,6 +177,14 @@ pub(super) fn duration(value: &DeValue<'_>) -> Read<Duration> {
     parsed(value, r#"a duration from "1ms" to "24h" such as "5s", "250ms" or "1m""#, |text| {
         let duration = Duration::from_millis(with_unit(text, &DURATION_UNITS)?);
         (!duration.is_zero() && duration <= MAX_DURATION).then_some(duration)
+    })
+}
+
+/// For how long something is remembered: a duration from 0s (not at all) to 72h.
+pub(super) fn memory(value: &DeValue<'_>) -> Read<Duration> {
+    parsed(value, r#"a duration from "0s" (not at all) to "72h" such as "24h""#, |text| {
+        let duration = Duration::from_millis(with_unit(text, &DURATION_UNITS)?);
+        (duration <= days(3)).then_some(duration)
     })
 }
 
@@ -295,6 +304,15 @@ pub(super) fn msisdn(value: &DeValue<'_>) -> Read<Msisdn> {
     parsed(value, r#"an international number such as "32470123456""#, |text| Msisdn::parse(text).ok())
 }
 
+/// What a message looks like.
+pub(super) fn sample(value: &DeValue<'_>) -> Read<String> {
+    let text = string(value)?;
+    match Sample::of(&text) {
+        Ok(_) => Ok(text),
+        Err(why) => Err(Wrong::because(why.to_string(), r#"such as "Shop: {percent} off until {date}. STOP to end""#)),
+    }
+}
+
 /// A registered domain.
 pub(super) fn domain(value: &DeValue<'_>) -> Read<String> {
     parsed(value, r#"a domain name such as "example.com""#, |text| {
@@ -305,7 +323,7 @@ pub(super) fn domain(value: &DeValue<'_>) -> Read<String> {
 /// A country code.
 pub(crate) fn country(value: &DeValue<'_>) -> Read<String> {
     parsed(value, r#"a country as two upper-case letters (ISO 3166-1 alpha-2) such as "BE""#, |text| {
-        (text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())).then(|| text.to_owned())
+        Territory::parse(text).map(|territory| territory.to_string())
     })
 }
 

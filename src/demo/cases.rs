@@ -58,6 +58,13 @@ const OWN_IDENTITY: Option<Clause> = Some(Clause(5));
 const NO_DECEPTION: Option<Clause> = Some(Clause(6));
 const FOR_OTHERS: Option<Clause> = Some(Clause(8));
 const OPT_IN: Option<Clause> = Some(Clause(9));
+const OPEN_HOURS: Option<Clause> = Some(Clause(22));
+const LAWS: Option<Clause> = Some(Clause(1));
+const DECLARED: Option<Clause> = Some(Clause(14));
+const SAME: Option<Clause> = Some(Clause(19));
+const SIMILAR: Option<Clause> = Some(Clause(20));
+const PERSONS: Option<Clause> = Some(Clause(24));
+const TEN_DIGITS: Option<Clause> = Some(Clause(25));
 const SILENCE: Option<Clause> = Some(Clause(21));
 const BLOCKING: Option<Clause> = Some(Clause(18));
 const VOLUME: Option<Clause> = Some(Clause(23));
@@ -74,8 +81,11 @@ const HEALTH_DATA: Option<Clause> = Some(Clause(35));
 
 const ACCOUNT: Option<RuleName> = Some(RuleName::Account);
 const SENDER: Option<RuleName> = Some(RuleName::Sender);
+const DESTINATION: Option<RuleName> = Some(RuleName::Destination);
 const SUPPRESSION: Option<RuleName> = Some(RuleName::Suppression);
 const CONSENT: Option<RuleName> = Some(RuleName::Consent);
+const HOURS: Option<RuleName> = Some(RuleName::Hours);
+const CAMPAIGN: Option<RuleName> = Some(RuleName::Campaign);
 const BRAND: Option<RuleName> = Some(RuleName::Brand);
 const FRAUD: Option<RuleName> = Some(RuleName::Fraud);
 const CONTENT: Option<RuleName> = Some(RuleName::Content);
@@ -92,6 +102,9 @@ pub(super) const EVES_NUMBER: &[u8] = b"32470111222";
 /// Has agreed to those offers too, and never replies.
 const DAN: Destination<'static> = sme(DANS_NUMBER);
 pub(super) const DANS_NUMBER: &[u8] = b"32470333444";
+/// Has agreed to them as well.
+const FAY: Destination<'static> = sme(FAYS_NUMBER);
+pub(super) const FAYS_NUMBER: &[u8] = b"32470555666";
 const CAL: Destination<'static> = sme(b"12025550123");
 const LIST: Destination<'static> = Destination::List(b"customers");
 
@@ -105,6 +118,7 @@ const SMS: Message = Message {
     esm_class: EsmClass(0),
     data_coding: DataCoding::DEFAULT,
     sm_default_msg_id: 0,
+    schedule: b"",
     cut_short: false,
 };
 const DATA_SM: Message = Message { operation: CommandId::DATA_SM, ..SMS };
@@ -116,11 +130,29 @@ const RECEIPT: Message = Message { esm_class: EsmClass(EsmClass::TYPE_RECEIPT), 
 const CUT_SHORT: Message = Message { cut_short: true, ..SMS };
 const UCS2_SECRET: Message = Message { data_coding: DataCoding::UCS2, ..text("Please reply with your PIN code") };
 const REMOTE: Message = text("Your PC has a virus. Install AnyDesk now and give us the code");
-const RESULT_TO_US: Message = Message { to: &[CAL], ..text("Blue Shop: your HIV test result is positive") };
+const RESULT_TO_US: Message =
+    Message { from: "28850", to: &[CAL], ..text("Blue Shop: your HIV test result is positive") };
 const FROM_8850: Message = from("8850");
 
-const OFFER: Message = Message { to: &[EVE], ..text("Shop: winter sale, 20% off until Sunday") };
-const OFFER_TO_DAN: Message = Message { to: &[DAN], ..OFFER };
+const OFFER: Message = offer(&[EVE], "Shop: winter sale, 20% off until Sunday");
+const OTHER_OFFER: Message = offer(&[EVE], "Shop: gifts are wrapped for free all week");
+const MONDAY_OFFER: Message = offer(&[EVE], "Shop: open until ten today, come and see us");
+const SUNDAY_OFFER: Message = Message { schedule: b"980601120000004+", ..MONDAY_OFFER };
+const FIRST_TO_DAN: Message = offer(&[DAN], "Shop: winter sale, 20% off until Sunday");
+const SECOND_TO_DAN: Message = offer(&[DAN], "Shop: gifts are wrapped for free all week");
+const THIRD_TO_DAN: Message = offer(&[DAN], "Shop: meet the author on Friday at six");
+const FOURTH_TO_DAN: Message = offer(&[DAN], "Shop: come and taste our new teas");
+const OFFER_TO_FAY: Message = offer(&[FAY], "Shop: winter sale, 20% off until Sunday");
+const SHOUTED_TO_FAY: Message = offer(&[FAY], "SHOP: WINTER SALE,  20% OFF UNTIL SUNDAY");
+const SIMILAR_TO_FAY: Message = offer(&[FAY], "Shop: winter sale, 35% off until Sunday");
+const OTHER_TO_FAY: Message = offer(&[FAY], "Shop: gifts are wrapped for free all week");
+/// One person to another, in the Netherlands.
+const TO_A_FRIEND: Message = to_friend(&[sme(b"31620304051")]);
+const AGAIN_TO_A_FRIEND: Message = Message { text: "or at nine?", ..TO_A_FRIEND };
+const TO_ANOTHER_FRIEND: Message = to_friend(&[sme(b"31620304052")]);
+const TO_A_THIRD: Message = to_friend(&[sme(b"31620304053")]);
+const TO_US: Message = Message { from: "12025550100", to: &[CAL], ..SMS };
+const TO_US_REGISTERED: Message = Message { from: "12025550111", ..TO_US };
 const INVALID_RECIPIENT: Outcome = Refused(CommandStatus::ESME_RINVDSTADR);
 const INVALID_SOURCE: Outcome = Refused(CommandStatus::ESME_RINVSRCADR);
 const FAILED: Outcome = Refused(CommandStatus::ESME_RSUBMITFAIL);
@@ -179,6 +211,13 @@ pub(super) const CASES: &[Case] = &[
     row(OWN_IDENTITY, SENDER, "shop", "no sender, not allowed", Send(&[(from(""), INVALID_SOURCE)])),
     row(FOR_OTHERS, SENDER, "shop", "for Insure NV, authorised", Send(&[(from("Insure"), Relayed)])),
     row(FOR_OTHERS, SENDER, "shop", "for Travel NV, expired", Send(&[(from("Travel"), INVALID_SOURCE)])),
+    // destination: a handset, in a country that the account may write to, and nobody's emergency number.
+    row(LAWS, DESTINATION, "shop", "to a mobile number", Send(&[(to(&[BOB]), Relayed)])),
+    row(LAWS, DESTINATION, "shop", "to a fixed line", Send(&[(to(&[sme(b"3222790000")]), INVALID_RECIPIENT)])),
+    row(LAWS, DESTINATION, "shop", "to a number of nobody", Send(&[(to(&[sme(b"3247012345")]), INVALID_RECIPIENT)])),
+    row(RESCUE, DESTINATION, "shop", "112 inside a number", Send(&[(to(&[sme(b"32470112112")]), Relayed)])),
+    row(RESCUE, DESTINATION, "shop", "to 112", Send(&[(to(&[sme(b"112")]), INVALID_RECIPIENT)])),
+    row(RESCUE, DESTINATION, "shop", "to 112 with a country code", Send(&[(to(&[sme(b"+32112")]), INVALID_RECIPIENT)])),
     // suppression and consent: who wants to be written to.
     row(UNWANTED, SUPPRESSION, "offers", "offer, not opted out", Send(&[(OFFER, Relayed)])),
     row(
@@ -188,7 +227,7 @@ pub(super) const CASES: &[Case] = &[
         "opted out of 8850",
         Send(&[(Message { from: "8850", ..OFFER }, INVALID_RECIPIENT)]),
     ),
-    row(OPT_IN, CONSENT, "offers", "offer, consent documented", Send(&[(OFFER, Relayed)])),
+    row(OPT_IN, CONSENT, "offers", "offer, consent documented", Send(&[(OTHER_OFFER, Relayed)])),
     row(
         OPT_IN,
         CONSENT,
@@ -197,6 +236,22 @@ pub(super) const CASES: &[Case] = &[
         Send(&[(Message { to: &[BOB], ..OFFER }, INVALID_RECIPIENT)]),
     ),
     row(OPT_IN, CONSENT, "shop", "no offer, no consent needed", Send(&[(Message { to: &[BOB], ..SMS }, Relayed)])),
+    // hours: when the recipient may be disturbed.
+    row(OPEN_HOURS, HOURS, "offers", "offer for a Monday noon", Send(&[(MONDAY_OFFER, Relayed)])),
+    row(OPEN_HOURS, HOURS, "offers", "offer for a Sunday noon", Send(&[(SUNDAY_OFFER, FAILED)])),
+    // campaign: a message is of something that was declared, and goes by the rules for its kind.
+    row(DECLARED, CAMPAIGN, "declared", "of a declared campaign", Send(&[(SMS, Relayed)])),
+    row(DECLARED, CAMPAIGN, "declared", "of no declared campaign", Send(&[(FROM_8850, FAILED)])),
+    row(
+        PERSONS,
+        CAMPAIGN,
+        "people",
+        "a person writes to 2",
+        Send(&[(TO_A_FRIEND, Relayed), (TO_ANOTHER_FRIEND, Relayed), (AGAIN_TO_A_FRIEND, Relayed)]),
+    ),
+    row(PERSONS, CAMPAIGN, "people", "a person, to one too many", Send(&[(TO_A_THIRD, INVALID_SOURCE)])),
+    row(TEN_DIGITS, CAMPAIGN, "american", "10 digits, registered", Send(&[(TO_US_REGISTERED, Relayed)])),
+    row(TEN_DIGITS, CAMPAIGN, "american", "10 digits, not registered", Send(&[(TO_US, INVALID_SOURCE)])),
     // brand: who speaks is named, in the text or as the sender.
     row(
         BRAND_NAMED,
@@ -259,15 +314,26 @@ pub(super) const CASES: &[Case] = &[
     // health: a named person's results to the US.
     row(HEALTH_DATA, HEALTH, "attested", "test result to the US", Send(&[(RESULT_TO_US, Relayed)])),
     row(HEALTH_DATA, HEALTH, "named", "the same, not attested", Send(&[(RESULT_TO_US, FAILED)])),
+    // repetition: nobody gets the same twice, nor an offer like the last one.
+    row(SAME, REPETITION, "shop", "a notice twice", Send(&[(SMS, Relayed), (SMS, Relayed)])),
+    row(
+        SAME,
+        REPETITION,
+        "offers",
+        "an offer, again in capitals",
+        Send(&[(OFFER_TO_FAY, Relayed), (SHOUTED_TO_FAY, FAILED)]),
+    ),
+    row(SIMILAR, REPETITION, "offers", "the offer, another price", Send(&[(SIMILAR_TO_FAY, FAILED)])),
+    row(SIMILAR, REPETITION, "offers", "an offer unlike it", Send(&[(OTHER_TO_FAY, Relayed)])),
     // repetition: three offers in a row may stay without a reply.
     row(
         SILENCE,
         REPETITION,
         "offers",
         "3 offers without a reply",
-        Send(&[(OFFER_TO_DAN, Relayed), (OFFER_TO_DAN, Relayed), (OFFER_TO_DAN, Relayed)]),
+        Send(&[(FIRST_TO_DAN, Relayed), (SECOND_TO_DAN, Relayed), (THIRD_TO_DAN, Relayed)]),
     ),
-    row(SILENCE, REPETITION, "offers", "a 4th offer, no reply", Send(&[(OFFER_TO_DAN, FAILED)])),
+    row(SILENCE, REPETITION, "offers", "a 4th offer, no reply", Send(&[(FOURTH_TO_DAN, FAILED)])),
     row(SILENCE, REPETITION, "shop", "no offer, to the same", Send(&[(Message { to: &[DAN], ..SMS }, Relayed)])),
     // rate: a burst of 5 per bind, of 2 from 8850, of 3 for the account capped.
     row(
@@ -314,6 +380,15 @@ pub(super) const CASES: &[Case] = &[
         "3 submit_multi, limit 5",
         Send(&[(MULTI, Relayed), (MULTI, Relayed), (MULTI, THROTTLED)]),
     ),
+    // Class T has 75 a minute.
+    row(
+        TEN_DIGITS,
+        RATE,
+        "american",
+        "2 parts, class T",
+        Send(&[(us_part(3, 2, 1), Relayed), (us_part(3, 2, 2), Relayed)]),
+    ),
+    row(TEN_DIGITS, RATE, "american", "76 parts, class T", Send(&[(us_part(4, 76, 1), FAILED)])),
     // The protocol itself.
     row(
         NO_CLAUSE,
@@ -340,6 +415,23 @@ const fn from(from: &'static str) -> Message {
 
 const fn text(text: &'static str) -> Message {
     Message { text, ..SMS }
+}
+
+const fn to(to: &'static [Destination<'static>]) -> Message {
+    Message { to, ..SMS }
+}
+
+/// For the noon of a Monday, whenever the demo runs.
+const fn offer(to: &'static [Destination<'static>], what: &'static str) -> Message {
+    Message { to, schedule: b"980602120000004+", ..text(what) }
+}
+
+const fn to_friend(to: &'static [Destination<'static>]) -> Message {
+    Message { from: "31612345678", to, ..text("see you at eight?") }
+}
+
+const fn us_part(reference: u8, total: u8, number: u8) -> Message {
+    Message { part: Some(Part { reference, total, number }), ..TO_US_REGISTERED }
 }
 
 const fn cut(number: u8, text: &'static str) -> Message {

@@ -20,6 +20,8 @@ pub(super) struct Message {
     pub(super) esm_class: EsmClass,
     pub(super) data_coding: DataCoding,
     pub(super) sm_default_msg_id: u8,
+    /// schedule_delivery_time, of a submit_sm.
+    pub(super) schedule: &'static [u8],
     /// Whether the last octet is missing, though the lengths inside say that it is there.
     pub(super) cut_short: bool,
 }
@@ -93,9 +95,10 @@ impl Message {
                     .encode(sequence, &mut pdu)?;
             }
             _ => {
-                let destination = sme(to.next());
+                let (destination, schedule_delivery_time) = (sme(to.next()), self.schedule);
                 SubmitSm {
                     source,
+                    schedule_delivery_time,
                     destination,
                     esm_class,
                     data_coding,

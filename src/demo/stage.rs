@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use super::DemoFault;
-use super::cases::{Act, Case, DANS_NUMBER, EVES_NUMBER, Outcome};
+use super::cases::{Act, Case, DANS_NUMBER, EVES_NUMBER, FAYS_NUMBER, Outcome};
 use super::esme::Esme;
 use super::message::Message;
 use super::record::Records;
@@ -78,7 +78,7 @@ async fn wishes(proxy: &Relay) -> Result<(), DemoFault> {
         double_opt_in: DoubleOptIn::NotAsked,
     };
     let fault = |fault: &dyn std::fmt::Display| DemoFault::Ledger(fault.to_string());
-    for number in [EVES_NUMBER, DANS_NUMBER].into_iter().filter_map(Msisdn::from_digits) {
+    for number in [EVES_NUMBER, DANS_NUMBER, FAYS_NUMBER].into_iter().filter_map(Msisdn::from_digits) {
         ledger.grant(consent(number), now).await.map_err(|error| fault(&error))?;
     }
     let Some(eve) = Msisdn::from_digits(EVES_NUMBER) else { return Ok(()) };

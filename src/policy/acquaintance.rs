@@ -4,6 +4,9 @@
 //!
 //! A table of sets of eight slots, a cache line each. A slot is one atomic word, so that nothing waits:
 //!
+//! Where a law says how many offers a day a recipient may get, those of each two hours have a slot as well: that of a
+//! contact with another hash and the count alone.
+//!
 //! | bits | of a contact | of an invitation |
 //! |---|---|---|
 //! | 27 | which pair this is, among those of the set: part of a keyed hash | the same, of another hash |
@@ -32,6 +35,14 @@ const LATE: u16 = 31;
 const EPOCH: i64 = 18_261;
 /// Makes the hash of an invitation another one than that of the pair's contact, which has none of this.
 const INVITATION: u64 = u64::from_be_bytes(*b"invited\0");
+
+/// Two hours in milliseconds.
+const TWO_HOURS: i64 = DAY / 12;
+
+/// Which two hours a time is in: makes the hash of the offers in them another one than that of all else.
+fn part_of_day(now: i64) -> u64 {
+    u64::from_be_bytes(*b"offered\0") ^ now.div_euclid(TWO_HOURS) as u64
+}
 
 #[derive(Debug, Default)]
 #[repr(align(64))]
@@ -106,6 +117,31 @@ impl Acquaintance {
     pub fn not_sent(&self, account: &str, msisdn: Msisdn) {
         let contact = self.contact(account, msisdn);
         self.amend(contact, |slot| Slot { count: slot.count.saturating_sub(1), ..slot });
+    }
+
+    /// An offer has gone from the account to the recipient, at this time, which counts for a day: where a law says how many
+    /// may. Every two hours have a slot of their own.
+    pub fn offered(&self, account: &str, msisdn: Msisdn, now: i64) {
+        let hash = self.hash(part_of_day(now), account, msisdn);
+        self.change(hash, now, |slot| Slot { count: (slot.count + 1).min(Self::MOST), ..slot });
+    }
+
+    /// An offer that was counted for a day, by this time not long ago, did not go out after all.
+    pub fn not_offered(&self, account: &str, msisdn: Msisdn, now: i64) {
+        for back in 0..=1 {
+            let hash = self.hash(part_of_day(now - back * TWO_HOURS), account, msisdn);
+            if self.find(hash).is_some_and(|slot| slot.count > 0) {
+                self.amend(hash, |slot| Slot { count: slot.count.saturating_sub(1), ..slot });
+                return;
+            }
+        }
+    }
+
+    /// Offers from the account to the recipient in the 24 hours before this time, and in up to two hours before those.
+    pub fn offers_of_a_day(&self, account: &str, msisdn: Msisdn, now: i64) -> u16 {
+        let parts = (0..=DAY / TWO_HOURS).map(|back| part_of_day(now - back * TWO_HOURS));
+        let counts = parts.filter_map(|part| self.find(self.hash(part, account, msisdn))).map(|slot| slot.count);
+        counts.fold(0, u16::saturating_add)
     }
 
     /// The recipient has agreed to the account's marketing, at this time: what went unanswered no longer counts, unless
@@ -397,5 +433,25 @@ mod tests {
         }
         assert_eq!((day(1_577_836_800_000), day(1_577_836_799_999), day(i64::MIN), day(i64::MAX)), (1, 1, 1, 0x3FFF));
         assert_eq!(day(1_577_836_800_000 + DAY), 2);
+    }
+
+    #[test]
+    fn offers_count_for_a_day_and_no_longer_than_two_hours_more() {
+        let table = Acquaintance::new(1000, 7, 400);
+        let hour = DAY / 24;
+        for at in [0, 5, 23] {
+            table.offered("shop", number(1), NOON + at * hour);
+        }
+        for (at, count) in [(0, 1), (5, 2), (23, 3), (24, 3), (25, 3), (26, 2), (29, 2), (30, 1), (47, 1), (48, 0)] {
+            assert_eq!(table.offers_of_a_day("shop", number(1), NOON + at * hour), count, "{at}");
+        }
+        assert_eq!(table.offers_of_a_day("shop", number(2), NOON), 0);
+        assert_eq!(table.offers_of_a_day("bank", number(1), NOON), 0);
+        // The answer comes when two more hours have begun.
+        table.not_offered("shop", number(1), NOON + 24 * hour);
+        assert_eq!(table.offers_of_a_day("shop", number(1), NOON + 24 * hour), 2);
+        table.not_offered("shop", number(1), NOON + 24 * hour);
+        assert_eq!(table.offers_of_a_day("shop", number(1), NOON + 24 * hour), 2, "none so late");
+        assert_eq!(table.unanswered("shop", number(1)), 0, "another matter");
     }
 }

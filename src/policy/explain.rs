@@ -4,10 +4,11 @@
 //! messages. An [`Explanation`] is no [`Cleared`](super::Cleared): nothing goes to the SMSC on the strength of it.
 
 use super::{
-    Assembly, Context, Entry, Full, Mode, Now, Policy, Recipients, Rejection, Rewritten, RuleName, Standing,
+    Assembly, Context, Entry, Full, Mode, Now, Policy, Recipient, Recipients, Rejection, Rewritten, RuleName, Standing,
     Submission, Verdict,
 };
 use crate::pdu::{Destination, Frame, Malformed};
+use crate::reference::Ref;
 
 /// What every rule says of one frame.
 #[derive(Debug)]
@@ -87,13 +88,15 @@ impl Policy {
     pub fn explain<'b>(&self, frame: Frame<'b>, standing: &Standing, now: Now) -> Result<Explanation<'b>, Malformed> {
         let message = Submission::decode(frame)?;
         let account = &*standing.account;
-        let concatenation = standing.snapshot.concatenation();
+        let concatenation = &standing.snapshot.memory().concatenation;
         let assembly = message.part.map(|part| concatenation.enter(account, &message, part, now));
-        let mut context = Context::new(&message, standing, assembly.as_ref(), now);
+        // It goes nowhere, so it has no name.
+        let nameless = Ref::from_octets([0; 16]);
+        let mut context = Context::new(&message, standing, assembly.as_ref(), nameless, now);
         let (unread, barred) = self.question_texts(&mut context);
         let refused = self.question_recipients(&context);
         if !self.refuses_whole(&context, &refused) {
-            context.recipients -= refused.len() as u32;
+            context.refused.clone_from(&refused);
         }
         let opinions: Vec<Opinion> = RuleName::ORDER.map(|name| self.opinion(name, &context, unread)).into();
         let full = no_room(&context);
@@ -109,7 +112,8 @@ impl Policy {
             return (false, None);
         }
         let condemned = context.assembly.and_then(Assembly::condemned).cloned();
-        match self.inspector.inspect(context.message, context.account, context.assembly, &mut context.findings) {
+        let read = self.inspect(context);
+        match read {
             Ok(()) => (false, condemned),
             Err(evidence) => {
                 let refused = !context.account.may_send_unread(&evidence);
@@ -121,8 +125,9 @@ impl Policy {
     /// The first refusal of each recipient that has one.
     fn question_recipients(&self, context: &Context<'_>) -> Vec<(usize, Rejection)> {
         let first = |destination: &Destination<'_>| {
+            let recipient = Recipient::of(destination, context.account.home());
             self.entries.iter().find_map(|entry| {
-                let says = entry.says(entry.rule.check_recipient(context, destination));
+                let says = entry.says(entry.rule.check_recipient(context, &recipient));
                 says.refusal(entry.mode()).cloned()
             })
         };
@@ -139,12 +144,14 @@ impl Policy {
             (check, _) => check,
         };
         let says = match entry.says(check) {
-            Says::Pass if unread && name.reads_text() => Says::Unread,
+            Says::Pass if unread && name.judges_text() => Says::Unread,
             says => says,
         };
         let each = destinations(context.message).enumerate();
-        let each =
-            each.map(|(index, destination)| (index, entry.says(entry.rule.check_recipient(context, &destination))));
+        let each = each.map(|(index, destination)| {
+            let recipient = Recipient::of(&destination, context.account.home());
+            (index, entry.says(entry.rule.check_recipient(context, &recipient)))
+        });
         let recipients = each.filter(|(_, says)| *says != Says::Pass).collect();
         Opinion { rule: name, mode: entry.mode(), says, recipients }
     }
@@ -250,7 +257,7 @@ mod tests {
         let policy = scene.standing.snapshot.policy();
         let outcome = policy.clear(Frame::from_bytes(pdu).unwrap(), &scene.standing, scene.now, &mut scene.shadowed);
         match outcome {
-            Outcome::Cleared(_) => Foretold::Relayed,
+            Outcome::Cleared(..) => Foretold::Relayed,
             Outcome::Reduced { refused, .. } => {
                 let Recipients::Many(all) = Submission::decode(Frame::from_bytes(pdu).unwrap()).unwrap().recipients
                 else {

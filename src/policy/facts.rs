@@ -62,6 +62,12 @@ pub trait DurableFacts: std::fmt::Debug + Send + Sync {
     /// [`Acquaintance::MOST`](super::Acquaintance::MOST).
     fn unanswered(&self, recipient: Msisdn, account: &str) -> u16;
 
+    /// Offers from the account to the recipient in the last 24 hours, at the time `now` that nobody sets, in milliseconds
+    /// since 1970.
+    fn offers_of_a_day(&self, _recipient: Msisdn, _account: &str, _now: i64) -> u16 {
+        0
+    }
+
     /// Whether new opt-outs can be kept. While they cannot, those that are known are not all there are.
     fn are_complete(&self) -> bool;
 }

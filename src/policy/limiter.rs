@@ -21,7 +21,7 @@ pub struct Limiter(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    limit: RateLimit,
+    quota: Quota,
     bucket: RateLimiter<NotKeyed, Arrival, BurstClock, NoOpMiddleware<Nanos>>,
     arrival: Arrival,
 }
@@ -38,20 +38,32 @@ pub(super) enum Exhausted {
 impl Limiter {
     /// A full bucket.
     pub fn new(limit: RateLimit) -> Self {
-        let quota = Quota::per_second(limit.per_second).allow_burst(limit.burst);
+        Self::with(per_second(limit))
+    }
+
+    fn with(quota: Quota) -> Self {
         let arrival = Arrival::default();
         BURST_NANOS.set(0);
-        Self(Arc::new(Inner { limit, bucket: RateLimiter::new(quota, arrival.clone(), BurstClock), arrival }))
+        Self(Arc::new(Inner { quota, bucket: RateLimiter::new(quota, arrival.clone(), BurstClock), arrival }))
     }
 
     /// `previous` if it is the limit that is asked for, so that what was taken from it stays taken over a reload.
     pub fn reuse_or_new(previous: Option<&Self>, limit: RateLimit) -> Self {
-        previous.filter(|previous| previous.0.limit == limit).cloned().unwrap_or_else(|| Self::new(limit))
+        Self::reuse_or_with(previous, per_second(limit))
+    }
+
+    /// The same, of so many messages a minute.
+    pub fn reuse_or_new_per_minute(previous: Option<&Self>, messages: NonZeroU32) -> Self {
+        Self::reuse_or_with(previous, Quota::per_minute(messages))
+    }
+
+    fn reuse_or_with(previous: Option<&Self>, quota: Quota) -> Self {
+        previous.filter(|previous| previous.0.quota == quota).cloned().unwrap_or_else(|| Self::with(quota))
     }
 
     /// What may come at once.
     pub fn burst(&self) -> u32 {
-        self.0.limit.burst.get()
+        self.0.quota.burst_size().get()
     }
 
     /// Takes `messages` at once, or none.
@@ -67,16 +79,20 @@ impl Limiter {
 
     /// What [`take`](Self::take) would say; nothing is taken.
     pub(super) fn would_take(&self, messages: NonZeroU32, now: Now) -> Result<(), Exhausted> {
-        let copy = Self::new(self.0.limit);
+        let copy = Self::with(self.0.quota);
         copy.0.arrival.0.store(self.0.arrival.0.load(Ordering::Acquire), Ordering::Release);
         copy.take(messages, now)
     }
 
     /// Gives back `messages` that were taken a moment ago.
     pub(super) fn give_back(&self, messages: NonZeroU32) {
-        let each = (1_000_000_000 / u64::from(self.0.limit.per_second.get())).max(1);
+        let each = (self.0.quota.replenish_interval().as_nanos() as u64).max(1);
         self.0.arrival.move_back(each.saturating_mul(u64::from(messages.get())));
     }
+}
+
+fn per_second(limit: RateLimit) -> Quota {
+    Quota::per_second(limit.per_second).allow_burst(limit.burst)
 }
 
 /// The bucket's whole state: the theoretical arrival time of GCRA, in nanoseconds; 0 before the first message.
@@ -138,7 +154,7 @@ mod tests {
     }
 
     fn at(millis: u64) -> Now {
-        Now { monotonic_nanos: 5_000_000_000 + millis * 1_000_000, unix_millis: 0 }
+        Now { monotonic_nanos: 5_000_000_000 + millis * 1_000_000, unix_millis: 0, steady_millis: 0 }
     }
 
     #[test]
@@ -170,7 +186,7 @@ mod tests {
     fn a_reload_keeps_what_was_taken_unless_the_limit_changed() {
         let old = limiter(1, 2);
         assert_eq!(old.take(number(2), at(0)), Ok(()));
-        let same = Limiter::reuse_or_new(Some(&old), old.0.limit);
+        let same = Limiter::reuse_or_new(Some(&old), RateLimit { per_second: number(1), burst: number(2) });
         assert_eq!(same.take(number(1), at(0)), Err(Exhausted::ForNow));
         let other = Limiter::reuse_or_new(Some(&old), RateLimit { per_second: number(1), burst: number(3) });
         assert_eq!(other.take(number(3), at(0)), Ok(()));

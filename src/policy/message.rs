@@ -1,9 +1,9 @@
 //! What all rules may see of one message, whichever operation carries it.
 
-use super::{Field, Msisdn};
+use super::{Field, Msisdn, Octets};
 use crate::pdu::{
     Address, CommandId, DataCoding, DataSm, Destination, Destinations, EsmClass, Frame, Malformed, ReplaceSm,
-    SequenceNumber, SubmitMulti, SubmitSm, TlvTag, Tlvs, udh::UserDataHeader,
+    SequenceNumber, SubmitMulti, SubmitSm, TlvTag, Tlvs, Ton, udh::UserDataHeader,
 };
 
 /// One submit_sm, submit_multi, data_sm or replace_sm, as the rules see it.
@@ -23,6 +23,8 @@ pub struct Submission<'a> {
     pub esm_class: EsmClass,
     /// The coding of the text; none for replace_sm, whose text has the coding of the message that it replaces.
     pub data_coding: Option<DataCoding>,
+    /// When to deliver, as it was sent; empty: at once, or for replace_sm as before.
+    pub schedule: &'a [u8],
     /// A canned message of the SMSC, whose text cannot be seen here; 0: none.
     pub sm_default_msg_id: u8,
     /// Which part of a multipart message this is, if it says so.
@@ -122,6 +124,7 @@ impl<'a> Submission<'a> {
             recipients: Recipients::One(pdu.destination),
             esm_class: pdu.esm_class,
             data_coding: Some(pdu.data_coding),
+            schedule: pdu.schedule_delivery_time,
             sm_default_msg_id: pdu.sm_default_msg_id,
             part: part(pdu.esm_class, pdu.short_message, pdu.tlvs),
             short_message: pdu.short_message,
@@ -139,6 +142,7 @@ impl<'a> Submission<'a> {
             recipients: Recipients::Many(pdu.destinations),
             esm_class: pdu.esm_class,
             data_coding: Some(pdu.data_coding),
+            schedule: pdu.schedule_delivery_time,
             sm_default_msg_id: pdu.sm_default_msg_id,
             part: part(pdu.esm_class, pdu.short_message, pdu.tlvs),
             short_message: pdu.short_message,
@@ -156,6 +160,7 @@ impl<'a> Submission<'a> {
             recipients: Recipients::One(pdu.destination),
             esm_class: pdu.esm_class,
             data_coding: Some(pdu.data_coding),
+            schedule: &[],
             sm_default_msg_id: 0,
             part: part(pdu.esm_class, &[], pdu.tlvs),
             short_message: &[],
@@ -173,6 +178,7 @@ impl<'a> Submission<'a> {
             recipients: Recipients::None,
             esm_class: EsmClass(0),
             data_coding: None,
+            schedule: pdu.schedule_delivery_time,
             sm_default_msg_id: pdu.sm_default_msg_id,
             part: None,
             short_message: pdu.short_message,
@@ -196,6 +202,15 @@ impl<'a> Submission<'a> {
         })
     }
 
+    /// The numbers to call back (section 5.3.2.36), as digits: written so, or as DTMF, two to an octet.
+    pub(super) fn callback_numbers(&self) -> impl Iterator<Item = (Ton, Octets<40>)> + use<'a> {
+        let numbers = self.tlvs.all(TlvTag::CALLBACK_NUM);
+        numbers.filter_map(|value| {
+            let ([mode, ton, _npi], digits) = value.split_first_chunk::<3>()?;
+            Some((Ton(*ton), if *mode == 0 { dtmf(digits) } else { Octets::new(digits) }))
+        })
+    }
+
     /// Whether it says in two ways which part it is, and not the same: an SMSC may believe either.
     pub(super) fn is_two_parts(&self) -> bool {
         if self.tlvs.is_empty() {
@@ -213,6 +228,22 @@ impl<'a> Submission<'a> {
     pub(super) fn coding(&self) -> Coding {
         Coding { data_coding: self.data_coding, udhi: self.esm_class.udhi() }
     }
+}
+
+/// Digits of DTMF, the first in the low half of an octet; behind the last one there may be a filler. What is written as
+/// digits all the same, as many do, is left as it is.
+fn dtmf(octets: &[u8]) -> Octets<40> {
+    if octets.iter().all(u8::is_ascii_digit) {
+        return Octets::new(octets);
+    }
+    let halves = octets.iter().flat_map(|octet| [octet & 0xF, octet >> 4]).take_while(|half| *half <= 10);
+    // 10 is 0: there is no other.
+    let (mut digits, mut length) = ([0; 40], 0);
+    for (digit, half) in digits.iter_mut().zip(halves) {
+        *digit = b'0' + half % 10;
+        length += 1;
+    }
+    Octets::new(digits.get(..length).unwrap_or_default())
 }
 
 /// How a PDU says that its text is to be read.
@@ -286,6 +317,24 @@ mod tests {
         }
         let payload: (TlvTag, &[u8]) = (TlvTag::MESSAGE_PAYLOAD, b"\x05\0\x03\x2A\x03\x02hi");
         assert_eq!(part_of(true, b"", &[payload]), part(Scheme::Reference8, 0x2A, 3, 2));
+    }
+
+    #[test]
+    fn numbers_to_call_back_are_digits_however_they_are_written() {
+        for (value, expected) in [
+            (&b"\x01\x01\x0132470123456"[..], Some((1, "32470123456"))),
+            (b"\x00\x02\x01112", Some((2, "112"))),
+            (b"\x00\x02\x01\x11\xF2", Some((2, "112"))),
+            (b"\x00\x02\x01\xA9\x1A", Some((2, "9001"))),
+            (b"\x01\x01\x01", Some((1, ""))),
+            (b"\x01\x01", None),
+            (b"", None),
+        ] {
+            let pdu = submit(message(), &[(TlvTag::CALLBACK_NUM, value)]);
+            let message = Submission::decode(Frame::from_bytes(&pdu).unwrap()).unwrap();
+            let found = message.callback_numbers().next().map(|(ton, digits)| (ton.0, digits.to_string()));
+            assert_eq!(found, expected.map(|(ton, digits)| (ton, digits.to_owned())), "{}", value.escape_ascii());
+        }
     }
 
     #[test]

@@ -5,12 +5,15 @@
 //! thing that the writer towards the SMSC accepts is `Cleared`: what was not judged cannot get there.
 
 mod acquaintance;
+mod allowances;
 pub mod brands;
-pub mod calling_codes;
+mod campaign;
 pub mod clauses;
 mod cleared;
 mod concatenation;
 mod confirmation;
+mod context;
+pub mod countries;
 mod explain;
 mod expressions;
 mod facts;
@@ -18,21 +21,32 @@ mod inspection;
 mod limiter;
 pub mod lists;
 pub mod lures;
+mod memory;
 mod message;
 mod msisdn;
 mod octets;
+mod person;
 pub mod pictures;
+mod quota;
+mod recipient;
 pub mod replies;
+mod resemblance;
 mod rules;
+mod sample;
 pub mod score;
+mod sender;
+mod sent;
 pub mod shorteners;
 mod snapshot;
 mod verdict;
+pub mod zone;
 
 #[cfg(test)]
 mod tests;
 
 pub use acquaintance::Acquaintance;
+pub use allowances::Allowances;
+pub use campaign::CampaignFacts;
 pub use cleared::{Cleared, Rewritten};
 pub use concatenation::Concatenation;
 pub use confirmation::{Confirmation, Confirmations};
@@ -40,100 +54,61 @@ pub use explain::{Explanation, Foretold, Opinion, Says};
 pub use expressions::{TRIAL, Trial};
 pub use facts::{DeclaredFacts, DurableFacts, Listing, LiveState, NoFacts, NoScope, Scope};
 pub use limiter::Limiter;
+pub use memory::Memory;
 pub use message::{Part, Recipients, Submission};
 pub use msisdn::{Msisdn, NoMsisdn};
 pub use octets::Octets;
-pub use snapshot::{AccountFacts, CampaignFacts, ListFaults, Scopes, SenderFacts, SenderKey, Snapshot, SnapshotFault};
+pub use quota::Quota;
+pub(crate) use sample::Sample;
+pub use sender::{Scopes, SenderFacts, SenderKey};
+pub use snapshot::{AccountFacts, ListFaults, Snapshot, SnapshotFault};
 pub use verdict::{Clause, Evidence, Field, Refusal, Rejection, Span, Spot, Verdict};
 
-use std::cell::OnceCell;
+use std::sync::Arc;
 
-use crate::config::{self, Faults, Mode, Purpose, RuleName};
+use crate::config::{Config, Faults, Mode, Purpose, RuleName, Unlike};
 use concatenation::{Assembly, Full};
-use confirmation::Confirming;
-use inspection::{Findings, Inspector};
+use context::Context;
+use countries::Countries;
+use inspection::{Findings, Inspector, Sought};
+use recipient::Recipient;
+use rules::Repeats;
 
 use crate::pdu::{Address, CommandStatus, Destination, Frame, Malformed};
+use crate::reference::Ref;
 
 /// The time of one read burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
     /// Nanoseconds on a clock that never steps back; only differences mean something.
     pub monotonic_nanos: u64,
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// Milliseconds since 1970-01-01T00:00:00Z, as the wall's clock says.
     pub unix_millis: i64,
+    /// The same, if nobody had set the wall's clock since the start.
+    pub steady_millis: i64,
+}
+
+impl Now {
+    /// The time by the wall's clock, and beside it the other if the clock has been set: what is closed at either is
+    /// closed, so that no step of it opens anything.
+    pub(crate) fn readings(self) -> impl Iterator<Item = i64> {
+        let was_set = self.unix_millis.abs_diff(self.steady_millis) > Self::SLACK;
+        std::iter::once(self.unix_millis).chain(was_set.then_some(self.steady_millis))
+    }
+
+    /// By so much, in milliseconds, the wall's clock may be put right by and by.
+    const SLACK: u64 = 60_000;
 }
 
 /// What a bind has resolved once, so that judging a message looks nothing up in a shared map.
 #[derive(Debug)]
 pub struct Standing {
     /// The facts in force.
-    pub snapshot: std::sync::Arc<Snapshot>,
+    pub snapshot: Arc<Snapshot>,
     /// The account that the bind belongs to.
-    pub account: std::sync::Arc<AccountFacts>,
+    pub account: Arc<AccountFacts>,
     /// The bind's own limit.
     pub limiter: Option<Limiter>,
-}
-
-/// Everything that a rule may see of one message.
-struct Context<'a> {
-    /// The message.
-    message: &'a Submission<'a>,
-    /// Who sends it.
-    account: &'a AccountFacts,
-    /// The declared sender ID that its source address is, if the account has it.
-    sender: Option<&'a SenderFacts>,
-    /// The bind's own limit.
-    bind_limiter: Option<&'a Limiter>,
-    /// What is known of the multipart message that this is a part of.
-    assembly: Option<&'a Assembly<'a>>,
-    /// What its texts show, once they have been read.
-    findings: Findings,
-    /// The campaign that it belongs to, if it is a declared one.
-    campaign: Option<&'a CampaignFacts>,
-    /// Where consents to it and opt-outs from it are found.
-    scopes: &'a Scopes,
-    /// Who has consented, opted out, written.
-    facts: &'a dyn DurableFacts,
-    /// What it confirms, if that is all that lets it through an opt-out.
-    confirming: OnceCell<Confirming>,
-    /// Recipients that no rule has refused.
-    recipients: u32,
-    /// When.
-    now: Now,
-}
-
-impl<'a> Context<'a> {
-    /// A message of a bind in this standing, nothing of which has been read or refused.
-    fn new(message: &'a Submission<'a>, standing: &'a Standing, assembly: Option<&'a Assembly<'a>>, now: Now) -> Self {
-        let account = &*standing.account;
-        let sender = account.sender(&message.source);
-        Self {
-            message,
-            account,
-            sender,
-            campaign: account.campaign(message.service_type, &message.source),
-            scopes: sender.map_or(account.scopes(), SenderFacts::scopes),
-            bind_limiter: standing.limiter.as_ref(),
-            assembly,
-            findings: Findings::default(),
-            facts: standing.snapshot.facts(),
-            confirming: OnceCell::new(),
-            recipients: message.recipients.len(),
-            now,
-        }
-    }
-
-    /// What the message is for; none if neither a campaign nor the account says so.
-    #[inline]
-    fn purpose(&self) -> Option<Purpose> {
-        self.campaign.map(CampaignFacts::purpose).or(self.account.declared().default_purpose)
-    }
-
-    #[inline]
-    fn is_marketing(&self) -> bool {
-        self.purpose() == Some(Purpose::Marketing)
-    }
 }
 
 /// One rule: what it checks of a message and of each recipient.
@@ -144,7 +119,7 @@ trait Rule: std::fmt::Debug + Send + Sync {
     }
 
     /// Judges one recipient. Changes nothing.
-    fn check_recipient(&self, _context: &Context<'_>, _recipient: &Destination<'_>) -> Verdict {
+    fn check_recipient(&self, _context: &Context<'_>, _recipient: &Recipient<'_>) -> Verdict {
         Verdict::Pass
     }
 
@@ -197,20 +172,58 @@ pub struct Policy {
     entries: Vec<Entry>,
     /// Which of them consume something.
     consuming: Vec<usize>,
+    /// Whether texts are held against the samples of their campaigns.
+    compares: bool,
+    /// What of a text is to be remembered, if any is.
+    repeats: Option<Repeats>,
+    /// Messages that are less like their campaign's samples than this, in thousandths, are judged as offers.
+    offers_unless_alike: Option<u16>,
     inspector: Inspector,
+    countries: Arc<Countries>,
+}
+
+/// A message that goes up, as it was judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Passed<'b> {
+    /// The message.
+    pub message: Submission<'b>,
+    /// What it was judged as.
+    pub purpose: Option<Purpose>,
+    /// Its name.
+    pub reference: Ref,
+    /// Whether its recipients are in the memory of messages, pending the SMSC's answer.
+    pub is_remembered: bool,
+    /// The place of its campaign among [`AccountFacts::campaigns`], if it belongs to one.
+    pub campaign: Option<usize>,
+}
+
+impl<'b> Passed<'b> {
+    /// The numbers of its recipients, each as it was judged.
+    pub fn numbers(&self, account: &AccountFacts) -> impl Iterator<Item = Msisdn> + use<'b> {
+        let (one, many) = match self.message.recipients {
+            Recipients::None => (None, None),
+            Recipients::One(address) => (Some(Destination::Sme(address)), None),
+            Recipients::Many(destinations) => (None, Some(destinations)),
+        };
+        let home = account.home();
+        let all = one.into_iter().chain(many.into_iter().flat_map(|destinations| destinations.iter()));
+        all.filter_map(move |destination| Recipient::of(&destination, home).place().map(|(number, _)| number))
+    }
 }
 
 /// What became of one frame.
 #[derive(Debug)]
 pub enum Outcome<'b> {
     /// It may go up as it is.
-    Cleared(Cleared<'b>),
+    Cleared(Cleared<'b>, Passed<'b>),
     /// A submit_multi may go up without some of its destinations.
     Reduced {
         /// The PDU without them, never longer than the original.
         rewritten: Rewritten,
         /// The destinations that were taken out, each with its refusal.
         refused: Vec<(Address<'b>, Rejection)>,
+        /// What it was judged as, with all its destinations.
+        passed: Passed<'b>,
     },
     /// It is refused.
     Rejected(Rejection),
@@ -219,24 +232,21 @@ pub enum Outcome<'b> {
 }
 
 impl Policy {
-    /// The table for these settings.
+    /// The table that `config` declares.
     ///
     /// # Errors
     /// Every fault of the operator's lists.
-    pub fn new(
-        settings: &std::collections::BTreeMap<RuleName, config::RuleSettings>,
-        repetition: config::Repetition,
-        texts: &config::Texts,
-        accounts: &[config::Account],
-    ) -> Result<Self, Vec<Faults>> {
-        let inspector = Inspector::new(texts, accounts)?;
+    pub fn new(config: &Config) -> Result<Self, Vec<Faults>> {
+        let texts = &config.texts;
+        let inspector = Inspector::new(texts, &config.accounts)?;
+        let countries = Arc::new(Countries::new(&config.countries));
         let mut entries = Vec::new();
         for name in RuleName::ORDER {
-            let Some(settings) = settings.get(&name) else { continue };
+            let Some(settings) = config.rules.get(&name) else { continue };
             if settings.mode == Mode::Off {
                 continue;
             }
-            let (rule, enforce) = (rules::build(name, repetition, texts), settings.mode == Mode::Enforce);
+            let (rule, enforce) = (rules::build(name, config, &countries), settings.mode == Mode::Enforce);
             entries.push(Entry { name, rule, enforce, status: settings.status });
             // The score is a signal of the rule `content` that has a mode of its own.
             if let (RuleName::Content, Some(score), Some(threshold)) = (name, &texts.score, inspector.threshold()) {
@@ -247,7 +257,17 @@ impl Policy {
         }
         let consumes = |(index, entry): (usize, &Entry)| entry.rule.consuming().map(|_| index);
         let consuming = entries.iter().enumerate().filter_map(consumes).collect();
-        Ok(Self { entries, consuming, inspector })
+        let is_on = |name| entries.iter().any(|entry: &Entry| entry.name == name);
+        let compares = is_on(RuleName::Campaign);
+        let repeats = is_on(RuleName::Repetition).then(|| Repeats::new(config.repetition));
+        let takes_for_offers = compares && config.campaign.unlike == Unlike::Marketing;
+        let offers_unless_alike = takes_for_offers.then_some(config.campaign.alike);
+        Ok(Self { entries, consuming, compares, repeats, offers_unless_alike, inspector, countries })
+    }
+
+    /// Whether a law says how many offers a day this recipient may get.
+    pub fn limits_offers(&self, recipient: Msisdn) -> bool {
+        Recipient::known(recipient).at_place(|place| self.countries.marketing_per_day(place)).is_some()
     }
 
     /// How many entries the lists in force have.
@@ -271,37 +291,37 @@ impl Policy {
             Err(malformed) => return Outcome::Malformed(malformed),
         };
         let account = &*standing.account;
-        let concatenation = standing.snapshot.concatenation();
+        let concatenation = &standing.snapshot.memory().concatenation;
         let assembly = message.part.map(|part| concatenation.enter(account, &message, part, now));
-        let mut context = Context::new(&message, standing, assembly.as_ref(), now);
+        let reference = standing.snapshot.memory().refs.at(now.unix_millis);
+        let mut context = Context::new(&message, standing, assembly.as_ref(), reference, now);
         let judged = self.judge(&mut context, shadowed);
-        let Findings { plain, named, .. } = context.findings;
+        let campaign = context.campaign.map(CampaignFacts::place);
+        let (purpose, reference, is_remembered) = (context.purpose(), context.reference, context.is_remembered.get());
+        let passed = Passed { message, purpose, reference, is_remembered, campaign };
+        let (Findings { plain, named, .. }, refused) = (context.findings, context.refused);
         match judged {
             Err(rejection) => {
-                if let Some(assembly) = assembly.filter(|_| rejection.rule.reads_text()) {
+                if let Some(assembly) = assembly.filter(|_| rejection.rule.judges_text()) {
                     assembly.condemn(&rejection);
                 }
                 Outcome::Rejected(rejection)
             }
-            Ok(refused) => {
+            Ok(()) => {
                 if let Some(assembly) = assembly {
                     assembly.accept(&message, plain.unwrap_or(0), named);
                 }
                 if refused.is_empty() {
-                    Outcome::Cleared(Cleared::judged(frame))
+                    Outcome::Cleared(Cleared::judged(frame), passed)
                 } else {
-                    reduce(frame, &message, refused)
+                    reduce(frame, passed, refused)
                 }
             }
         }
     }
 
-    /// The checks, then the takes. The recipients that are refused while others pass come back with their index.
-    fn judge(
-        &self,
-        context: &mut Context<'_>,
-        shadowed: &mut Vec<Rejection>,
-    ) -> Result<Vec<(usize, Rejection)>, Rejection> {
+    /// The checks, then the takes. The recipients that are refused while others pass are in the context then.
+    fn judge(&self, context: &mut Context<'_>, shadowed: &mut Vec<Rejection>) -> Result<(), Rejection> {
         let mut read = false;
         for entry in &self.entries {
             if entry.name.reads_text() && !read {
@@ -310,28 +330,26 @@ impl Policy {
             }
             entry.settle(entry.rule.check(context), shadowed)?;
         }
-        let mut refused = Vec::new();
-        match context.message.recipients {
-            Recipients::None => {}
-            Recipients::One(address) => self.check_recipient(context, &Destination::Sme(address), shadowed)?,
-            Recipients::Many(destinations) => {
-                for (index, destination) in destinations.iter().enumerate() {
-                    if let Err(rejection) = self.check_recipient(context, &destination, shadowed) {
-                        refused.push((index, rejection));
-                    }
+        if let Some(one) = &context.one {
+            self.check_recipient(context, one, shadowed)?;
+        } else if let Recipients::Many(destinations) = context.message.recipients {
+            let mut refused = Vec::new();
+            for (index, destination) in destinations.iter().enumerate() {
+                let recipient = Recipient::of(&destination, context.account.home());
+                if let Err(rejection) = self.check_recipient(context, &recipient, shadowed) {
+                    refused.push((index, rejection));
                 }
-                if refused.len() == destinations.len() || (context.account.strict_multi() && !refused.is_empty()) {
-                    return Err(refused.swap_remove(0).1);
-                }
-                context.recipients = (destinations.len() - refused.len()) as u32;
             }
+            if refused.len() == destinations.len() || (context.account.strict_multi() && !refused.is_empty()) {
+                return Err(refused.swap_remove(0).1);
+            }
+            context.refused = refused;
         }
         if let Some(assembly) = context.assembly {
             let octets = context.message.texts().map(|(_, octets)| octets.len()).sum();
             assembly.room(octets).map_err(|Full(held)| Rejection::full(held))?;
         }
-        self.take(context, shadowed)?;
-        Ok(refused)
+        self.take(context, shadowed)
     }
 
     /// Reads what the message says. What cannot be read cannot be judged, and is not relayed, unless the account may
@@ -340,16 +358,42 @@ impl Policy {
         if let Some(rejection) = context.assembly.and_then(Assembly::condemned) {
             return Err(rejection.clone());
         }
-        match self.inspector.inspect(context.message, context.account, context.assembly, &mut context.findings) {
+        let read = self.inspect(context);
+        match read {
             Err(evidence) if !context.account.may_send_unread(&evidence) => Err(Rejection::unreadable(evidence)),
             _ => Ok(()),
         }
     }
 
+    /// Finds out what the message says, and what it is to be judged as for that.
+    fn inspect(&self, context: &mut Context<'_>) -> Result<(), Evidence> {
+        let sought = self.sought(context);
+        if sought.marker.is_some() {
+            context.sent_to_one = context.one.as_ref().and_then(|one| context.sent_to(one));
+        }
+        let read =
+            self.inspector.inspect(context.message, context.account, context.assembly, sought, &mut context.findings);
+        if let Some(place) = &context.sent_to_one {
+            context.memory.sent.approach(place);
+        }
+        let least = self.offers_unless_alike;
+        context.is_taken_for_offer = context.findings.alike.zip(least).is_some_and(|(alike, least)| alike < least);
+        read
+    }
+
+    /// What is to be found out of a text beside what it shows.
+    fn sought<'a>(&self, context: &Context<'a>) -> Sought<'a> {
+        let samples = context.campaign.filter(|_| self.compares).map(CampaignFacts::samples).unwrap_or_default();
+        let may_be_offer = !samples.is_empty() && self.offers_unless_alike.is_some();
+        let purpose = if may_be_offer { Some(Purpose::Marketing) } else { context.declared_purpose() };
+        let is_kept = self.repeats.is_some_and(|repeats| repeats.concern(purpose));
+        Sought { marker: is_kept.then_some(&context.memory.marker), samples }
+    }
+
     fn check_recipient(
         &self,
         context: &Context<'_>,
-        recipient: &Destination<'_>,
+        recipient: &Recipient<'_>,
         shadowed: &mut Vec<Rejection>,
     ) -> Result<(), Rejection> {
         self.entries.iter().try_for_each(|entry| entry.settle(entry.rule.check_recipient(context, recipient), shadowed))
@@ -391,15 +435,15 @@ impl Entry {
 }
 
 /// The submit_multi without its refused destinations. One that cannot be written without them is refused whole.
-fn reduce<'b>(frame: Frame<'b>, message: &Submission<'b>, refused: Vec<(usize, Rejection)>) -> Outcome<'b> {
+fn reduce<'b>(frame: Frame<'b>, passed: Passed<'b>, refused: Vec<(usize, Rejection)>) -> Outcome<'b> {
     let is_refused = |index| refused.binary_search_by_key(&index, |(refused, _)| *refused);
     let rewritten = Rewritten::submit_multi(frame, |index, _| is_refused(index).is_err());
-    match (rewritten, message.recipients) {
+    match (rewritten, passed.message.recipients) {
         (Some(rewritten), Recipients::Many(destinations)) => {
             let addresses = destinations.iter().enumerate().filter(|(index, _)| is_refused(*index).is_ok());
             let addresses: Vec<_> = addresses.map(|(_, destination)| address(&destination)).collect();
             let refused = addresses.into_iter().zip(refused.into_iter().map(|(_, rejection)| rejection)).collect();
-            Outcome::Reduced { rewritten, refused }
+            Outcome::Reduced { rewritten, refused, passed }
         }
         _ => Outcome::Rejected(refused.into_iter().next().map_or_else(Rejection::unwritable, |(_, first)| first)),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::*;
-use crate::config::{Config, ListFile};
+use crate::config::{self, Config, ListFile};
 use crate::pdu::{Destinations, EsmClass, SequenceNumber, SubmitMulti, SubmitSm, Tlv, TlvTag, Tlvs};
 
 /// A bind of the account `shop`.
@@ -46,7 +46,9 @@ impl Scene {
         let snapshot = Arc::new(snapshot);
         let account = snapshot.account(b"shop").unwrap().clone();
         let limiter = account.declared().bind_rate.map(Limiter::new);
-        let now = Now { monotonic_nanos: 5_000_000_000, unix_millis: 1_795_478_400_000 };
+        // Tuesday, 2026-11-24T12:00:00Z.
+        let at = 1_795_521_600_000;
+        let now = Now { monotonic_nanos: 5_000_000_000, unix_millis: at, steady_millis: at };
         Self { standing: Standing { snapshot, account, limiter }, now, shadowed: Vec::new() }
     }
 
@@ -54,7 +56,7 @@ impl Scene {
     pub(super) fn clear(&mut self, pdu: &[u8]) -> Result<(), Rejection> {
         let frame = Frame::from_bytes(pdu).unwrap();
         match self.standing.snapshot.policy().clear(frame, &self.standing, self.now, &mut self.shadowed) {
-            Outcome::Cleared(cleared) => {
+            Outcome::Cleared(cleared, _) => {
                 assert_eq!(cleared.bytes(), pdu);
                 Ok(())
             }
@@ -68,16 +70,31 @@ impl Scene {
         self.clear(pdu).map_or_else(|rejection| rejection.status, |()| CommandStatus::ESME_ROK)
     }
 
+    /// At this time, in milliseconds since 1970, by a clock that nobody has set.
+    pub(super) fn at(&mut self, unix_millis: i64) {
+        (self.now.unix_millis, self.now.steady_millis) = (unix_millis, unix_millis);
+    }
+
     pub(super) fn later(&mut self, millis: u64) {
         self.now.monotonic_nanos += millis * 1_000_000;
         self.now.unix_millis += millis as i64;
+        self.now.steady_millis += millis as i64;
     }
 }
 
 /// A configuration with one account, `shop`, of these keys.
 pub(super) fn config(account: &str) -> Config {
-    let text = format!("[upstream.main]\naddress = 'simulator'\n[[account]]\nsystem_id = 'shop'\n{account}");
-    Config::parse(&text, "test.toml", std::path::Path::new("/")).unwrap_or_else(|faults| panic!("{faults}"))
+    let purpose = if account.contains("default_purpose") { "" } else { "default_purpose = 'transactional'\n" };
+    let text = format!("[upstream.main]\naddress = 'simulator'\n[[account]]\nsystem_id = 'shop'\n{purpose}{account}");
+    let parsed = Config::parse(&text, "test.toml", std::path::Path::new("/"));
+    let mut config = parsed.unwrap_or_else(|faults| panic!("{faults}"));
+    // Room for a million would take longer to make than most tests take.
+    config.repetition.recipients = 1000;
+    // Most tests send the same message over and over.
+    if !account.contains("_within") {
+        (config.repetition.same_within, config.repetition.similar_within) = Default::default();
+    }
+    config
 }
 
 /// What most messages are: from `SHOP` to one recipient.

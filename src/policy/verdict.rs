@@ -5,8 +5,11 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::Octets;
+use super::countries::Closed;
 use crate::config::{Mode, RuleName};
+use crate::numbers::Territory;
 use crate::pdu::CommandStatus;
+use crate::reference::Ref;
 use crate::text::{Charset, Undecodable};
 
 /// A numbered clause of the usage policy.
@@ -85,11 +88,22 @@ pub enum Evidence {
     Hidden(&'static str),
     /// What is wrong with the sender ID.
     Sender(&'static str),
+    /// What is wrong with the sender ID in the recipient's country.
+    SenderIn {
+        /// What.
+        fault: &'static str,
+        /// Where.
+        country: Territory,
+        /// What the country's rule rests on.
+        basis: &'static str,
+        /// How sure it is.
+        confidence: &'static str,
+    },
     /// The authorisation ended on this day (days since 1970-01-01).
     AuthorisationExpired(i32),
     /// Which limit, how many messages were asked for, and how many may come at once.
     Rate {
-        /// `bind`, `sender` or `account`.
+        /// `bind`, `sender`, `account`, `country` or `message class`.
         limit: &'static str,
         /// Messages asked for: parts times recipients.
         messages: u32,
@@ -133,6 +147,38 @@ pub enum Evidence {
     },
     /// Neither text nor sender names the account's brand.
     Unnamed,
+    /// What is wrong with what the message belongs to.
+    Campaign(&'static str),
+    /// The text is this much like a sample of its campaign, in thousandths, and should be at least so much.
+    Unlike {
+        /// How much it is.
+        alike: u16,
+        /// How much it should be.
+        least: u16,
+    },
+    /// What is wrong with where it goes, and the country (ISO 3166-1 alpha-2) in which that is so.
+    Destination {
+        /// What the number is.
+        fault: &'static str,
+        /// Where; none if it is nowhere's.
+        country: Option<Territory>,
+    },
+    /// What is wrong with the number that it comes from or wants to be called back at, and the country in which that is so.
+    Origin {
+        /// What the number is.
+        fault: &'static str,
+        /// Where.
+        country: Territory,
+    },
+    /// So many of something have gone out in its time, and there may be no more.
+    Quota {
+        /// Of what.
+        of: &'static str,
+        /// How many went out.
+        taken: u32,
+        /// How many may.
+        most: u32,
+    },
     /// The recipient has opted out: from `sender`, `brand`, `account` or `everybody`.
     OptedOut(&'static str),
     /// A do-not-disturb registry has the recipient.
@@ -151,6 +197,17 @@ pub enum Evidence {
         /// How many may.
         most: u16,
     },
+    /// The recipient has been sent the same, or one like it.
+    Repeated {
+        /// How much they are alike, in thousandths; 1000: the same.
+        alike: u16,
+        /// The name of the earlier message; none if so many went since that nobody remembers.
+        earlier: Option<Ref>,
+        /// When it went, in milliseconds since 1970.
+        at: i64,
+    },
+    /// Marketing may not be delivered then.
+    Closed(Closed),
     /// Facts that the decision needs cannot be had now.
     Unavailable(&'static str),
     /// A trained model gives the text this score.
@@ -226,6 +283,12 @@ impl Serialize for Evidence {
             Self::Permission(permission) => object.serialize_entry("permission", permission)?,
             Self::Hidden(what) => object.serialize_entry("hidden", what)?,
             Self::Sender(fault) => object.serialize_entry("sender", fault)?,
+            Self::SenderIn { fault, country, basis, confidence } => {
+                object.serialize_entry("sender", fault)?;
+                object.serialize_entry("country", country.as_str())?;
+                object.serialize_entry("basis", basis)?;
+                object.serialize_entry("confidence", confidence)?;
+            }
             Self::AuthorisationExpired(day) => object.serialize_entry("authorised_until", &Day(*day))?,
             Self::Rate { limit, messages, burst } => {
                 object.serialize_entry("limit", limit)?;
@@ -263,8 +326,36 @@ impl Serialize for Evidence {
                 object.serialize_entry("unanswered", offers)?;
                 object.serialize_entry("most", most)?;
             }
+            Self::Repeated { alike, earlier, at } => {
+                object.serialize_entry("alike", &(f64::from(*alike) / 1000.0))?;
+                if let Some(earlier) = earlier {
+                    object.serialize_entry("earlier", &earlier.to_string())?;
+                }
+                object.serialize_entry("earlier_at", &Moment(*at).to_string())?;
+            }
+            Self::Closed(closed) => closed.serialize_into(&mut object)?,
             Self::Unavailable(what) => object.serialize_entry("unavailable", what)?,
             Self::Unnamed => object.serialize_entry("brand", "not named")?,
+            Self::Campaign(fault) => object.serialize_entry("campaign", fault)?,
+            Self::Unlike { alike, least } => {
+                object.serialize_entry("alike", &(f64::from(*alike) / 1000.0))?;
+                object.serialize_entry("least", &(f64::from(*least) / 1000.0))?;
+            }
+            Self::Destination { fault, country } => {
+                object.serialize_entry("destination", fault)?;
+                if let Some(country) = country {
+                    object.serialize_entry("country", country.as_str())?;
+                }
+            }
+            Self::Origin { fault, country } => {
+                object.serialize_entry("origin", fault)?;
+                object.serialize_entry("country", country.as_str())?;
+            }
+            Self::Quota { of, taken, most } => {
+                object.serialize_entry("quota", of)?;
+                object.serialize_entry("taken", taken)?;
+                object.serialize_entry("most", most)?;
+            }
             Self::Score { model, thousandths } => {
                 object.serialize_entry("model", &format_args!("{model:016x}"))?;
                 object.serialize_entry("score", &(f64::from(*thousandths) / 1000.0))?;
@@ -282,6 +373,7 @@ impl fmt::Display for Evidence {
             Self::Permission(permission) => write!(f, "account lacks {permission}"),
             Self::Hidden(what) => write!(f, "{what} cannot be judged"),
             Self::Sender(fault) => write!(f, "sender is {fault}"),
+            Self::SenderIn { fault, country, basis, .. } => write!(f, "sender is {fault} ({country}, by {basis})"),
             Self::AuthorisationExpired(day) => write!(f, "sender was authorised until {}", Day(*day)),
             Self::Rate { limit, messages, burst } => {
                 write!(f, "{messages} messages are more than the {limit} limit allows now (burst {burst})")
@@ -302,8 +394,22 @@ impl fmt::Display for Evidence {
             Self::Unanswered { offers, most } => {
                 write!(f, "recipient has left {offers} offers in a row without a reply, of {most} that may be")
             }
+            Self::Repeated { alike: 1000, at, .. } => write!(f, "recipient got the same at {}", Moment(*at)),
+            Self::Repeated { alike, at, .. } => {
+                write!(f, "recipient got one that is {} like it at {}", f64::from(*alike) / 1000.0, Moment(*at))
+            }
+            Self::Closed(closed) => closed.fmt(f),
             Self::Unavailable(what) => write!(f, "{what} cannot be asked now"),
             Self::Unnamed => write!(f, "neither text nor sender names the brand"),
+            Self::Campaign(fault) => write!(f, "message is {fault}"),
+            Self::Unlike { alike, least } => {
+                let (alike, least) = (f64::from(*alike) / 1000.0, f64::from(*least) / 1000.0);
+                write!(f, "text is {alike} like its campaign's samples, which is less than {least}")
+            }
+            Self::Destination { fault, country: Some(country) } => write!(f, "recipient is {fault} ({country})"),
+            Self::Destination { fault, country: None } => write!(f, "recipient is {fault}"),
+            Self::Origin { fault, country } => write!(f, "sender or callback is {fault} ({country})"),
+            Self::Quota { of, taken, most } => write!(f, "{taken} {of} went out, of {most} that may"),
             Self::Score { model, thousandths } => write!(f, "model {model:016x} scores it 0.{thousandths:03}"),
         }
     }
@@ -351,6 +457,15 @@ impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let date = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(self.0));
         date.unwrap_or(jiff::civil::Date::MAX).fmt(f)
+    }
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z as `2026-12-31T23:59:59.999Z`.
+struct Moment(i64);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX).fmt(f)
     }
 }
 

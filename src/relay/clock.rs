@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::time::Instant;
 
-use crate::ledger::workflow;
+use crate::ledger::workflow::{self, Moment};
 use crate::policy::Now;
 
 /// Monotonic time since the start, and the wall's time beside it.
@@ -14,13 +14,18 @@ pub(super) struct Clock {
     origin: Instant,
     /// Wall time at the origin, in milliseconds since 1970. Set anew now and then, since the wall's clock is set too.
     wall_at_origin: AtomicI64,
+    /// The same by the machine's uptime, which nobody sets.
+    steady_at_origin: AtomicI64,
+    /// What the clocks said at the start.
+    start: Moment,
     wall: Arc<dyn workflow::Clock>,
 }
 
 impl Clock {
     /// Starts now. The wall's time is what this clock, which the ledger goes by too, says that it is.
     pub(super) fn new(wall: Arc<dyn workflow::Clock>) -> Self {
-        let clock = Self { origin: Instant::now(), wall_at_origin: AtomicI64::new(0), wall };
+        let (wall_at_origin, steady_at_origin, start) = (AtomicI64::new(0), AtomicI64::new(0), wall.now());
+        let clock = Self { origin: Instant::now(), wall_at_origin, steady_at_origin, start, wall };
         clock.follow_wall();
         clock
     }
@@ -28,17 +33,22 @@ impl Clock {
     /// Looks at the wall's clock again.
     pub(super) fn follow_wall(&self) {
         let since = self.origin.elapsed().as_millis() as i64;
-        self.wall_at_origin.store(self.wall.now().unix_millis - since, Ordering::Relaxed);
+        let Moment { unix_millis, uptime_millis, .. } = self.wall.now();
+        let steady = self.start.unix_millis + (uptime_millis - self.start.uptime_millis);
+        self.wall_at_origin.store(unix_millis - since, Ordering::Relaxed);
+        self.steady_at_origin.store(steady - since, Ordering::Relaxed);
     }
 
     /// The time as rules see it.
     #[inline]
     pub(super) fn at(&self, instant: Instant) -> Now {
         let since = instant.saturating_duration_since(self.origin);
+        let millis = since.as_millis() as i64;
         Now {
             // One second ahead of the origin: limits take 0 for "never".
             monotonic_nanos: since.as_nanos() as u64 + 1_000_000_000,
-            unix_millis: self.wall_at_origin.load(Ordering::Relaxed) + since.as_millis() as i64,
+            unix_millis: self.wall_at_origin.load(Ordering::Relaxed) + millis,
+            steady_millis: self.steady_at_origin.load(Ordering::Relaxed) + millis,
         }
     }
 

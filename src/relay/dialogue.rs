@@ -28,13 +28,14 @@ use super::outstanding::Outstanding;
 use super::own::OwnPdus;
 use super::record::Subject;
 use super::registry::{Identity, Order};
-use crate::audit::{Audit, Record, Ref};
+use crate::audit::{Audit, Record};
 use crate::ledger::Ledger;
 use crate::ledger::journal::Pen;
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
 use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing};
+use crate::reference::Ref;
 use life::Life;
-use multi::Merges;
+use multi::Multis;
 use wishes::Pledge;
 
 /// The facts in force, as a bind holds on to them.
@@ -81,7 +82,7 @@ pub(super) struct Dialogue {
     asked_smsc: Outstanding<Asked>,
     /// Requests of the SMSC that the ESME has not answered.
     asked_esme: Outstanding<()>,
-    merges: Merges,
+    multis: Multis,
     /// What the MO at the head of the SMSC's stream waits for.
     pledge: Option<Pledge>,
     shadowed: Vec<Rejection>,
@@ -96,11 +97,13 @@ pub(super) struct Dialogue {
 struct Asked {
     /// Its name in the journal, if it is a message.
     reference: Option<Ref>,
-    /// Where its refused destinations are, if it has any.
-    merge: Option<std::num::NonZeroU32>,
+    /// Where what is kept of its destinations is, if it has several.
+    multi: Option<std::num::NonZeroU32>,
     /// Its one recipient, if the answer says something of them, by [`Msisdn::value`](crate::policy::Msisdn::value): there
     /// may be very many of these.
     recipient: Option<std::num::NonZeroU64>,
+    /// Whether its recipient is in the memory of messages.
+    is_remembered: bool,
     /// Whether it was counted as marketing.
     is_offer: bool,
     /// Whether it invites them to say yes.
@@ -166,6 +169,18 @@ pub(super) enum Cause {
     Blocked,
 }
 
+/// What the SMSC had not answered when the link was lost does not count as sent.
+impl Drop for Dialogue {
+    fn drop(&mut self) {
+        let mut outstanding = Vec::new();
+        self.asked_smsc.expire(u32::MAX, |asked| outstanding.push(asked));
+        for asked in outstanding {
+            let multi = self.multis.take(asked.multi);
+            self.settle_memory(&asked, multi.as_ref(), None);
+        }
+    }
+}
+
 impl Bounds {
     /// How long outstanding answers are awaited: of the time that an end may take, half; the rest is for unbinding and
     /// for what waits to be written.
@@ -208,7 +223,7 @@ impl Dialogue {
             began: now,
             asked_smsc: Outstanding::default(),
             asked_esme: Outstanding::default(),
-            merges: Merges::default(),
+            multis: Multis::default(),
             pledge: None,
             shadowed: Vec::new(),
             unrecorded: Vec::new(),
@@ -413,8 +428,10 @@ impl Dialogue {
     /// Forgets requests that have gone unanswered for too long, and gives back memory that nothing needs.
     pub(super) fn tidy(&mut self, now: Instant) {
         let age = self.tenths(now).saturating_sub(tenths(self.bounds.response_timeout));
-        let merges = &mut self.merges;
-        self.counts.unanswered += self.asked_smsc.expire(age, |asked| merges.forget(asked.merge)) as u64;
+        let multis = &mut self.multis;
+        // It may have been taken all the same, so it counts as sent.
+        let forget = |asked: Asked| drop(multis.take(asked.multi));
+        self.counts.unanswered += self.asked_smsc.expire(age, forget) as u64;
         self.asked_esme.expire(age, |()| {});
         self.asked_smsc.settle();
         self.asked_esme.settle();

@@ -40,7 +40,7 @@ use crate::audit::{Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
 use crate::ledger::workflow::{self, MachineClock, Webhook, WebhookFault};
 use crate::ledger::{Journal, Ledger, LedgerFault, upkeep};
-use crate::policy::{DurableFacts, Snapshot, SnapshotFault};
+use crate::policy::{DurableFacts, Now, Snapshot, SnapshotFault};
 use crate::simulator::smsc::{Smsc, SmscOptions};
 use buffers::Buffers;
 use clock::Clock;
@@ -188,15 +188,16 @@ impl Relay {
         let address = listener.local_addr().map_err(|source| StartFault::Listen { address: listen.address, source })?;
         let machine = given.clock.unwrap_or_else(|| Arc::new(MachineClock::new()));
         let (audit, clock) = (Audit::open(&config.audit)?, Clock::new(machine.clone()));
-        let (refs, key, now) = (audit.refs(), audit.key(), clock.now().unix_millis);
+        let (key, now) = (audit.key(), clock.now().unix_millis);
         // There may be millions of consents to read and a day's entries to count.
         let opened = tokio::task::spawn_blocking(move || {
             let ledger = Ledger::open_by(&config, key.clone(), machine)?;
-            let journal = Journal::open(&config.journal, refs, key, now)?;
+            let journal = Journal::open(&config.journal, key, now)?;
             Ok::<_, LedgerFault>((config, Arc::new(ledger), journal))
         });
         let (config, ledger, journal) = opened.await.map_err(StartFault::Interrupted)??;
         let snapshot = Snapshot::knowing(config, given.facts.unwrap_or_else(|| ledger.clone()))?;
+        recall_quotas(&snapshot, &journal, clock.now());
         let shared = Arc::new(Shared {
             buffers: Buffers::new(listen.read_buffers_total),
             listen,
@@ -303,6 +304,18 @@ impl Shared {
 }
 
 /// Starts the simulator if any upstream is it.
+/// What campaigns have sent today counts after a restart as well. Days are those of UTC.
+fn recall_quotas(snapshot: &Snapshot, journal: &Journal, now: Now) {
+    let Ok(today) = jiff::Timestamp::from_millisecond(now.unix_millis) else { return };
+    let today = jiff::tz::TimeZone::UTC.to_datetime(today).date();
+    for account in snapshot.accounts() {
+        for campaign in account.campaigns() {
+            let sent = || journal.usage(account.system_id(), Some(campaign.name()), today).messages;
+            campaign.quotas().for_each(|quota| quota.recall(sent(), now));
+        }
+    }
+}
+
 fn start_simulator(config: &Config) -> Result<Option<Smsc>, StartFault> {
     let mut addresses =
         config.upstreams.values().flat_map(|upstream| std::iter::once(&upstream.address).chain(&upstream.backup));
@@ -341,7 +354,7 @@ async fn housekeeping(shared: Arc<Shared>, stop: CancellationToken) {
         if count % PRUNE_EVERY == 0 {
             // There may be a million, so not on the runtime's threads. Whether it ended is of no consequence.
             let facts = shared.facts.load_full();
-            let _pruned = tokio::task::spawn_blocking(move || facts.concatenation().prune(now)).await;
+            let _pruned = tokio::task::spawn_blocking(move || facts.memory().concatenation.prune(now)).await;
         }
     }
 }

@@ -51,7 +51,7 @@ impl Local {
         let ledger = Ledger::open(&config, key).map_err(|fault| environment(&fault))?;
         let audit = Audit::open(&config.audit).map_err(|fault| environment(&fault))?;
         let now = Timestamp::now().as_millisecond();
-        let journal = Journal::open(&config.journal, audit.refs(), audit.key(), now);
+        let journal = Journal::open(&config.journal, audit.key(), now);
         let journal = journal.map_err(|fault| environment(&fault))?;
         let ledger = Arc::new(ledger);
         let routes = Admin::new(ledger.clone(), audit.clone(), journal.clone(), Stopped::new(&config)).router();

@@ -73,7 +73,7 @@ pub(in crate::cli) fn configuration() -> (TempDir, Config) {
     let folder = tempfile::tempdir().unwrap();
     let text = "[upstream.main]\naddress = 'simulator'\n[admin]\naddress = '127.0.0.1:0'\ntoken_file = 'token'\n\
                 [ledger]\npath = 'ledger'\n[audit]\npath = 'audit'\nmsisdn_key_file = 'key'\n[journal]\npath = 'journal'\n\
-                [[account]]\nsystem_id = 'shop'\nsender = [{ id = 'SHOP' }]\n";
+                [[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\nsender = [{ id = 'SHOP' }]\n";
     let config = Config::parse(text, "test.toml", folder.path()).unwrap();
     (folder, config)
 }

@@ -27,7 +27,7 @@ fn faults_of_syntax_and_keys() {
         (
             "[policy.destiny]\nmode = 'off'",
             "1:9: policy.destiny",
-            "expected one of account, brand, concatenation, consent, content",
+            "expected one of account, brand, campaign, concatenation, consent, content",
         ),
     ]);
 }

@@ -1,6 +1,7 @@
 //! Files as operators write them: what is read of them, and what is said of their faults.
 
 mod any_text;
+mod countries;
 mod faults;
 mod values;
 

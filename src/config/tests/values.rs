@@ -23,8 +23,12 @@ fn the_least_configuration_has_the_defaults() {
     assert_eq!(config.journal.path, Path::new("/base/var/journal"));
     assert_eq!(config.journal.keep, Duration::from_secs(400 * 86_400));
     assert_eq!(config.unknown, UnknownAccount::Reject);
-    assert_eq!(config.rules.len(), 11);
-    assert_eq!(config.repetition, Repetition { unanswered: 12 });
+    assert_eq!(config.rules.len(), RuleName::ORDER.len());
+    let day = Duration::from_secs(86_400);
+    let repetition = Repetition { same_within: day, similar_within: day, recipients: 1_000_000, unanswered: 12 };
+    assert_eq!(config.repetition, repetition);
+    assert_eq!((config.campaign.alike, config.campaign.unlike), (600, Unlike::Record));
+    assert_eq!((config.rate.codes.most, config.rate.range.most), (10, 50));
     assert!(config.rules.iter().all(|(name, rule)| *rule == RuleSettings { mode: name.default_mode(), status: None }));
     assert_eq!(config.concatenation.references_per_account, 100_000);
     assert_eq!(config.concatenation.window, Duration::from_secs(3600));

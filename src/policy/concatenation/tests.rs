@@ -73,7 +73,7 @@ fn an_unfinished_one_lapses() {
     scene.later(1);
     // Each part of it pays again now; and once it has been forgotten there is room for others.
     let now = scene.now;
-    scene.standing.snapshot.concatenation().prune(now);
+    scene.standing.snapshot.memory().concatenation.prune(now);
     assert_eq!(scene.status(&part(2, 2, 1, 0)), OK);
     scene.later(1000);
     assert_eq!(scene.status(&part(2, 2, 2, 0)), OK);

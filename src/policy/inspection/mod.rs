@@ -5,27 +5,34 @@
 //! Nothing here decides: [`Findings`] are facts, and rules say what they mean. What a text shows never depends on how it
 //! was encoded, or cut into parts.
 
+mod compiled;
 mod links;
 mod run;
+mod sought;
 
 #[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::brands::{self, Brands};
 use super::concatenation::{Assembly, Piece};
 use super::expressions::{self, Expressions};
 use super::lists::{self, Edge, Edges, Lists};
 use super::message::{Coding, Submission};
+use super::resemblance::{Mark, Shingles};
 use super::score::{Model, ModelFault};
 use super::{AccountFacts, Clause, Evidence, Field, Spot};
 use crate::config::{self, Faults, Mode};
 use crate::pdu::DataCoding;
 use crate::text::links::Links;
-use crate::text::{Content, Decoder, Normaliser, Readings, Segment, UserData};
+use crate::text::{Content, Decoder, Extent, Normaliser, Readings, Segment, UserData};
+use compiled::Wanted;
 use run::Run;
+pub(super) use sought::Sought;
+use sought::Told;
 
 /// A hit looks at no more octets of a view than this on either side of any octet of its own.
 const REACH: usize = 600;
@@ -80,6 +87,14 @@ pub(super) struct Findings {
     pub(super) binary: bool,
     /// The version of the model and the highest score that it gives to the whole text.
     pub(super) score: Option<(u64, f32)>,
+    /// What is remembered of the whole text, if that is sought.
+    pub(super) mark: Option<Mark>,
+    /// How much the whole text is like a sample of its campaign, in thousandths, if that has any.
+    pub(super) alike: Option<u16>,
+    /// What the field that is being read tells, read in the most legible way so far.
+    told: Option<Told>,
+    /// The fields that have told theirs, a bit each.
+    heard: u8,
     /// Hits of lists, over all views.
     hits: usize,
     /// Whether the text names a brand of the account's.
@@ -104,12 +119,12 @@ impl Findings {
 /// What is looked for: compiled from the configuration.
 #[derive(Debug)]
 pub(super) struct Inspector {
-    lists: Lists,
+    lists: Arc<Lists>,
     expressions: Expressions,
     brands: Brands,
     model: Option<Model>,
     /// The brands that the lists look for, by their entries' ids.
-    named: HashMap<String, Named>,
+    named: BTreeMap<String, Named>,
 }
 
 /// A brand that texts may name.
@@ -131,6 +146,7 @@ struct Scratch {
 /// Those of the searches in a view.
 #[derive(Debug, Default)]
 struct Search {
+    shingles: Shingles,
     lists: lists::Scratch,
     links: Links,
     linked: Vec<lists::Link>,
@@ -150,13 +166,10 @@ impl Inspector {
     pub(super) fn new(texts: &config::Texts, accounts: &[config::Account]) -> Result<Self, Vec<Faults>> {
         let named = named(texts, accounts);
         let brands = brand_list(texts, &named);
-        let words = texts.words.iter().map(list_of).chain([brands]).collect::<Vec<_>>();
-        let own = texts.lists.iter().chain(&words).map(|list| lists::Source { file: &list.file, text: &list.text });
-        let lists = Lists::with_shipped(own, |entry| {
-            let languages = &texts.languages;
-            let spoken = languages.is_empty() || entry.language == "any" || languages.contains(&entry.language);
-            spoken && !texts.except.contains(&entry.id) && !texts.except.contains(&entry.category)
-        });
+        let words = texts.words.iter().map(list_of).chain([brands]);
+        let lists = texts.lists.iter().cloned().chain(words).collect();
+        let wanted = Wanted { lists, languages: texts.languages.clone(), except: texts.except.clone() };
+        let lists = wanted.compiled();
         let protected = texts.brands.iter().cloned().map(|config::Brand { name, spellings, domains }| brands::Brand {
             name,
             spellings,
@@ -193,6 +206,7 @@ impl Inspector {
         message: &Submission<'_>,
         account: &AccountFacts,
         assembly: Option<&Assembly<'_>>,
+        sought: Sought<'_>,
         findings: &mut Findings,
     ) -> Result<(), Evidence> {
         if message.is_two_parts() {
@@ -210,19 +224,30 @@ impl Inspector {
                     if text.1.len() > PART {
                         return Err(Evidence::Hidden("a part that is longer than any message"));
                     }
-                    (0..assembly.ways())
-                        .try_for_each(|way| self.part(message, account, (assembly, way), text, scratch, findings))
+                    (0..assembly.ways()).try_for_each(|way| {
+                        self.part(message, (account, sought), (assembly, way), text, scratch, findings)
+                    })?;
+                    if sought.is_anything() && findings.heard == 0 && assembly.completes() {
+                        read_all(message, account, assembly, text, sought, scratch, findings);
+                    }
+                    Ok(())
                 }
                 _ => {
                     let mut read = Ok(());
                     for text in texts {
-                        read = read.and(self.text(message, account, text, scratch, findings));
+                        read = read.and(self.text(message, (account, sought), text, scratch, findings));
                     }
                     read
                 }
             }?;
             message.callback_names().try_for_each(|(coding, name)| {
-                self.whole(message, account, (coding, Field::CallbackNumAtag, name), scratch, findings)
+                self.whole(
+                    message,
+                    (account, Sought::default()),
+                    (coding, Field::CallbackNumAtag, name),
+                    scratch,
+                    findings,
+                )
             })
         })
     }
@@ -231,7 +256,7 @@ impl Inspector {
     fn text(
         &self,
         message: &Submission<'_>,
-        account: &AccountFacts,
+        on: (&AccountFacts, Sought<'_>),
         (field, octets): (Field, &[u8]),
         scratch: &mut Scratch,
         findings: &mut Findings,
@@ -239,7 +264,7 @@ impl Inspector {
         let coding = message.coding();
         // A header stands in short_message if that is there; but some SMSCs look for it in the payload all the same.
         let twice = coding.udhi && field == Field::MessagePayload && !message.short_message.is_empty();
-        let mut read = |coding| self.whole(message, account, (coding, field, octets), scratch, findings);
+        let mut read = |coding| self.whole(message, on, (coding, field, octets), scratch, findings);
         if twice {
             read(Coding { udhi: false, ..coding })?;
         }
@@ -250,7 +275,7 @@ impl Inspector {
     fn whole(
         &self,
         message: &Submission<'_>,
-        account: &AccountFacts,
+        (account, sought): (&AccountFacts, Sought<'_>),
         (coding, field, octets): (Coding, Field, &[u8]),
         scratch: &mut Scratch,
         findings: &mut Findings,
@@ -269,6 +294,7 @@ impl Inspector {
             edges: Edges::WHOLE,
             is_whole: true,
             account,
+            sought,
             source: message.source.digits,
         };
         self.read(run, scratch, findings)
@@ -278,7 +304,7 @@ impl Inspector {
     fn part(
         &self,
         message: &Submission<'_>,
-        account: &AccountFacts,
+        (account, sought): (&AccountFacts, Sought<'_>),
         (assembly, way): (&Assembly<'_>, usize),
         (field, octets): (Field, &[u8]),
         scratch: &mut Scratch,
@@ -307,9 +333,34 @@ impl Inspector {
         let (segments, source) = (&mut segments[..], message.source.digits);
         let is_whole = segments.len() == usize::from(part.total);
         let (readings, spots) = (&readings[..], &spots[..]);
-        let run = Run { segments, readings, spots, own: position, edges, is_whole, account, source };
+        let run = Run { segments, readings, spots, own: position, edges, is_whole, account, sought, source };
         self.read(run, scratch, findings)
     }
+}
+
+/// Reads a message whose last part has come as a whole, unless that has been done: what is remembered of it, and what it is
+/// like, depends on all of it. In the first way in which its parts may be joined and read.
+fn read_all(
+    message: &Submission<'_>,
+    account: &AccountFacts,
+    assembly: &Assembly<'_>,
+    (field, octets): (Field, &[u8]),
+    sought: Sought<'_>,
+    scratch: &mut Scratch,
+    findings: &mut Findings,
+) {
+    let Scratch { decoder, normaliser, search: Search { shingles, links, .. } } = scratch;
+    let mut before: Vec<&Piece> = assembly.before(0).collect();
+    before.reverse();
+    let before = before.into_iter().map(|piece| (piece.coding, &*piece.octets));
+    let behind = assembly.behind(0).map(|piece| (piece.coding, &*piece.octets));
+    let all = before.chain([(message.coding(), octets)]).chain(behind);
+    let texts = all.filter_map(|(coding, octets)| readings(coding, octets, account).ok()?);
+    let segments: Vec<Segment<'_>> = texts.map(|(segment, _)| segment).collect();
+    let Ok(text) = decoder.decode(&segments, Extent::Whole) else { return };
+    let normal = normaliser.normalise(text);
+    sought.listen((field, &normal), links.find(normal.folded().text).iter(), shingles, findings);
+    findings.settle(field);
 }
 
 /// Parts that have come, on one side of the part that is judged, the nearest first.
@@ -375,7 +426,7 @@ fn read_model(score: &config::Score) -> Result<Model, Faults> {
 }
 
 /// The brands that texts may name, by the ids that their list entries have.
-fn named(texts: &config::Texts, accounts: &[config::Account]) -> HashMap<String, Named> {
+fn named(texts: &config::Texts, accounts: &[config::Account]) -> BTreeMap<String, Named> {
     let protected = texts.brands.iter().map(|brand| Named { name: brand.name.clone(), protected: true });
     let own = accounts.iter().flat_map(|account| &account.brands);
     let own = own.map(|name| Named { name: name.clone(), protected: false });
@@ -383,7 +434,7 @@ fn named(texts: &config::Texts, accounts: &[config::Account]) -> HashMap<String,
 }
 
 /// A list by which texts are searched for brands in the same pass as for everything else.
-fn brand_list(texts: &config::Texts, named: &HashMap<String, Named>) -> config::ListFile {
+fn brand_list(texts: &config::Texts, named: &BTreeMap<String, Named>) -> config::ListFile {
     let mut text = "rule = 'brand'\nlanguage = 'any'\nclause = 6\ncategory = 'brand'\n".to_owned();
     for (id, named) in named {
         let spellings = texts.brands.iter().filter(|brand| named.protected && brand.name == named.name);

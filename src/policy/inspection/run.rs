@@ -4,9 +4,9 @@ use std::ops::{ControlFlow, Range};
 
 use super::super::expressions::Exhausted;
 use super::super::lists::{self, Edge, Edges, EntryText, Hit, ListRule};
-use super::super::snapshot::bare;
+use super::super::sender::bare;
 use super::super::{AccountFacts, Clause, Evidence, Octets, Span, Spot};
-use super::{Findings, Found, Ground, Inspector, Scratch, Search, links};
+use super::{Findings, Found, Ground, Inspector, Scratch, Search, Sought, links};
 use crate::config::OwnEntry;
 use crate::text::{Extent, Normal, Normaliser, Place, Readings, Segment, View, ViewKind, origin, share};
 
@@ -34,6 +34,8 @@ pub(super) struct Run<'r, 't> {
     pub(super) edges: Edges,
     /// Whether the segments are all of the text.
     pub(super) is_whole: bool,
+    /// What is to be found out of the text if it is all there.
+    pub(super) sought: Sought<'r>,
     /// Whose message it is.
     pub(super) account: &'r AccountFacts,
     /// Its sender ID.
@@ -120,6 +122,9 @@ impl Inspector {
                 Err(undecodable) => failed = failed.or(Some(undecodable)),
             }
         }
+        if let Some(spot) = run.spots.first() {
+            findings.settle(spot.field);
+        }
         match failed {
             Some(undecodable) if !read => Err(Evidence::Undecodable(undecodable)),
             _ => Ok(()),
@@ -158,10 +163,15 @@ impl Inspector {
         search: &mut Search,
         findings: &mut Findings,
     ) -> Result<(), Evidence> {
-        let (view, Search { lists, links, linked, brands, expressions }) = (window.view, search);
+        let (view, Search { shingles, lists, links, linked, brands, expressions }) = (window.view, search);
         let found = links.find(view.text);
         if !found.is_all() {
             return Err(Evidence::Hidden("more links than any message has"));
+        }
+        if let (true, Some(spot)) = (window.run.is_whole, window.run.spots.first())
+            && view.kind == window.normal.folded().kind
+        {
+            window.run.sought.listen((spot.field, window.normal), found.iter(), shingles, findings);
         }
         let scanned = window.normal.scan_views().any(|scanned| scanned.kind == view.kind);
         linked.clear();

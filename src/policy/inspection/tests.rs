@@ -253,7 +253,7 @@ fn refusals_do_not_fill_the_memory_of_others() {
         assert_eq!(scene.status(&pdu), CommandStatus::ESME_RSUBMITFAIL);
     }
     scene.later(3_600_000);
-    scene.standing.snapshot.concatenation().prune(scene.now);
+    scene.standing.snapshot.memory().concatenation.prune(scene.now);
     assert_eq!(scene.status(&parts(&[b"one", b"two"], 0, 2)[0]), CommandStatus::ESME_ROK);
 }
 
@@ -326,7 +326,7 @@ fn memory_is_bounded_and_given_back() {
     // A message that needs no memory passes, and when the flood has lapsed there is room again.
     assert_eq!(scene.clear(&submit(message(), &[])), Ok(()));
     scene.later(1000);
-    scene.standing.snapshot.concatenation().prune(scene.now);
+    scene.standing.snapshot.memory().concatenation.prune(scene.now);
     assert_eq!(scene.status(&parts(&[b"one", b"two"], 0, 2)[0]), CommandStatus::ESME_ROK);
 }
 
@@ -447,4 +447,40 @@ fn what_would_take_too_long_is_refused() {
     }
     assert_eq!(scene.clear(&payload(&b"see ab.co ".repeat(200))), Ok(()));
     assert_eq!(scene.clear(&payload(&b"fr\xE9e ".repeat(800))), Ok(()));
+}
+
+/// Septets, eight in seven octets.
+fn packed(text: &str) -> Vec<u8> {
+    let bits: Vec<u8> = text.bytes().flat_map(|septet| (0..7).map(move |bit| septet >> bit & 1)).collect();
+    bits.chunks(8).map(|octet| octet.iter().rev().fold(0, |octet, bit| octet << 1 | bit)).collect()
+}
+
+#[test]
+fn a_message_is_the_same_however_it_is_written() {
+    const ACCOUNT: &str = "default_purpose = 'marketing'\nsender = [{ id = 'SHOP' }]\n[policy.consent]\nmode = 'off'\n\
+                           [policy.repetition]\nsame_within = '24h'\nsimilar_within = '0s'";
+    const TEXT: &str = "Shop: only today, buns from the oven at 9";
+    let gsm = |text: &str| (0, text.as_bytes().to_vec());
+    let look_alikes = TEXT.replace('o', "\u{43e}").replace('a', "\u{430}");
+    let full_width: String =
+        TEXT.chars().map(|c| char::from_u32(c as u32 + 0xFEE0).filter(|_| c > ' ').unwrap_or(c)).collect();
+    for ((coding, octets), is_same) in [
+        (gsm(TEXT), true),
+        (gsm(&TEXT.to_uppercase()), true),
+        (gsm(&format!("  {TEXT}   ")), true),
+        (gsm(&TEXT.replace(' ', "   ")), true),
+        ((8, ucs2(TEXT)), true),
+        ((8, ucs2(&look_alikes)), true),
+        ((8, ucs2(&full_width)), true),
+        ((0, packed(TEXT)), true),
+        (gsm(&TEXT.replace('9', "8")), false),
+        (gsm(&TEXT.replace("only", "just")), false),
+        ((0, packed(&TEXT.replace("buns", "bun"))), false),
+    ] {
+        let mut scene = Scene::new(ACCOUNT);
+        assert_eq!(scene.status(&parts(&[TEXT.as_bytes()], 0, 1)[0]), CommandStatus::ESME_ROK);
+        let again = scene.status(&parts(&[&octets], coding, 1)[0]);
+        let expected = if is_same { CommandStatus::ESME_RSUBMITFAIL } else { CommandStatus::ESME_ROK };
+        assert_eq!(again, expected, "{coding} {}", octets.escape_ascii());
+    }
 }

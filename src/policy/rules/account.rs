@@ -3,9 +3,9 @@
 //! The permissions keep out what hides its text from every other rule: a canned message of the SMSC, a distribution list, a
 //! replacement whose coding is not known here.
 
-use super::super::{Clause, Context, Evidence, Refusal, Rule, Verdict};
+use super::super::{Clause, Context, Evidence, Recipient, Refusal, Rule, Verdict};
 use crate::config::AccountState;
-use crate::pdu::{CommandId, CommandStatus, Destination, EsmClass};
+use crate::pdu::{CommandId, CommandStatus, EsmClass};
 
 /// Clause 16: deactivation.
 const DEACTIVATED: Clause = Clause(16);
@@ -42,10 +42,10 @@ impl Rule for Account {
     }
 
     #[inline]
-    fn check_recipient(&self, _context: &Context<'_>, recipient: &Destination<'_>) -> Verdict {
-        match recipient {
-            Destination::Sme(_) => Verdict::Pass,
-            Destination::List(_) => Verdict::Refuse(Refusal {
+    fn check_recipient(&self, _context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
+        match recipient.address() {
+            Some(_) => Verdict::Pass,
+            None => Verdict::Refuse(Refusal {
                 clause: None,
                 status: CommandStatus::ESME_RCNTSUBDL,
                 evidence: Evidence::Hidden("distribution_list"),
@@ -62,7 +62,7 @@ fn refuse(clause: Option<Clause>, evidence: Evidence) -> Verdict {
 mod tests {
     use super::super::super::tests::{Scene, address, message, multi, submit};
     use super::*;
-    use crate::pdu::SubmitSm;
+    use crate::pdu::{Destination, SubmitSm};
 
     #[test]
     fn a_permission_lets_exactly_its_own_kind_pass() {

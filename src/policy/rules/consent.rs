@@ -4,9 +4,9 @@
 //! What counts as consent is decided where it is taken down: one without time, method and wording, or from a bought or
 //! published list, is none and is not there to be found.
 
-use super::super::{Clause, Context, Evidence, Msisdn, Recipients, Refusal, Rule, Verdict};
+use super::super::{Clause, Context, Evidence, Recipient, Recipients, Refusal, Rule, Verdict};
 use crate::config::Purpose;
-use crate::pdu::{CommandStatus, Destination};
+use crate::pdu::CommandStatus;
 
 /// Clause 9: explicit opt-in, expected.
 const OPT_IN: Clause = Clause(9);
@@ -25,16 +25,12 @@ impl Rule for Consent {
     }
 
     #[inline]
-    fn check_recipient(&self, context: &Context<'_>, recipient: &Destination<'_>) -> Verdict {
+    fn check_recipient(&self, context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
         if !context.is_marketing() {
             return Verdict::Pass;
         }
-        let number = match recipient {
-            Destination::Sme(address) => Msisdn::of(address),
-            Destination::List(_) => None,
-        };
         let now = context.now.unix_millis;
-        if number.is_some_and(|number| context.facts.has_consented(number, &context.scopes.consents, now)) {
+        if recipient.number().is_some_and(|number| context.facts.has_consented(number, &context.scopes.consents, now)) {
             return Verdict::Pass;
         }
         none()

@@ -1,19 +1,33 @@
 //! `fraud` (clauses 6, 26, 33): requests for confidential data without prior contact, links that are not what they seem,
 //! swindles; shorteners where they are refused.
 
+use std::sync::Arc;
+
+use super::super::countries::Countries;
 use super::super::inspection::Ground;
-use super::super::{Context, Msisdn, Recipients, Rule, Verdict};
+use super::super::{Context, Msisdn, Recipient, Recipients, Rule, Verdict};
 use crate::config::Treatment;
-use crate::pdu::{Address, Destination};
 
 #[derive(Debug)]
 pub(super) struct Fraud {
     shorteners: Treatment,
+    countries: Arc<Countries>,
 }
 
 impl Fraud {
-    pub(super) fn new(shorteners: Treatment) -> Self {
-        Self { shorteners }
+    pub(super) fn new(shorteners: Treatment, countries: Arc<Countries>) -> Self {
+        Self { shorteners, countries }
+    }
+
+    /// What the recipient's country says of a link through a shortener.
+    fn shortened(&self, context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
+        let Some(found) = context.findings.on(Ground::Shortener) else { return Verdict::Pass };
+        let country = recipient.territory();
+        match self.countries.links(country).map(|links| links.value.shorteners) {
+            // What is recorded of all messages is recorded once.
+            Some(Treatment::Refuse) if self.shorteners != Treatment::Refuse => super::refuse(found),
+            _ => Verdict::Pass,
+        }
     }
 }
 
@@ -30,24 +44,25 @@ impl Rule for Fraud {
         {
             return super::refuse(found);
         }
-        context.findings.on(Ground::Shortener).map_or(Verdict::Pass, |found| super::treat(self.shorteners, found))
+        context
+            .findings
+            .on(Ground::Shortener)
+            .map_or(Verdict::Pass, |found| super::treat(self.shorteners, super::refusal(found)))
     }
 
     #[inline]
-    fn check_recipient(&self, context: &Context<'_>, recipient: &Destination<'_>) -> Verdict {
-        match (context.findings.on(Ground::Confidential), recipient) {
-            (None, _) => Verdict::Pass,
-            (Some(_), Destination::Sme(address)) if has_contact(context, address) => Verdict::Pass,
-            (Some(found), _) => super::refuse(found),
+    fn check_recipient(&self, context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
+        match context.findings.on(Ground::Confidential) {
+            Some(found) if !recipient.number().is_some_and(|number| has_contact(context, number)) => {
+                super::refuse(found)
+            }
+            _ => self.shortened(context, recipient),
         }
     }
 }
 
 /// Whether the recipient has written to the account before, or has agreed to be written to (clause 26).
-fn has_contact(context: &Context<'_>, recipient: &Address<'_>) -> bool {
-    let (facts, now) = (context.facts, context.now.unix_millis);
-    Msisdn::of(recipient).is_some_and(|number| {
-        facts.has_written(number, context.account.system_id(), now)
-            || facts.has_consented(number, &context.scopes.consents, now)
-    })
+fn has_contact(context: &Context<'_>, recipient: Msisdn) -> bool {
+    context.has_written(recipient)
+        || context.facts.has_consented(recipient, &context.scopes.consents, context.now.unix_millis)
 }

@@ -1,30 +1,24 @@
 //! `health` (clause 35): identified health information to the US, from an account that has not attested that it may.
 
 use super::super::inspection::Ground;
-use super::super::{Context, Rule, Verdict};
-use crate::pdu::{Address, Destination};
+use super::super::{Context, Recipient, Rule, Verdict};
 
 #[derive(Debug)]
 pub(super) struct Health;
 
 impl Rule for Health {
     #[inline]
-    fn check_recipient(&self, context: &Context<'_>, recipient: &Destination<'_>) -> Verdict {
-        match (context.findings.on(Ground::Health), recipient) {
-            (Some(found), Destination::Sme(address)) if !context.account.declared().health_attested => {
-                if is_north_american(address) {
-                    super::refuse(found)
-                } else {
-                    Verdict::Pass
-                }
+    fn check_recipient(&self, context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
+        match context.findings.on(Ground::Health) {
+            Some(found) if !context.account.declared().health_attested && is_north_american(recipient) => {
+                super::refuse(found)
             }
             _ => Verdict::Pass,
         }
     }
 }
 
-/// Whether a number is one of country code 1, in any of the forms in which ESMEs write it.
-fn is_north_american(address: &Address<'_>) -> bool {
-    let digits = address.without_prefix();
-    digits.len() == 11 && digits.starts_with(b"1")
+/// Whether it may be a number of country code 1.
+fn is_north_american(recipient: &Recipient<'_>) -> bool {
+    recipient.possible().any(|number| (10_000_000_000..20_000_000_000).contains(&number.value()))
 }

@@ -34,7 +34,10 @@ impl Rule for Media {
         if let Some(found) = context.findings.on(Ground::Media) {
             return super::refuse(found);
         }
-        context.findings.on(Ground::Picture).map_or(Verdict::Pass, |found| super::treat(self.picture_links, found))
+        context
+            .findings
+            .on(Ground::Picture)
+            .map_or(Verdict::Pass, |found| super::treat(self.picture_links, super::refusal(found)))
     }
 }
 

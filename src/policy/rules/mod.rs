@@ -2,10 +2,13 @@
 
 mod account;
 mod brand;
+mod campaign;
 mod consent;
 mod content;
+mod destination;
 mod fraud;
 mod health;
+mod hours;
 mod media;
 mod rate;
 mod repetition;
@@ -13,25 +16,34 @@ mod score;
 mod sender;
 mod suppression;
 
+pub(super) use repetition::Repeats;
+
+use std::sync::Arc;
+
+use super::countries::Countries;
 use super::inspection::Found;
 use super::{Refusal, Rule, Verdict};
-use crate::config::{Repetition, RuleName, Texts, Treatment};
+use crate::config::{Config, RuleName, Treatment};
 use crate::pdu::CommandStatus;
 
 /// The rule of this name.
-pub(super) fn build(name: RuleName, repetition: Repetition, texts: &Texts) -> Box<dyn Rule> {
+pub(super) fn build(name: RuleName, config: &Config, countries: &Arc<Countries>) -> Box<dyn Rule> {
+    let texts = &config.texts;
     match name {
         RuleName::Account => Box::new(account::Account),
-        RuleName::Sender => Box::new(sender::Sender),
+        RuleName::Sender => Box::new(sender::Sender::new(countries.clone())),
+        RuleName::Destination => Box::new(destination::Destination::new(config.destination)),
         RuleName::Suppression => Box::new(suppression::Suppression),
         RuleName::Consent => Box::new(consent::Consent),
+        RuleName::Hours => Box::new(hours::Hours::new(countries.clone())),
+        RuleName::Campaign => Box::new(campaign::Campaign::new(config.campaign)),
         RuleName::Brand => Box::new(brand::Brand),
         RuleName::Media => Box::new(media::Media::new(texts.picture_links)),
-        RuleName::Fraud => Box::new(fraud::Fraud::new(texts.shorteners)),
+        RuleName::Fraud => Box::new(fraud::Fraud::new(texts.shorteners, countries.clone())),
         RuleName::Content => Box::new(content::Content),
         RuleName::Health => Box::new(health::Health),
-        RuleName::Repetition => Box::new(repetition::Repetition::new(repetition)),
-        RuleName::Rate => Box::new(rate::Rate),
+        RuleName::Repetition => Box::new(repetition::Repetition::new(config.repetition, countries.clone())),
+        RuleName::Rate => Box::new(rate::Rate::new(config.rate)),
     }
 }
 
@@ -46,11 +58,11 @@ fn refuse(found: &Found) -> Verdict {
 }
 
 /// Does about it what the operator wants.
-fn treat(treatment: Treatment, found: &Found) -> Verdict {
+fn treat(treatment: Treatment, refusal: Refusal) -> Verdict {
     match treatment {
         Treatment::Pass => Verdict::Pass,
-        Treatment::Record => Verdict::Note(refusal(found)),
-        Treatment::Refuse => Verdict::Refuse(refusal(found)),
+        Treatment::Record => Verdict::Note(refusal),
+        Treatment::Refuse => Verdict::Refuse(refusal),
     }
 }
 

@@ -1,6 +1,13 @@
-//! `sender` (clauses 5, 8): the account owns the sender ID, or holds an unexpired authorisation of its owner.
+//! `sender` (clauses 2, 5, 8, 24): the account owns the sender ID, or holds an unexpired authorisation of its owner, and it
+//! is one that the recipient's country lets through for what the message is for.
 
-use super::super::{Clause, Context, Evidence, Refusal, Rule, Verdict};
+use std::sync::Arc;
+
+use super::super::countries::Countries;
+use super::super::{Clause, Context, Evidence, Recipient, Refusal, Rule, Verdict};
+use super::campaign::is_ten_digits;
+use crate::config::SenderKind;
+use crate::numbers::Territory;
 use crate::pdu::CommandStatus;
 
 /// Clause 5: be only yourself.
@@ -8,8 +15,21 @@ const OWN: Clause = Clause(5);
 /// Clause 8: evidence of authorisation when sending for others.
 const AUTHORISED: Clause = Clause(8);
 
+/// Clause 2: number restrictions of the country.
+const COUNTRY: Clause = Clause(2);
+/// Clause 24: what is person-to-person is not application-to-person.
+const PERSONS: Clause = Clause(24);
+
 #[derive(Debug)]
-pub(super) struct Sender;
+pub(super) struct Sender {
+    countries: Arc<Countries>,
+}
+
+impl Sender {
+    pub(super) fn new(countries: Arc<Countries>) -> Self {
+        Self { countries }
+    }
+}
 
 impl Rule for Sender {
     #[inline]
@@ -25,6 +45,35 @@ impl Rule for Sender {
         match sender.expired(context.now.unix_millis) {
             None => Verdict::Pass,
             Some(day) => refuse(if sender.on_behalf() { AUTHORISED } else { OWN }, Evidence::AuthorisationExpired(day)),
+        }
+    }
+
+    /// By the rules of the recipient's country. Those that are advice, or that nobody is sure of, are recorded.
+    #[inline]
+    fn check_recipient(&self, context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
+        let Some(sender) = context.sender else { return Verdict::Pass };
+        let Some(country) = recipient.territory() else { return Verdict::Pass };
+        // Those are the campaign's matter.
+        if is_ten_digits(context, recipient) {
+            return Verdict::Pass;
+        }
+        let is_registered = sender.is_registered_in(country)
+            || context.campaign.is_some_and(|campaign| campaign.is_registered_in(country));
+        let (named, purpose) = ((sender.id(), sender.kind()), context.purpose());
+        let Some(found) = self.countries.sender_fault(Some(country), named, purpose, is_registered) else {
+            return Verdict::Pass;
+        };
+        let is_persons = country == Territory::NL && sender.kind() == SenderKind::International;
+        let clause = if is_persons { PERSONS } else { COUNTRY };
+        let evidence = Evidence::SenderIn {
+            fault: found.why,
+            country,
+            basis: found.provenance.basis.name(),
+            confidence: found.provenance.confidence.name(),
+        };
+        match refuse(clause, evidence) {
+            Verdict::Refuse(refusal) if !found.binds() => Verdict::Note(refusal),
+            refused => refused,
         }
     }
 }

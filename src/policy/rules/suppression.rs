@@ -8,9 +8,9 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::super::confirmation::{Confirming, Saying};
-use super::super::{Clause, Consuming, Context, Evidence, Listing, Msisdn, Refusal, Rule, Scope, Verdict};
+use super::super::{Clause, Consuming, Context, Evidence, Listing, Msisdn, Recipient, Refusal, Rule, Scope, Verdict};
 use crate::config::Purpose;
-use crate::pdu::{CommandStatus, Destination};
+use crate::pdu::CommandStatus;
 
 /// Clause 12: do-not-call and do-not-disturb registries.
 const REGISTRIES: Clause = Clause(12);
@@ -30,14 +30,12 @@ impl Rule for Suppression {
     }
 
     #[inline]
-    fn check_recipient(&self, context: &Context<'_>, recipient: &Destination<'_>) -> Verdict {
+    fn check_recipient(&self, context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
         if matches!(context.purpose(), Some(Purpose::Otp | Purpose::Alert)) {
             return Verdict::Pass;
         }
-        let Destination::Sme(address) = recipient else { return Verdict::Pass };
         // However it is written: an SMSC may deliver to any of these.
-        let mut numbers = Msisdn::possible(address, context.account.home());
-        numbers.find_map(|number| against(context, number)).map_or(Verdict::Pass, Verdict::Refuse)
+        recipient.possible().find_map(|number| against(context, number)).map_or(Verdict::Pass, Verdict::Refuse)
     }
 
     fn consuming(&self) -> Option<&dyn Consuming> {
@@ -125,7 +123,7 @@ mod tests {
     const ACCOUNT: &str = "country = 'BE'\nbrands = ['Shop', 'Market']\nsender = [{ id = 'SHOP' }, { id = 'MarketBE' }, { id = '8850' }]\n\
                            campaign = [{ name = 'codes', purpose = 'otp', service_type = 'OTP' }, \
                            { name = 'offers', purpose = 'marketing', service_type = 'OFFER' }]\n\
-                           [policy.consent]\nmode = 'off'";
+                           [policy.destination]\nmode = 'off'\n[policy.consent]\nmode = 'off'";
 
     fn status(facts: &str, source: &[u8], destination: &[u8], service_type: &[u8]) -> CommandStatus {
         let mut scene = Scene::knowing(ACCOUNT, facts);

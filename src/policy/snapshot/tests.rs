@@ -66,5 +66,5 @@ fn a_reload_keeps_the_limits_that_did_not_change_and_the_parts_of_messages() {
     };
     assert_eq!(limits(&same), (Some(5), Some(3)));
     assert_eq!(limits(&other), (Some(6), None));
-    assert!(std::ptr::eq(first.concatenation(), other.concatenation()));
+    assert!(std::ptr::eq(first.memory(), other.memory()));
 }

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::super::cut::{Down, Fate};
+use super::multi::Multi;
 use super::wishes::Kept;
 use super::{Asked, Cause, Dialogue, Phase, Side};
 use crate::pdu::{CommandId, CommandStatus, Frame};
@@ -39,8 +40,9 @@ impl Dialogue {
                     return Fate::Hold;
                 }
                 let asked = self.asked_smsc.remove(frame.sequence_number()).unwrap_or_default();
-                self.note_answer(asked, frame, now);
-                if let Some(merged) = self.merges.merge(asked.merge, frame) {
+                let multi = self.multis.take(asked.multi);
+                self.note_answer(asked, multi.as_ref(), frame, now);
+                if let Some(merged) = multi.and_then(|multi| multi.merge(frame)) {
                     self.counts.relayed_down += 1;
                     self.to_esme.answer_with_body(&merged);
                     return Fate::Drop;
@@ -77,19 +79,36 @@ impl Dialogue {
     /// Puts the SMSC's answer to a message in the journal, which has room for it; what it refuses went unanswered by nobody,
     /// and invites nobody.
     #[inline]
-    fn note_answer(&mut self, asked: Asked, frame: Frame<'_>, now: Now) {
+    fn note_answer(&mut self, asked: Asked, multi: Option<&Multi>, frame: Frame<'_>, now: Now) {
         let (account, status) = (self.standing.account.system_id(), frame.command_status());
         if let Some(reference) = asked.reference {
             let message_id = frame.body().split(|octet| *octet == 0).next().unwrap_or_default();
             self.records.pen.answered(reference, account, status, message_id);
         }
+        self.settle_memory(&asked, multi, Some(frame));
         let Some(recipient) = asked.recipient.and_then(|number| Msisdn::from_value(number.get())) else { return };
         let table = self.records.ledger.acquaintance();
         match status {
             CommandStatus::ESME_ROK if asked.invites => table.invited(account, recipient, now.unix_millis),
             CommandStatus::ESME_ROK => {}
-            _ if asked.is_offer => table.not_sent(account, recipient),
+            _ if asked.is_offer => {
+                table.not_sent(account, recipient);
+                table.not_offered(account, recipient, now.steady_millis);
+            }
             _ => {}
+        }
+    }
+
+    /// What the answer says of recipients in the memory of messages; without one the SMSC has not taken the message.
+    pub(super) fn settle_memory(&self, asked: &Asked, multi: Option<&Multi>, answer: Option<Frame<'_>>) {
+        let Some(reference) = asked.reference else { return };
+        let (account, memory) = (&self.standing.account, self.standing.snapshot.memory());
+        if let Some(recipient) = asked.recipient.filter(|_| asked.is_remembered) {
+            let is_taken = answer.is_some_and(|frame| frame.command_status() == CommandStatus::ESME_ROK);
+            memory.settle(account.key(), recipient.get(), reference, is_taken);
+        }
+        for (number, is_taken) in multi.into_iter().flat_map(|multi| multi.outcomes(answer, account.home())) {
+            memory.settle(account.key(), number.value(), reference, is_taken);
         }
     }
 
@@ -125,8 +144,8 @@ impl Dialogue {
         let sequence = frame.sequence_number();
         match self.asked_smsc.remove(sequence) {
             Some(asked) => {
-                self.note_answer(asked, frame, now);
-                self.merges.forget(asked.merge);
+                let multi = self.multis.take(asked.multi);
+                self.note_answer(asked, multi.as_ref(), frame, now);
             }
             None if self.smsc.has_enquired(sequence) => return self.ignore_down(),
             None => {}

@@ -1,29 +1,32 @@
-//! The refused destinations of a submit_multi, kept until its answer comes, and put into it.
+//! What is kept of a submit_multi until its answer comes: its refused destinations, which are put into that, and the
+//! recipients of which it says whether the SMSC has taken the message.
 
 use std::num::NonZeroU32;
 
 use bytes::BytesMut;
 
 use crate::pdu::{Address, CommandStatus, Frame, SequenceNumber, SubmitMultiResp, Unsuccess, Unsuccesses};
-use crate::policy::Rejection;
+use crate::policy::{Msisdn, Rejection};
 
-/// Refused destinations by the note of their request. There are never more than the window has requests.
+/// By the note of a request. There are never more than the window has requests.
 #[derive(Debug, Default)]
-pub(super) struct Merges {
-    /// Each as a submit_multi_resp that says nothing else.
-    kept: Vec<Option<BytesMut>>,
+pub(super) struct Multis {
+    kept: Vec<Option<Multi>>,
 }
 
-impl Merges {
-    /// Keeps these destinations; the note finds them again.
-    pub(super) fn remember(&mut self, refused: &[(Address<'_>, Rejection)]) -> Option<NonZeroU32> {
-        let items =
-            refused.iter().map(|(address, rejection)| Unsuccess { address: *address, status: rejection.status });
-        let (mut list, mut pdu) = (BytesMut::new(), BytesMut::new());
-        // What was decoded from a PDU can be written into one.
-        let unsuccess = Unsuccesses::build(items, &mut list).ok()?;
-        let ours = SubmitMultiResp { unsuccess, ..SubmitMultiResp::default() };
-        ours.encode(CommandStatus::ESME_ROK, SequenceNumber(0), &mut pdu).ok()?;
+/// What is kept of one request.
+#[derive(Debug, Default)]
+pub(super) struct Multi {
+    /// The refused destinations, as a submit_multi_resp that says nothing else.
+    refused: Option<BytesMut>,
+    /// Recipients in the memory of messages.
+    remembered: Vec<Msisdn>,
+}
+
+impl Multis {
+    /// Keeps these; the note finds them again.
+    pub(super) fn keep(&mut self, refused: &[(Address<'_>, Rejection)], remembered: Vec<Msisdn>) -> Option<NonZeroU32> {
+        let multi = Multi { refused: if refused.is_empty() { None } else { answer(refused) }, remembered };
         let index = match self.kept.iter().position(Option::is_none) {
             Some(free) => free,
             None => {
@@ -31,24 +34,50 @@ impl Merges {
                 self.kept.len() - 1
             }
         };
-        *self.kept.get_mut(index)? = Some(pdu);
+        *self.kept.get_mut(index)? = Some(multi);
         NonZeroU32::new(index as u32 + 1)
     }
 
-    /// Drops what a request's note stands for.
-    pub(super) fn forget(&mut self, note: Option<NonZeroU32>) {
-        self.take(note);
+    /// What a request's note stands for, which is forgotten.
+    pub(super) fn take(&mut self, note: Option<NonZeroU32>) -> Option<Multi> {
+        let index = note?.get() as usize - 1;
+        self.kept.get_mut(index)?.take()
+    }
+}
+
+/// A submit_multi_resp that names these destinations.
+fn answer(refused: &[(Address<'_>, Rejection)]) -> Option<BytesMut> {
+    let items = refused.iter().map(|(address, rejection)| Unsuccess { address: *address, status: rejection.status });
+    let (mut list, mut pdu) = (BytesMut::new(), BytesMut::new());
+    // What was decoded from a PDU can be written into one.
+    let unsuccess = Unsuccesses::build(items, &mut list).ok()?;
+    let ours = SubmitMultiResp { unsuccess, ..SubmitMultiResp::default() };
+    ours.encode(CommandStatus::ESME_ROK, SequenceNumber(0), &mut pdu).ok()?;
+    Some(pdu)
+}
+
+impl Multi {
+    /// Each remembered recipient, and whether the SMSC has taken the message to them.
+    pub(super) fn outcomes(&self, frame: Option<Frame<'_>>, home: Option<u64>) -> impl Iterator<Item = (Msisdn, bool)> {
+        let answer = frame.filter(|frame| frame.command_status() == CommandStatus::ESME_ROK);
+        let failed = answer.and_then(|frame| SubmitMultiResp::decode(frame).ok()).map(|answer| answer.unsuccess);
+        let failed: Vec<Msisdn> = failed
+            .into_iter()
+            .flat_map(|unsuccess| unsuccess.iter())
+            .flat_map(|unsuccess| Msisdn::possible(&unsuccess.address, home))
+            .collect();
+        self.remembered.iter().map(move |number| (*number, answer.is_some() && !failed.contains(number)))
     }
 
     /// The answer with our refusals added to the SMSC's own; none if it passes as it came: it is another's, an error
     /// that speaks for every destination, or cannot be read.
-    pub(super) fn merge(&mut self, note: Option<NonZeroU32>, frame: Frame<'_>) -> Option<BytesMut> {
-        let kept = self.take(note)?;
+    pub(super) fn merge(&self, frame: Frame<'_>) -> Option<BytesMut> {
+        let kept = self.refused.as_ref()?;
         if frame.command_status() != CommandStatus::ESME_ROK {
             return None;
         }
         let (theirs, ours) =
-            (SubmitMultiResp::decode(frame).ok()?, SubmitMultiResp::decode(Frame::from_bytes(&kept)?).ok()?);
+            (SubmitMultiResp::decode(frame).ok()?, SubmitMultiResp::decode(Frame::from_bytes(kept)?).ok()?);
         let mut list = BytesMut::new();
         let unsuccess = Unsuccesses::build(theirs.unsuccess.iter().chain(ours.unsuccess.iter()), &mut list).ok()?;
         let mut merged = BytesMut::with_capacity(frame.bytes().len() + kept.len());
@@ -56,10 +85,5 @@ impl Merges {
             .encode(CommandStatus::ESME_ROK, frame.sequence_number(), &mut merged)
             .ok()?;
         Some(merged)
-    }
-
-    fn take(&mut self, note: Option<NonZeroU32>) -> Option<BytesMut> {
-        let index = note?.get() as usize - 1;
-        self.kept.get_mut(index)?.take()
     }
 }

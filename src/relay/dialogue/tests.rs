@@ -23,7 +23,8 @@ const OK: CommandStatus = CommandStatus::ESME_ROK;
 const DRAIN: Duration = Duration::from_secs(10);
 const RESPONSE: Duration = Duration::from_secs(60);
 const WINDOW: usize = 3;
-const NOW: Now = Now { monotonic_nanos: 5_000_000_000, unix_millis: 1_795_478_400_000 };
+const NOW: Now =
+    Now { monotonic_nanos: 5_000_000_000, unix_millis: 1_795_521_600_000, steady_millis: 1_795_521_600_000 };
 
 /// What became of a frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,11 +45,19 @@ struct Bound {
 }
 
 fn config(folder: &TempDir, account: &str) -> Config {
+    let purpose = if account.contains("default_purpose") { "" } else { "default_purpose = 'transactional'\n" };
     let text = format!(
         "[upstream.main]\naddress = 'simulator'\n[complaints]\ncode = '7726'\n[audit]\npath = 'audit'\nmsisdn_key_file = 'key'\n[ledger]\npath = 'ledger'\n\
-         [[account]]\nsystem_id = 'shop'\n{account}"
+         [[account]]\nsystem_id = 'shop'\n{purpose}{account}"
     );
-    Config::parse(&text, "test.toml", folder.path()).unwrap_or_else(|faults| panic!("{faults}"))
+    let parsed = Config::parse(&text, "test.toml", folder.path());
+    let mut config = parsed.unwrap_or_else(|faults| panic!("{faults}"));
+    config.repetition.recipients = 1000;
+    // Most tests send the same message over and over.
+    if !account.contains("_within") {
+        (config.repetition.same_within, config.repetition.similar_within) = Default::default();
+    }
+    config
 }
 
 const SHOP: &str = "sender = [{ id = 'SHOP' }]";
@@ -62,7 +71,7 @@ impl Bound {
         let folder = tempfile::tempdir().unwrap();
         let config = config(&folder, account);
         let audit = Audit::open(&config.audit).unwrap();
-        let journal = Journal::open(&config.journal, audit.refs(), audit.key(), NOW.unix_millis).unwrap();
+        let journal = Journal::open(&config.journal, audit.key(), NOW.unix_millis).unwrap();
         let ledger = Arc::new(Ledger::open(&config, audit.key()).unwrap());
         let facts = Arc::new(ArcSwap::from_pointee(Snapshot::knowing(config, ledger.clone()).unwrap()));
         let records = Records { audit, pen: journal.pen(), ledger };
@@ -480,7 +489,7 @@ async fn a_complaint_is_about_the_last_message_even_if_the_clock_was_set_back_in
         let sent = Sent { account: "shop", campaign: None, alphabet: Default::default() };
         let pen = &mut bound.dialogue.records.pen;
         pen.room(pdu.len()).unwrap();
-        pen.relayed(NOW.unix_millis + later, sent, Frame::from_bytes(&pdu).unwrap());
+        pen.relayed(Ref::of_test(NOW.unix_millis + later, later as u64), sent, Frame::from_bytes(&pdu).unwrap());
         pen.hand_over();
         kept(&mut bound, b"7726", 0, b"they sell my number").await;
         let cases = bound.dialogue.records.ledger.workflow().cases(None, 10).unwrap();

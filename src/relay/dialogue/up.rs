@@ -9,8 +9,8 @@ use super::super::record::Subject;
 use super::{Asked, Awaited, Cause, Dialogue, Phase, Side};
 use crate::config::Purpose;
 use crate::ledger::journal::Sent;
-use crate::pdu::{CommandId, CommandStatus, Frame, Malformed};
-use crate::policy::{CampaignFacts, Cleared, Now, Outcome, Rejection, Submission};
+use crate::pdu::{Address, CommandId, CommandStatus, Frame, Malformed};
+use crate::policy::{AccountFacts, CampaignFacts, Cleared, Now, Outcome, Passed, Rejection, Submission};
 
 impl Dialogue {
     /// Decides on the next frame from the ESME.
@@ -72,8 +72,8 @@ impl Dialogue {
         }
         let outcome = self.standing.snapshot.policy().clear(frame, &self.standing, now, &mut self.shadowed);
         let fate = match outcome {
-            Outcome::Cleared(cleared) => {
-                let asked = self.note(frame, now);
+            Outcome::Cleared(cleared, passed) => {
+                let asked = self.note(frame, &passed, &[], now);
                 self.sent_up(frame, at, asked);
                 Fate::Pass(cleared)
             }
@@ -86,14 +86,13 @@ impl Dialogue {
                 self.stalled = true;
                 return Fate::Hold;
             }
-            Outcome::Reduced { rewritten, refused } => {
+            Outcome::Reduced { rewritten, refused, passed } => {
                 for (recipient, rejection) in &refused {
                     self.record_or_keep(rejection, Subject::of(frame).to(recipient), now);
                 }
                 self.counts.refused += refused.len() as u64;
-                let relayed = Frame::from_bytes(rewritten.bytes()).map(|relayed| self.note(relayed, now));
-                let merge = self.merges.remember(&refused);
-                self.sent_up(frame, at, Asked { merge, ..relayed.unwrap_or_default() });
+                let asked = self.note_reduced(rewritten.bytes(), passed, &refused, now);
+                self.sent_up(frame, at, asked);
                 Fate::Instead(rewritten)
             }
         };
@@ -101,41 +100,60 @@ impl Dialogue {
         fate
     }
 
-    /// Puts a message that is relayed in the journal, which has room for it.
+    /// Puts a message that is relayed in the journal, which has room for it. Some of its destinations may have been refused.
     #[inline]
-    fn note(&mut self, frame: Frame<'_>, now: Now) -> Asked {
-        let account = &*self.standing.account;
-        // Decoded once more for accounts whose messages have purposes, or may invite.
-        let is_read = account.has_purposes() || !account.pending().is_empty();
-        let message = if is_read { Submission::decode(frame).ok() } else { None };
-        let campaign = message.and_then(|message| account.campaign(message.service_type, &message.source));
-        let purpose = campaign.map(CampaignFacts::purpose).or(account.declared().default_purpose);
-        let asked = message.map(|message| self.note_recipients(&message, purpose, now)).unwrap_or_default();
+    fn note(&mut self, frame: Frame<'_>, passed: &Passed<'_>, refused: &[(Address<'_>, Rejection)], now: Now) -> Asked {
+        let account = self.standing.account.clone();
+        let campaign = passed.campaign.and_then(|place| account.campaigns().get(place));
+        let mut asked = self.note_recipients(&account, passed, now);
+        let is_multi = passed.message.recipients.len() > 1;
+        if !refused.is_empty() || (is_multi && passed.is_remembered) {
+            let remembered = if passed.is_remembered { passed.numbers(&account).collect() } else { Vec::new() };
+            asked = Asked { multi: self.multis.keep(refused, remembered), is_remembered: false, ..asked };
+        }
         let (declared, campaign) = (account.declared(), campaign.map(CampaignFacts::name));
         let sent = Sent { account: &declared.system_id, campaign, alphabet: declared.default_alphabet };
-        let reference = Some(self.records.pen.relayed(now.unix_millis, sent, frame));
-        Asked { reference, ..asked }
+        self.records.pen.relayed(passed.reference, sent, frame);
+        Asked { reference: Some(passed.reference), ..asked }
+    }
+
+    /// The same of a submit_multi that has lost destinations.
+    fn note_reduced(
+        &mut self,
+        rewritten: &[u8],
+        passed: Passed<'_>,
+        refused: &[(Address<'_>, Rejection)],
+        now: Now,
+    ) -> Asked {
+        let Some(frame) = Frame::from_bytes(rewritten) else { return Asked::default() };
+        let Ok(message) = Submission::decode(frame) else { return Asked::default() };
+        self.note(frame, &Passed { message, ..passed }, refused, now)
     }
 
     /// Remembers what becomes of recipients by a message that is relayed: whom it is an offer to, and whom it invites to say
     /// yes. Of many the SMSC may refuse some, and they are remembered all the same; of one the answer decides.
-    fn note_recipients(&self, message: &Submission<'_>, purpose: Option<Purpose>, now: Now) -> Asked {
-        let (account, facts) = (&*self.standing.account, self.standing.snapshot.facts());
-        let (table, now) = (self.records.ledger.acquaintance(), now.unix_millis);
+    fn note_recipients(&self, account: &AccountFacts, passed: &Passed<'_>, now: Now) -> Asked {
+        let (facts, message, is_remembered) = (self.standing.snapshot.facts(), &passed.message, passed.is_remembered);
+        let (table, Now { unix_millis: now, steady_millis, .. }) = (self.records.ledger.acquaintance(), now);
         // One message, however many parts it has.
-        let is_offer = purpose == Some(Purpose::Marketing) && message.part.is_none_or(|part| part.number == 1);
+        let is_first = message.part.is_none_or(|part| part.number == 1);
+        let is_offer = passed.purpose == Some(Purpose::Marketing) && is_first;
         let pending = account.pending();
         let mut asked = Asked::default();
-        if !is_offer && pending.is_empty() {
+        if !is_offer && pending.is_empty() && !is_remembered {
             return asked;
         }
-        for number in message.recipients.subscribers() {
+        for number in passed.numbers(account) {
             if is_offer {
                 table.sent_marketing(account.system_id(), number, now);
+                if self.standing.snapshot.policy().limits_offers(number) {
+                    table.offered(account.system_id(), number, steady_millis);
+                }
             }
             let invites = !pending.is_empty() && facts.has_consented(number, pending, now);
             if message.recipients.len() == 1 {
-                asked = Asked { recipient: NonZeroU64::new(number.value()), is_offer, invites, ..asked };
+                let recipient = NonZeroU64::new(number.value());
+                asked = Asked { recipient, is_remembered, is_offer, invites, ..asked };
             } else if invites {
                 table.invited(account.system_id(), number, now);
             }

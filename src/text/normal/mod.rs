@@ -139,6 +139,12 @@ impl<'a> Normal<'a> {
         self.plain
     }
 
+    /// The view with look-alikes folded: the plain one, if that has none.
+    pub fn folded(&self) -> View<'a> {
+        let plain = View { kind: ViewKind::Plain, text: self.plain };
+        self.skeleton.map_or(plain, |text| View { kind: ViewKind::Skeleton, text })
+    }
+
     /// All views, each different from the one it was made from: one to five.
     pub fn views(&self) -> impl Iterator<Item = View<'a>> + use<'a> {
         [

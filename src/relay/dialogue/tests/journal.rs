@@ -1,6 +1,7 @@
 //! What of a dialogue is in the journal afterwards.
 
 use super::*;
+use crate::policy::Outcome;
 
 /// What the journal has of the bind, once it has ended.
 fn journalled(bound: Bound) -> Vec<crate::ledger::journal::Relayed> {
@@ -60,4 +61,39 @@ fn an_offer_that_the_smsc_refuses_does_not_count_as_unanswered() {
     // What is answered already is answered by nothing more.
     assert_eq!(bound.down(&throttled), Became::Passed);
     assert_eq!(unanswered(&bound), 1);
+}
+
+#[test]
+fn what_the_smsc_does_not_take_may_come_again() {
+    let keys = "default_purpose = 'alert'\n[policy.repetition]\nsame_within = '24h'";
+    let mut bound = Bound::of(BindState::Transceiver, &format!("{SHOP}\n{keys}"));
+    let error = |sequence| bare(CommandId::SUBMIT_SM.response(), CommandStatus::ESME_RSYSERR, sequence);
+    assert_eq!([bound.up(&submit(1)), bound.up(&submit(2))], [Became::Passed, Became::Dropped], "before any answer");
+    assert_eq!(bound.down(&error(1)), Became::Passed);
+    assert_eq!(bound.up(&submit(3)), Became::Passed);
+    assert_eq!(bound.down(&bare(CommandId::GENERIC_NACK, CommandStatus::ESME_RINVCMDID, 3)), Became::Passed);
+    assert_eq!(bound.up(&submit(4)), Became::Passed);
+    assert_eq!(bound.down(&answer(CommandId::SUBMIT_SM, 4)), Became::Passed);
+    // An answer that comes late is none to this one.
+    assert_eq!([bound.down(&error(1)), bound.up(&submit(5))], [Became::Passed, Became::Dropped]);
+}
+
+#[test]
+fn what_was_not_answered_when_the_link_was_lost_may_come_again() {
+    let keys = "default_purpose = 'alert'\n[policy.repetition]\nsame_within = '24h'";
+    let mut bound = Bound::of(BindState::Transceiver, &format!("{SHOP}\n{keys}"));
+    assert_eq!(bound.up(&submit(1)), Became::Passed);
+    let snapshot = bound.facts.load_full();
+    let account = snapshot.account(b"shop").unwrap().clone();
+    let standing = Standing { snapshot, account, limiter: None };
+    let pdu = submit(2);
+    let passes = || {
+        let policy = standing.snapshot.policy();
+        let outcome = policy.clear(Frame::from_bytes(&pdu).unwrap(), &standing, NOW, &mut Vec::new());
+        matches!(outcome, Outcome::Cleared(..))
+    };
+    assert!(!passes());
+    drop(bound);
+    assert!(passes());
+    assert!(!passes());
 }
