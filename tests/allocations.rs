@@ -24,6 +24,7 @@ mode = 'off'
 unanswered = 511
 [[account]]
 system_id = 'shop'
+default_purpose = 'transactional'
 rate = { per_second = 1_000_000 }
 bind_rate = { per_second = 1_000_000 }
 sender = [{ id = 'SHOP', rate = { per_second = 1_000_000 } }]
@@ -33,6 +34,7 @@ default_purpose = 'marketing'
 sender = [{ id = 'SHOP' }]
 [[account]]
 system_id = 'twice'
+default_purpose = 'transactional'
 double_opt_in = true
 sender = [{ id = 'SHOP' }]
 ";
@@ -74,6 +76,16 @@ fn a_relayed_message_allocates_nothing() {
     }
 }
 
+/// Words of letters that no other number has.
+fn unlike_any_other(number: u32) -> String {
+    let mut state = u64::from(number) + 1;
+    let letter = |place: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        if place % 7 == 6 { ' ' } else { char::from(b'a' + (state >> 40) as u8 % 26) }
+    };
+    format!("Shop: {}", (0..120).map(letter).collect::<String>())
+}
+
 fn relaying_allocates_nothing(proxy: &Proxy, listener: &TcpListener, system_id: &str) {
     let listener = listener.try_clone().unwrap();
     let smsc = std::thread::spawn(move || answer_all(listener.accept().unwrap().0));
@@ -84,17 +96,27 @@ fn relaying_allocates_nothing(proxy: &Proxy, listener: &TcpListener, system_id: 
     let mut answers = vec![0; 25 * 100];
     esme.read_exact(&mut answers[..25]).unwrap();
 
-    let one = submit(1, "SHOP", b"hello");
-    let each = |sequence: u32| {
-        let recipient = format!("324701000{:02}", sequence % 100);
-        let message = SubmitSm { destination: number(&recipient), short_message: TEXT, ..submit_defaults() };
-        submit_with(sequence, message, &[])
-    };
-    let hundred: Vec<u8> = (1..=100).flat_map(each).collect();
+    // Nobody gets an offer that is like another one.
+    let is_offer = system_id == "offers";
+    let rounds: Vec<(Vec<u8>, Vec<u8>)> = (0..200)
+        .map(|round| {
+            let each = |sequence: u32| {
+                let recipient = format!("324701000{:02}", sequence % 100);
+                let offer = unlike_any_other(round * 1000 + sequence);
+                let short_message = if is_offer { offer.as_bytes() } else { TEXT };
+                let message = SubmitSm { destination: number(&recipient), short_message, ..submit_defaults() };
+                submit_with(sequence, message, &[])
+            };
+            (each(100), (1..=100).flat_map(each).collect())
+        })
+        .collect();
+    let mut rounds = rounds.iter();
     let mut exchange_many = || {
-        for _ in 0..100 {
-            exchange(&mut esme, &one, &mut answers[..25]);
-            exchange(&mut esme, &hundred, &mut answers);
+        for (one, hundred) in rounds.by_ref().take(100) {
+            // The hundredth recipient gets the second one as the hundredth message, which is the same.
+            let one = if is_offer { &hundred[..0] } else { one };
+            exchange(&mut esme, one, &mut answers[..25 * usize::from(!one.is_empty())]);
+            exchange(&mut esme, hundred, &mut answers);
         }
     };
     exchange_many();

@@ -25,8 +25,9 @@ fn the_shipped_configuration_is_in_order() {
         "upstreams  1: main (simulator)",
         "accounts   3: shop, bank, former (blocked)",
         "senders    5: 3 alphanumeric, 1 short code, 1 international",
-        "rules      11: account enforce, sender enforce, suppression enforce, consent enforce, brand shadow, \
-         media enforce, fraud enforce, content enforce, health shadow, repetition enforce, rate enforce",
+        "rules      14: account enforce, sender enforce, destination enforce, suppression enforce, consent enforce, \
+         hours enforce, campaign enforce, brand shadow, media enforce, fraud enforce, content enforce, health shadow, repetition enforce, rate enforce",
+        "memory     90 MiB for the last messages to 1000000 recipients",
     ] {
         assert!(run.stdout.contains(line), "{line} is not in\n{}", run.stdout);
     }

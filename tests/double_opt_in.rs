@@ -11,7 +11,8 @@ use smppolicy::pdu::{CommandId, CommandStatus, DeliverSm, SequenceNumber, Submit
 use smppolicy::policy::Msisdn;
 use support::*;
 
-const ACCOUNT: &str = "[[account]]\nsystem_id = 'shop'\ncountry = 'BE'\nbrands = ['Shop']\ndouble_opt_in = true\n\
+const ACCOUNT: &str = "[policy.repetition]\nsame_within = '0s'\nsimilar_within = '0s'\n\
+                       [[account]]\nsystem_id = 'shop'\ncountry = 'BE'\nbrands = ['Shop']\ndouble_opt_in = true\n\
                        default_purpose = 'transactional'\n\
                        sender = [{ id = 'SHOP' }, { id = '8850' }, { id = '8860' }, { id = 'Other' }]\n\
                        [[account.campaign]]\nname = 'offers'\npurpose = 'marketing'\nservice_type = 'OFFER'\n";

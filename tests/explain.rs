@@ -18,10 +18,12 @@ languages = ['cy']
 mode = 'off'
 [[account]]
 system_id = 'shop'
+default_purpose = 'transactional'
 brands = ['Shop']
 sender = [{ id = 'SHOP' }, { id = '8850' }, { id = 'Fair', expires = 2026-11-24 }]
 [[account]]
 system_id = 'metered'
+default_purpose = 'transactional'
 rate = { per_second = 1, burst = 2 }
 sender = [{ id = 'SHOP' }]
 ";
@@ -108,7 +110,8 @@ fn a_message_that_passes_says_so() {
     let run = explain(folder.path(), &message("SHOP", "32470123456", "Shop: your parcel has arrived"));
     assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""));
     assert!(run.stdout.starts_with("relayed: no rule has anything against it\n"), "{}", run.stdout);
-    for rule in ["account", "sender", "suppression", "consent", "brand", "media", "fraud", "content", "health", "rate"]
+    for rule in
+        ["account", "sender", "suppression", "consent", "hours", "brand", "media", "fraud", "content", "health", "rate"]
     {
         assert_eq!(
             run.stdout.lines().filter(|line| line.starts_with(&format!("{rule:<8} "))).count(),
@@ -142,8 +145,11 @@ text     22 octets of GSM 03.38 in short_message
 rule         mode     says    clause             status            because
 account      enforce  pass
 sender       enforce  pass
+destination  enforce  pass
 suppression  enforce  pass
 consent      enforce  pass
+hours        enforce  pass
+campaign     enforce  pass
 brand        shadow   pass
 media        enforce  pass
 fraud        enforce  pass
@@ -221,7 +227,9 @@ fn a_whole_pdu_is_judged_as_it_is() {
         assert_eq!(report["texts"][0]["coding"], read_as);
     }
     let odd = run(&pdu(0, 8, b"odd"));
-    assert_eq!((odd.exit, &odd.json()["rules"][5]["says"]), (Some(1), &"unread".into()));
+    let report = odd.json();
+    let fraud = report["rules"].as_array().unwrap().iter().find(|rule| rule["rule"] == "fraud").unwrap();
+    assert_eq!((odd.exit, &fraud["says"]), (Some(1), &"unread".into()));
     let mut cut = pdu(0, 0, b"hello");
     cut.replace_range(..11, "00 00 00 2c");
     cut.truncate(44 * 3);

@@ -20,9 +20,11 @@ fn two_upstreams(other: SocketAddr, keys: &str) -> String {
         address = '{other}'
         [[account]]
         system_id = 'shop'
+        default_purpose = 'transactional'
         upstream = 'main'
         [[account]]
         system_id = 'bank'
+        default_purpose = 'transactional'
         upstream = 'other'
         sender = [{{ id = 'Bank' }}]"
     )
@@ -385,10 +387,12 @@ async fn a_flood_does_not_keep_others_from_being_served() {
         "
         [[account]]
         system_id = 'shop'
+        default_purpose = 'transactional'
         rate = { per_second = 1, burst = 1 }
         sender = [{ id = 'SHOP' }]
         [[account]]
         system_id = 'bank'
+        default_purpose = 'transactional'
         sender = [{ id = 'Bank' }]",
     )
     .await;

@@ -80,9 +80,9 @@ async fn a_drain_ends_in_time_whatever_the_peers_do() {
 
 #[tokio::test]
 async fn sighup_changes_the_rules_for_the_next_message_and_keeps_the_binds() {
-    const OTHER_SENDER: &str = "[[account]]\nsystem_id = 'shop'\nsender = [{ id = 'Shop2' }]";
-    const BURST_OF_1: &str =
-        "[[account]]\nsystem_id = 'shop'\nrate = { per_second = 1, burst = 1 }\nsender = [{ id = 'SHOP' }]";
+    const OTHER_SENDER: &str =
+        "[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\nsender = [{ id = 'Shop2' }]";
+    const BURST_OF_1: &str = "[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\nrate = { per_second = 1, burst = 1 }\nsender = [{ id = 'SHOP' }]";
     let serving = Smsc::listen().await.serve();
     let mut process = Process::start(serving.address, "").await;
     let mut esme = Link::connect(process.address).await;
@@ -93,7 +93,13 @@ async fn sighup_changes_the_rules_for_the_next_message_and_keeps_the_binds() {
     assert_eq!([esme.status(&old).await, esme.status(&new).await], [CommandStatus::ESME_RINVSRCADR, OK]);
 
     // A faulty file, whatever else it says, changes nothing, and the log says where the fault is.
-    process.reload("[listen]\nwindow = 0\n[[account]]\nsystem_id = 'bank'", "listen.window: is the integer 0").await;
+    process
+        .reload(
+            "[listen]\nwindow = 0\n[[account]]\nsystem_id = 'bank'
+    default_purpose = 'transactional'",
+            "listen.window: is the integer 0",
+        )
+        .await;
     assert_eq!([esme.status(&old).await, esme.status(&new).await], [CommandStatus::ESME_RINVSRCADR, OK]);
 
     // A limit holds from the next message on.

@@ -10,7 +10,7 @@ use support::Proxy;
 use support::process::Process;
 
 const CONFIG: &str = "[upstream.main]\naddress = 'simulator'\n[admin]\naddress = '127.0.0.1:0'\n\
-                      [[account]]\nsystem_id = 'shop'\nsender = [{ id = 'SHOP' }]\n";
+                      [[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\nsender = [{ id = 'SHOP' }]\n";
 
 struct Run {
     exit: Option<i32>,
@@ -170,7 +170,7 @@ fn a_week_without_a_proxy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_week_beside_the_proxy() {
-    let fragment = "[admin]\naddress = '127.0.0.1:0'\n[[account]]\nsystem_id = 'shop'\nsender = [{ id = 'SHOP' }]\n";
+    let fragment = "[admin]\naddress = '127.0.0.1:0'\n[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\nsender = [{ id = 'SHOP' }]\n";
     let process = Process::start("127.0.0.1:9".parse().unwrap(), fragment).await;
     let folder = process.folder().to_owned();
     tokio::task::spawn_blocking(move || work_a_week(&folder)).await.unwrap();

@@ -14,11 +14,12 @@ use smppolicy::pdu::{CommandId, CommandStatus, Destination, Destinations, Sequen
 use smppolicy::policy::Msisdn;
 use support::*;
 
-const ACCOUNTS: &str = "[[account]]\nsystem_id = 'shop'\nbrands = ['Shop']\ndefault_purpose = 'transactional'\n\
+const ACCOUNTS: &str = "[policy.repetition]\nsame_within = '0s'\nsimilar_within = '0s'\n\
+                        [[account]]\nsystem_id = 'shop'\nbrands = ['Shop']\ndefault_purpose = 'transactional'\n\
                         sender = [{ id = 'SHOP' }, { id = '8850' }, { id = 'Other' }]\n\
                         [[account.campaign]]\nname = 'codes'\npurpose = 'otp'\nservice_type = 'OTP'\n\
                         [[account.campaign]]\nname = 'offers'\npurpose = 'marketing'\nservice_type = 'OFFER'\n\
-                        [[account]]\nsystem_id = 'bank'\nsender = [{ id = 'SHOP' }]\n";
+                        [[account]]\nsystem_id = 'bank'\ndefault_purpose = 'transactional'\nsender = [{ id = 'SHOP' }]\n";
 const OK: CommandStatus = CommandStatus::ESME_ROK;
 const OUT: CommandStatus = CommandStatus::ESME_RINVDSTADR;
 const FAILED: CommandStatus = CommandStatus::ESME_RSUBMITFAIL;

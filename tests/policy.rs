@@ -64,6 +64,7 @@ async fn only_ones_own_senders_and_those_one_is_authorised_for() {
         "
         [[account]]
         system_id = 'shop'
+        default_purpose = 'transactional'
         sender = [
             { id = 'SHOP' },
             { id = '8850' },
@@ -74,6 +75,7 @@ async fn only_ones_own_senders_and_those_one_is_authorised_for() {
         ]
         [[account]]
         system_id = 'bank'
+        default_purpose = 'transactional'
         sender = [{ id = 'Bank' }]",
     )
     .await;
@@ -134,7 +136,9 @@ async fn permissions_are_given_one_by_one() {
         ("allow_receipt_types", submit_with(1, user_ack, &[]), REFUSED),
     ] {
         let account = |allowed| {
-            format!("[[account]]\nsystem_id = 'shop'\n{permission} = {allowed}\nsender = [{{ id = 'SHOP' }}]")
+            format!(
+                "[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\n{permission} = {allowed}\nsender = [{{ id = 'SHOP' }}]"
+            )
         };
         let (proxy, serving, mut esme) = scene(&account(false)).await;
         assert_eq!(esme.ask(&request).await, refused(&request, status), "{permission}");
@@ -150,7 +154,7 @@ async fn permissions_are_given_one_by_one() {
 
 #[tokio::test]
 async fn a_blocked_account_neither_binds_nor_sends() {
-    let blocked = "[[account]]\nsystem_id = 'shop'\nstate = 'blocked'\nsender = [{ id = 'SHOP' }]";
+    let blocked = "[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\nstate = 'blocked'\nsender = [{ id = 'SHOP' }]";
     let smsc = Smsc::listen().await;
     let proxy = Proxy::start(smsc.address(), "").await;
     let (mut esme, mut upstream) = bound(&proxy, &smsc, "shop").await;
@@ -188,6 +192,7 @@ async fn a_hundred_binds_together_never_exceed_the_accounts_rate() {
     let (proxy, serving, first) = scene(&format!(
         "[[account]]
         system_id = 'shop'
+        default_purpose = 'transactional'
         max_binds = 100
         rate = {{ per_second = {RATE}, burst = {BURST} }}
         sender = [{{ id = 'SHOP' }}]"
@@ -243,6 +248,7 @@ async fn a_hundred_binds_together_never_exceed_the_accounts_rate() {
 const BURST_OF_3: &str = "
 [[account]]
 system_id = 'shop'
+default_purpose = 'transactional'
 rate = { per_second = 1, burst = 3 }
 sender = [{ id = 'SHOP' }]
 ";
@@ -289,6 +295,7 @@ async fn a_throttled_message_leaves_no_trace() {
         "
         [[account]]
         system_id = 'shop'
+        default_purpose = 'transactional'
         bind_rate = { per_second = 1, burst = 6 }
         rate = { per_second = 20, burst = 3 }
         sender = [{ id = 'SHOP', rate = { per_second = 1, burst = 6 } }]",
@@ -355,7 +362,7 @@ async fn a_rule_that_is_off_does_not_run() {
 
 #[tokio::test]
 async fn a_status_may_be_replaced_and_a_reason_given() {
-    let account = "[[account]]\nsystem_id = 'shop'\nreason_tlv = true\nsender = [{ id = 'SHOP' }]";
+    let account = "[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\nreason_tlv = true\nsender = [{ id = 'SHOP' }]";
     let (_proxy, _serving, mut esme) = scene(&format!("policy.sender.status = 'ESME_RINVDSTADR'\n{account}")).await;
     let answer = esme.ask(&submit(1, "Bank", b"hello")).await;
     assert_eq!(frame(&answer).command_status(), CommandStatus::ESME_RINVDSTADR);
@@ -405,7 +412,7 @@ async fn a_submit_multi_goes_up_without_its_refused_destinations() {
 
 #[tokio::test]
 async fn a_strict_submit_multi_is_refused_whole() {
-    let account = "[[account]]\nsystem_id = 'shop'\nstrict_multi = true\nsender = [{ id = 'SHOP' }]";
+    let account = "[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\nstrict_multi = true\nsender = [{ id = 'SHOP' }]";
     let (_proxy, serving, mut esme) = scene(account).await;
     let mixed = multi(1, &[sme("32470000003"), Destination::List(b"friends")], 0, b"hello");
     assert_eq!(esme.ask(&mixed).await, refused(&mixed, CommandStatus::ESME_RCNTSUBDL));
@@ -426,4 +433,51 @@ async fn a_refusal_does_not_wait_for_an_smsc_that_takes_and_answers_nothing() {
     assert_eq!(esme.ask(&forbidden).await, refused(&forbidden, REFUSED));
     assert_eq!(upstream.receive().await, fine);
     upstream.from.is_quiet().await;
+}
+
+#[tokio::test]
+async fn what_a_campaign_and_a_recipient_had_today_counts_after_a_restart() {
+    let fragment = "
+        [policy.consent]
+        mode = 'off'
+        [policy.sender]
+        mode = 'off'
+        [policy.hours]
+        mode = 'off'
+        [[account]]
+        system_id = 'shop'
+        default_purpose = 'marketing'
+        [[account.sender]]
+        id = 'SHOP'
+        [[account.campaign]]
+        name = 'news'
+        purpose = 'transactional'
+        service_type = 'NEWS'
+        per_day = 2
+    ";
+    let news = |sequence| submit_with(sequence, SubmitSm { service_type: b"NEWS", ..submit_defaults() }, &[]);
+    // In Florida one recipient gets three offers a day; none is like another.
+    const OFFERS: [&[u8]; 4] = [
+        b"Shop: every coat at half the price until Sunday evening",
+        b"Taste our new winter teas at the counter, from ten to noon",
+        b"Meet Anna Berg, who reads from her novel on Thursday",
+        b"Gift cards come in three sizes now, also by mail",
+    ];
+    let offer = |sequence: u32| {
+        let short_message = OFFERS[sequence as usize % 4];
+        submit_with(sequence, SubmitSm { destination: number("13055550123"), short_message, ..submit_defaults() }, &[])
+    };
+    let (proxy, serving, mut shop) = scene(fragment).await;
+    assert_eq!([shop.status(&news(1)).await, shop.status(&news(2)).await], [OK, OK]);
+    assert_eq!([shop.status(&offer(4)).await, shop.status(&offer(5)).await, shop.status(&offer(6)).await], [OK; 3]);
+    drop(shop);
+    let proxy = Proxy::start_in(proxy.drain().await, serving.address, fragment).await;
+    let mut shop = esme(&proxy, "shop").await;
+    assert_eq!([shop.status(&news(3)).await, shop.status(&offer(7)).await], [REFUSED; 2]);
+    drop(shop);
+    let records = proxy.stop().await;
+    let refused: Vec<_> = records.iter().filter(|record| record["mode"] == "enforce").collect();
+    // Those of before the restart are none, so these are all.
+    let grounds = refused.iter().map(|record| (record["rule"].as_str().unwrap(), record["clause"].as_u64().unwrap()));
+    assert_eq!(grounds.collect::<Vec<_>>(), [("rate", 23), ("repetition", 1)]);
 }

@@ -34,7 +34,7 @@ const SECRET: &str = "a secret of the two of us";
 const ACCOUNTS: &str = "[policy.consent]\nmode = 'off'\n\
                         [[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\nsender = [{ id = 'SHOP' }]\n\
                         [[account.campaign]]\nname = 'offers'\npurpose = 'marketing'\nservice_type = 'OFFER'\n\
-                        [[account]]\nsystem_id = 'bank'\nsender = [{ id = 'Bank' }]\n";
+                        [[account]]\nsystem_id = 'bank'\ndefault_purpose = 'transactional'\nsender = [{ id = 'Bank' }]\n";
 
 fn hours(hours: u64) -> Duration {
     Duration::from_secs(hours * 3600)

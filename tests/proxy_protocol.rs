@@ -26,6 +26,7 @@ fn config(trusted: &str) -> String {
         lockout_failures = 1000
         [[account]]
         system_id = 'shop'
+        default_purpose = 'transactional'
         allow_from = ['192.0.2.7/32', '2001:db8::7/128']
         sender = [{{ id = 'SHOP' }}]"
     )

@@ -13,6 +13,7 @@ use support::*;
 const PERMISSIVE: &str = "
 [[account]]
 system_id = 'shop'
+default_purpose = 'transactional'
 allow_binary = true
 allow_receipt_types = true
 allow_default_message = true

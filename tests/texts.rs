@@ -21,7 +21,7 @@ struct Judge {
 
 impl Judge {
     fn new() -> Self {
-        let mut text = "[upstream.main]\naddress = 'simulator'\n[[account]]\nsystem_id = 'shop'\n\
+        let mut text = "[upstream.main]\naddress = 'simulator'\n[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\n\
                         sender = [{ id = 'SHOP' }]\n"
             .to_owned();
         for row in rows("brands.tsv") {
@@ -50,10 +50,11 @@ impl Judge {
         let (source, destination) = (address(b"SHOP"), address(b"32470123456"));
         let message = SubmitSm { source, destination, data_coding: DataCoding::UCS2, tlvs, ..SubmitSm::default() };
         message.encode(SequenceNumber(1), &mut pdu).unwrap();
-        let now = Now { monotonic_nanos: 5_000_000_000, unix_millis: 1_795_478_400_000 };
+        let now =
+            Now { monotonic_nanos: 5_000_000_000, unix_millis: 1_795_478_400_000, steady_millis: 1_795_478_400_000 };
         let policy = self.standing.snapshot.policy();
         match policy.clear(Frame::from_bytes(&pdu).unwrap(), &self.standing, now, &mut Vec::new()) {
-            Outcome::Cleared(_) => None,
+            Outcome::Cleared(..) => None,
             Outcome::Rejected(rejection) => Some(rejection),
             outcome => panic!("{outcome:?}"),
         }

@@ -144,6 +144,7 @@ async fn an_esme_must_show_the_certificate_of_its_account() {
         listen.tls = { certificate = 'proxy.pem', key = 'proxy.key', client_ca = 'ca.pem' }
         [[account]]
         system_id = 'shop'
+        default_purpose = 'transactional'
         client_certificate = 'CN=shop'
         sender = [{ id = 'SHOP' }]";
     let proxy = Proxy::start_in(authority.folder, serving.address, config).await;
@@ -239,6 +240,7 @@ async fn a_proxy_header_stands_before_the_tls() {
         tls = { certificate = 'proxy.pem', key = 'proxy.key' }
         [[account]]
         system_id = 'shop'
+        default_purpose = 'transactional'
         allow_from = ['192.0.2.7/32']
         sender = [{ id = 'SHOP' }]";
     let proxy = Proxy::start_in(authority.folder, smsc.address(), config).await;

@@ -14,7 +14,7 @@ use smppolicy::pdu::{CommandId, CommandStatus, DeliverSm, SequenceNumber};
 use toml::Table;
 use tower::ServiceExt as _;
 
-use crate::message::Message;
+use crate::message::{Message, Sent};
 use crate::stage::Stage;
 use crate::support::look::Looks;
 use crate::support::{PATIENCE, RECIPIENT, accepted, frame, number, pdu};
@@ -28,6 +28,8 @@ const MAX_ANSWER: usize = 1 << 20;
 pub(crate) struct Step {
     /// Messages of the account, each of which the SMSC must get.
     send: Option<Message>,
+    /// The error that the SMSC answers it with.
+    answer: Option<String>,
     /// How often it is sent, or the MO comes.
     times: Option<usize>,
     /// What a subscriber writes, which the ESME must get as it is.
@@ -53,20 +55,40 @@ pub(crate) struct Step {
 impl Step {
     /// That it is one thing, and has nothing that is another's.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let Self { send, times, mo, to, from, hours, post, body, get, status, then } = self;
+        let Self { send, answer, times, mo, to, from, hours, post, body, get, status, then } = self;
         let acts = [send.is_some(), mo.is_some(), hours.is_some(), post.is_some(), get.is_some()];
         if acts.iter().filter(|it| **it).count() != 1 {
             return Err("before: a step is one of send, mo, hours, post, get".to_owned());
         }
         let asks = post.is_some() || get.is_some();
         let strays = [
+            (answer.is_some() && send.is_none(), "answer: is for send"),
             (times.is_some() && send.is_none() && mo.is_none(), "times: is for send and mo"),
             ((to.is_some() || from.is_some()) && mo.is_none(), "to and from: are for mo"),
             (body.is_some() && post.is_none(), "body: is for post"),
             ((status.is_some() || then.is_some()) && !asks, "status and then: are for post and get"),
             (hours.is_some_and(|hours| !(0.0..=100_000.0).contains(&hours)), "hours: are from 0 to 100000"),
         ];
-        strays.iter().find(|(is_so, _)| *is_so).map_or(Ok(()), |(_, fault)| Err(format!("before: {fault}")))
+        strays.iter().find(|(is_so, _)| *is_so).map_or(Ok(()), |(_, fault)| Err(format!("before: {fault}")))?;
+        self.error().map(drop)
+    }
+
+    /// What the SMSC is to answer the messages with, if not with yes.
+    fn error(&self) -> Result<Option<CommandStatus>, String> {
+        let Some(name) = &self.answer else { return Ok(None) };
+        let status = CommandStatus::from_name(name).filter(|status| *status != CommandStatus::ESME_ROK);
+        status.map(Some).ok_or_else(|| format!("before: answer: is {name:?}, which names no error"))
+    }
+
+    /// The PDUs that the SMSC gets and takes.
+    pub(crate) fn taken(&self) -> Result<Vec<Sent>, String> {
+        let Some(message) = self.send.as_ref().filter(|_| self.answer.is_none()) else { return Ok(Vec::new()) };
+        Ok(vec![message.pdus(1)?; self.times.unwrap_or(1)].concat())
+    }
+
+    /// How much time passes, in milliseconds.
+    pub(crate) fn millis(&self) -> i64 {
+        self.hours.map_or(0, |hours| Duration::from_secs_f64(hours * 3600.0).as_millis() as i64)
     }
 }
 
@@ -90,7 +112,7 @@ impl Stage {
             self.clock_is_followed().await?;
         }
         if let Some(message) = &step.send {
-            return self.traffic(message, times).await;
+            return self.traffic(message, step.error()?, times).await;
         }
         if let Some(text) = &step.mo {
             for _ in 0..times {
@@ -104,17 +126,21 @@ impl Stage {
         self.ask_operator(step).await
     }
 
-    async fn traffic(&mut self, message: &Message, times: usize) -> Result<(), String> {
+    async fn traffic(&mut self, message: &Message, error: Option<CommandStatus>, times: usize) -> Result<(), String> {
         for _ in 0..times {
             for sent in message.pdus(1)? {
                 let octets = self.numbered(&sent);
+                error.into_iter().for_each(|status| self.serving.refuse_next(status));
                 let link = self.link(&sent.account, sent.bind).await.map_err(|status| format!("no bind: {status}"))?;
                 let answer = link.ask(&octets).await.to_vec();
                 let status = frame(&answer).command_status();
-                if status != CommandStatus::ESME_ROK {
-                    return Err(format!("what went before is refused with {status}"));
+                if status != error.unwrap_or(CommandStatus::ESME_ROK) {
+                    return Err(format!("what went before is answered with {status}"));
                 }
-                self.outcome(&sent, &octets, &answer)?;
+                match error {
+                    None => drop(self.outcome(&sent, &octets, &answer)?),
+                    Some(_) => self.see_arrive(&octets)?,
+                }
             }
         }
         self.journal_is_written().await

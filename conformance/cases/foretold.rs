@@ -13,6 +13,7 @@ use smppolicy::policy::{
 };
 use tempfile::TempDir;
 
+use crate::before::Step;
 use crate::case::{Case, Expected, Ground};
 use crate::play::{Judge, Play};
 use crate::stage;
@@ -45,8 +46,26 @@ impl Table {
             }
         };
         let snapshot = Arc::new(Snapshot::knowing(config, facts).map_err(|faults| faults.to_string())?);
-        let now = Now { monotonic_nanos: 1_000_000_000, unix_millis: case.known.now() };
-        Ok(Self { snapshot, now, has_past, _folder: folder })
+        let unix_millis = case.known.now();
+        let now = Now { monotonic_nanos: 1_000_000_000, unix_millis, steady_millis: unix_millis };
+        let mut table = Self { snapshot, now, has_past, _folder: folder };
+        case.before.iter().try_for_each(|step| table.tell(step))?;
+        Ok(table)
+    }
+
+    /// Of what went before it is told what the SMSC has taken, and when: all else is in the ledger.
+    fn tell(&mut self, step: &Step) -> Result<(), String> {
+        self.now.unix_millis += step.millis();
+        self.now.steady_millis += step.millis();
+        for sent in step.taken()? {
+            let octets = sent.numbered(1);
+            let frame = Frame::from_bytes(&octets).ok_or("it is not one PDU")?;
+            let standing = self.standing(&sent.account)?;
+            // By what the ledger knows now it may be refused.
+            let _outcome = self.snapshot.policy().clear(frame, &standing, self.now, &mut Vec::new());
+            self.now.monotonic_nanos += 1_000_000;
+        }
+        Ok(())
     }
 
     /// Asks about everything that a play sends.
@@ -133,7 +152,7 @@ fn names(ground: &Ground, rejection: &Rejection) -> Result<(), String> {
 
 fn agree(foretold: Option<&Foretold>, outcome: &Outcome<'_>) -> Result<(), String> {
     let agrees = match (foretold, outcome) {
-        (Some(Foretold::Relayed), Outcome::Cleared(_)) | (None, Outcome::Malformed(_)) => true,
+        (Some(Foretold::Relayed), Outcome::Cleared(..)) | (None, Outcome::Malformed(_)) => true,
         (Some(Foretold::Rejected(foretold)), Outcome::Rejected(rejection)) => foretold == rejection,
         (Some(Foretold::Reduced(foretold)), Outcome::Reduced { refused, .. }) => {
             foretold.iter().map(|(_, rejection)| rejection).eq(refused.iter().map(|(_, rejection)| rejection))

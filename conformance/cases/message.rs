@@ -43,6 +43,8 @@ pub(crate) struct Written {
     pub(crate) registered_delivery: u8,
     pub(crate) sm_default_msg_id: u8,
     pub(crate) service_type: String,
+    /// schedule_delivery_time, as it is sent.
+    pub(crate) schedule: String,
     pub(crate) tlvs: Vec<(u16, Hex)>,
     pub(crate) parts: Option<Parts>,
     /// A whole PDU; its sequence number is the runner's.
@@ -75,6 +77,7 @@ impl Default for Written {
             registered_delivery: 0,
             sm_default_msg_id: 0,
             service_type: String::new(),
+            schedule: String::new(),
             tlvs: Vec::new(),
             parts: None,
             pdu: None,
@@ -308,7 +311,7 @@ impl Written {
     ) -> Result<Vec<u8>, Malformed> {
         let (mut list, mut out) = (BytesMut::new(), BytesMut::new());
         let (registered_delivery, sm_default_msg_id) = (self.registered_delivery, self.sm_default_msg_id);
-        let service_type = self.service_type.as_bytes();
+        let (service_type, schedule_delivery_time) = (self.service_type.as_bytes(), self.schedule.as_bytes());
         let source = address(&self.from, self.source_ton, self.source_npi);
         let numbers = self.numbers();
         let destination = numbers.first().map(|number| address(number, self.dest_ton, None)).unwrap_or_default();
@@ -319,6 +322,7 @@ impl Written {
                 source,
                 destination,
                 esm_class,
+                schedule_delivery_time,
                 registered_delivery,
                 data_coding,
                 sm_default_msg_id,
@@ -334,6 +338,7 @@ impl Written {
             Operation::ReplaceSm => ReplaceSm {
                 message_id: b"1",
                 source,
+                schedule_delivery_time,
                 registered_delivery,
                 sm_default_msg_id,
                 short_message,
@@ -350,6 +355,7 @@ impl Written {
                     source,
                     destinations,
                     esm_class,
+                    schedule_delivery_time,
                     registered_delivery,
                     data_coding,
                     sm_default_msg_id,

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
+use bytes::Bytes;
 use serde_json::Value;
 use smppolicy::admin::{Admin, Running};
 use smppolicy::config::{AccountState, Config};
@@ -214,15 +215,26 @@ impl Stage {
                 false => Ok(Expected::Refuse(status)),
             };
         }
-        let arrived =
-            self.serving.messages().get(self.arrived).cloned().ok_or("it is accepted, but not by the SMSC")?;
-        self.arrived += 1;
+        let arrived = self.next_arrived()?;
         match sent.without.is_empty() {
             true if arrived != octets => Err("the SMSC got other octets than were sent".to_owned()),
             true if answer != accepted(octets) => Err("the ESME got another answer than the SMSC gave".to_owned()),
             true => Ok(Expected::Relay),
             false => reduced(sent, octets, &arrived, answer).map(|()| Expected::Relay),
         }
+    }
+
+    /// That the SMSC has got these very octets.
+    pub(crate) fn see_arrive(&mut self, octets: &[u8]) -> Result<(), String> {
+        if self.next_arrived()? == octets { Ok(()) } else { Err("the SMSC got other octets than were sent".to_owned()) }
+    }
+
+    /// What the SMSC got next.
+    fn next_arrived(&mut self) -> Result<Bytes, String> {
+        let messages = self.serving.messages();
+        let next = messages.get(self.arrived).cloned().ok_or("it is accepted, but not by the SMSC")?;
+        self.arrived += 1;
+        Ok(next)
     }
 
     fn remember(&mut self, play: usize, of: &Play, sent: &Sent, (octets, outcome): (&[u8], Expected)) {

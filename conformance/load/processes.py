@@ -33,6 +33,7 @@ msisdn_key_file = "{folder}/key"
 path = "{folder}/ledger"
 [[account]]
 system_id = "load"
+default_purpose = "transactional"
 max_binds = 10_000
 rate = {{ per_second = 100_000_000, burst = 100_000_000 }}
 bind_rate = {{ per_second = 100_000_000, burst = 100_000_000 }}

@@ -64,6 +64,7 @@ write_timeout = "30s"
 
 [[account]]
 system_id = "shop"
+default_purpose = "transactional"
 country = "BE"
 max_binds = 1000
 
@@ -72,6 +73,7 @@ id = "SHOP"
 
 [[account]]
 system_id = "bank"
+default_purpose = "transactional"
 country = "NL"
 
 [[account.sender]]

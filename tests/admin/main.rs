@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 const ACCOUNTS: &str = "[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'marketing'\nsender = [{ id = 'SHOP' }]\n\
                         [[account.campaign]]\nname = 'winter'\npurpose = 'marketing'\nservice_type = 'WNTR'\n\
-                        [[account]]\nsystem_id = 'bank'\nstate = 'held'\n";
+                        [[account]]\nsystem_id = 'bank'\ndefault_purpose = 'transactional'\nstate = 'held'\n";
 /// Nothing that is imported or asked for is of anybody's.
 const OTHER: &str = "32470999999";
 
@@ -238,12 +238,16 @@ async fn a_reload_is_all_or_nothing() {
     let smsc = Smsc::listen().await;
     let office = Office::open(smsc.address()).await;
     let path = office.proxy.folder().join("config.toml");
-    let faulty = "[[account]]\nsystem_id = 'new'\ncolour = 'red'\n";
+    let faulty = "[[account]]\nsystem_id = 'new'\ndefault_purpose = 'transactional'\ncolour = 'red'\n";
     std::fs::write(&path, configuration(smsc.address(), faulty)).unwrap();
     let problem = office.expect(400, Method::POST, "/v1/reload", json!({})).await;
     assert!(problem["detail"].as_str().unwrap().contains("colour"), "{problem}");
     office.get("/v1/accounts/shop").await;
-    std::fs::write(&path, configuration(smsc.address(), "[[account]]\nsystem_id = 'new'\n")).unwrap();
+    std::fs::write(
+        &path,
+        configuration(smsc.address(), "[[account]]\nsystem_id = 'new'\ndefault_purpose = 'transactional'\n"),
+    )
+    .unwrap();
     office.post("/v1/reload", Value::Null).await;
     office.get("/v1/accounts/new").await;
     office.expect(404, Method::GET, "/v1/accounts/shop", Value::Null).await;
@@ -319,7 +323,7 @@ async fn without_a_proxy_the_same_routes_answer_in_this_process() {
     let config = Config::parse(&text, "test.toml", folder.path()).unwrap();
     let audit = smppolicy::audit::Audit::open(&config.audit).unwrap();
     let ledger = std::sync::Arc::new(Ledger::open(&config, audit.key()).unwrap());
-    let journal = smppolicy::ledger::Journal::open(&config.journal, audit.refs(), audit.key(), 0).unwrap();
+    let journal = smppolicy::ledger::Journal::open(&config.journal, audit.key(), 0).unwrap();
     let stopped = Stopped::new(&config);
     assert_eq!(stopped.reload(), Err(NotReloaded::NoProxy));
     let listener = admin::open("127.0.0.1:0".parse().unwrap()).await.unwrap();

@@ -3,6 +3,7 @@
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "what a bench cannot set up must stop it, as in a test"
 )]
 
@@ -29,12 +30,21 @@ msisdn_key_file = "key"
 path = "ledger"
 [[account]]
 system_id = "bench"
+default_purpose = "transactional"
 rate = { per_second = 100_000_000, burst = 100_000_000 }
 bind_rate = { per_second = 100_000_000, burst = 100_000_000 }
   [[account.sender]]
   id = "ACMEStore"
   rate = { per_second = 100_000_000, burst = 100_000_000 }
 "#;
+
+const CONTENT: [&str; 5] = ["brand", "media", "fraud", "content", "health"];
+const RECIPIENTS: [&str; 4] = ["destination", "hours", "campaign", "repetition"];
+
+/// With these rules off.
+fn off<'r>(rules: impl Iterator<Item = &'r &'r str>) -> String {
+    rules.map(|rule| format!("[policy.{rule}]\nmode = 'off'\n")).collect()
+}
 
 /// Time that passes between messages: so much that no limit is ever reached.
 const STEP: u64 = 100_000;
@@ -54,10 +64,8 @@ impl Bench {
 
     /// With the rules about content, by so many entries, or without them.
     fn with_entries(count: Option<usize>) -> Self {
-        let modes =
-            ["brand", "media", "fraud", "content", "health"].map(|rule| format!("[policy.{rule}]\nmode = 'off'\n"));
-        let off = if count.is_none() { modes.concat() } else { String::new() };
-        let text = format!("{CONFIG}\n{off}");
+        let content: &[&str] = if count.is_none() { &CONTENT } else { &[] };
+        let text = format!("{CONFIG}\n{}", off(content.iter().chain(&RECIPIENTS)));
         let mut config =
             Config::parse(&text, "the bench's configuration", Path::new("/")).expect("a valid configuration");
         let shipped = Self::of(
@@ -72,7 +80,8 @@ impl Bench {
         let snapshot = Arc::new(Snapshot::new(config).expect("lists in order"));
         let account = snapshot.account(b"bench").expect("the account is declared").clone();
         let limiter = account.declared().bind_rate.map(Limiter::new);
-        let now = Now { monotonic_nanos: 1_000_000_000, unix_millis: 1_700_000_000_000 };
+        let now =
+            Now { monotonic_nanos: 1_000_000_000, unix_millis: 1_795_521_600_000, steady_millis: 1_795_521_600_000 };
         Self { standing: Standing { snapshot, account, limiter }, now }
     }
 
@@ -83,7 +92,7 @@ impl Bench {
     }
 
     fn passes(&mut self, frame: Frame<'_>) -> bool {
-        matches!(self.clear(frame), Outcome::Cleared(_))
+        matches!(self.clear(frame), Outcome::Cleared(..))
     }
 }
 
@@ -267,5 +276,74 @@ fn with_reference(part: &BytesMut, reference: u32) -> BytesMut {
     part
 }
 
-criterion_group!(benches, policy, content, hostile);
+/// Random recipients in five countries, an octet at a time: no number comes twice in a long while.
+struct Recipients {
+    pdus: Vec<(BytesMut, usize)>,
+    seed: u64,
+}
+
+impl Recipients {
+    fn new() -> Self {
+        let numbers = ["4915112345678", "33612345678", "447911123456", "32470123456", "31612345678"];
+        let pdu = |digits: &&str| {
+            let mut bytes = BytesMut::new();
+            let (source, destination) = (sender(b"ACMEStore"), number(digits.as_bytes()));
+            let pdu = SubmitSm { source, destination, short_message: GSM.as_bytes(), ..SubmitSm::default() };
+            pdu.encode(SequenceNumber(1), &mut bytes).expect("a valid submit_sm");
+            let found = bytes.windows(digits.len()).position(|window| window == digits.as_bytes());
+            let end = found.expect("the recipient") + digits.len();
+            (bytes, end)
+        };
+        Self { pdus: numbers.iter().map(pdu).collect(), seed: 0x9E37_79B9_7F4A_7C15 }
+    }
+
+    fn next(&mut self) -> Frame<'_> {
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 7;
+        self.seed ^= self.seed << 17;
+        let index = (self.seed >> 40) as usize % self.pdus.len();
+        let (bytes, end) = &mut self.pdus[index];
+        let mut rest = self.seed & 0xFFFF_FFFF;
+        for digit in bytes[*end - 7..*end].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        Frame::from_bytes(bytes).expect("a frame")
+    }
+}
+
+/// What the rules about recipients cost an offer, beside the same offer with all rules about its text and without them.
+/// `SMPPOLICY_BENCH_RECIPIENTS`: how many are remembered (default a million; 50 million take 4 GiB).
+fn recipients(criterion: &mut Criterion) {
+    let remembered = std::env::var("SMPPOLICY_BENCH_RECIPIENTS").ok().and_then(|count| count.parse().ok());
+    let mut group = criterion.benchmark_group("recipients");
+    for (name, rules) in [
+        ("without the four rules", &RECIPIENTS[..]),
+        ("with destination", &["hours", "campaign", "repetition"]),
+        ("with hours", &["destination", "campaign", "repetition"]),
+        ("with campaign", &["destination", "hours", "repetition"]),
+        ("with repetition", &["destination", "hours", "campaign"]),
+        ("with all four", &[]),
+    ] {
+        let more = off(rules.iter().chain(&["consent", "sender"]));
+        let text = CONFIG.replace("\"transactional\"", "\"marketing\"\ncountry = \"DE\"");
+        let sample = GSM.replace("Tuesday", "{day}").replace("ten and noon", "{from} and {to}");
+        let campaign = format!(
+            "  [[account.campaign]]\n  name = \"parcels\"\n  purpose = \"marketing\"\n  senders = [\"ACMEStore\"]\n  \
+             samples = [\"{sample}\"]\n"
+        );
+        let text = format!("{text}{campaign}{more}");
+        let config = Config::parse(&text, "the bench's configuration", Path::new("/"));
+        let mut config = config.unwrap_or_else(|faults| panic!("{faults}"));
+        config.repetition.recipients = remembered.unwrap_or(config.repetition.recipients);
+        let mut bench = Bench::of(config);
+        let mut recipients = Recipients::new();
+        let refused = (0..1000).filter(|_| !bench.passes(recipients.next())).count();
+        assert!(refused < 20, "{name}: {refused} of 1000");
+        group.bench_function(name, |bencher| bencher.iter(|| bench.passes(recipients.next())));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, policy, content, hostile, recipients);
 criterion_main!(benches);

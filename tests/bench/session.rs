@@ -44,6 +44,7 @@ fn config(smsc: SocketAddr, folder: &std::path::Path) -> Config {
         path = "ledger"
         [[account]]
         system_id = "bench"
+        default_purpose = "transactional"
         rate = {{ per_second = 100_000_000, burst = 100_000_000 }}
         bind_rate = {{ per_second = 100_000_000, burst = 100_000_000 }}
           [[account.sender]]

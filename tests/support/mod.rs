@@ -113,13 +113,16 @@ fn load(upstream: SocketAddr, fragment: &str, folder: &Path) -> Config {
     Config::parse(&configuration(upstream, fragment), "test.toml", folder).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-/// One account, `shop`, which owns `SHOP`, and one SMSC; `fragment` is merged into that.
+/// One account, `shop`, which owns `SHOP`, and one SMSC, and offers at all hours in Belgium, since a test may run at any;
+/// `fragment` is merged into that.
 pub(crate) fn configuration(upstream: SocketAddr, fragment: &str) -> String {
     let base = format!(
         "[listen]\naddress = '127.0.0.1:0'\n\
          [upstream.main]\naddress = '{upstream}'\n\
          [audit]\npath = 'audit'\nmsisdn_key_file = 'key'\n[ledger]\npath = 'ledger'\n\
-         [[account]]\nsystem_id = 'shop'\nsender = [{{ id = 'SHOP' }}]\n"
+         [policy.repetition]\nrecipients = 1000\n\
+         [country.BE.hours]\nmon-fri = 'none'\nsat = 'none'\nsun = 'none'\nholiday = 'none'\n\
+         [[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\nsender = [{{ id = 'SHOP' }}]\n"
     );
     let mut whole: toml::Table = base.parse().unwrap();
     merge(&mut whole, fragment.parse().unwrap());

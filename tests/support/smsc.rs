@@ -1,16 +1,17 @@
 //! An SMSC, told what to do or left to accept everything.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
-use smppolicy::pdu::{Parsed, next_frame};
+use smppolicy::pdu::{CommandStatus, Parsed, next_frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, broadcast};
 
 use super::link::{Link, MAX_FRAME, little_room};
-use super::{accepted, soon};
+use super::{accepted, refused, soon};
 
 /// An SMSC that does what the test tells it.
 pub(crate) struct Smsc {
@@ -66,7 +67,7 @@ impl Smsc {
     }
 }
 
-/// An SMSC that accepts everything.
+/// An SMSC that accepts everything but what it was told not to.
 pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
     log: Arc<Log>,
@@ -76,13 +77,16 @@ pub(crate) struct Serving {
 pub(super) struct Log {
     messages: Mutex<Vec<Bytes>>,
     more: Notify,
+    /// What the next messages are answered with.
+    errors: Mutex<VecDeque<CommandStatus>>,
     /// What goes down to all binds.
     down: broadcast::Sender<Bytes>,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { messages: Mutex::default(), more: Notify::new(), down: broadcast::channel(16).0 }
+        let (messages, errors) = (Mutex::default(), Mutex::default());
+        Self { messages, errors, more: Notify::new(), down: broadcast::channel(16).0 }
     }
 }
 
@@ -90,6 +94,11 @@ impl Serving {
     /// The messages (no binds, no enquire_link, no unbind) of all binds so far.
     pub(crate) fn messages(&self) -> Vec<Bytes> {
         self.log.messages.lock().unwrap().clone()
+    }
+
+    /// Answers the next message, of those that were not spoken for already, with this error.
+    pub(crate) fn refuse_next(&self, status: CommandStatus) {
+        self.log.errors.lock().unwrap().push_back(status);
     }
 
     /// Sends this to whoever is bound.
@@ -135,7 +144,8 @@ pub(super) async fn serve(mut link: Link, log: Arc<Log>) {
             let (id, length) = (request.command_id(), request.bytes().len());
             let request = buffer.split_to(length).freeze();
             if !id.is_response() {
-                answers.extend(accepted(&request));
+                let error = id.is_judged().then(|| log.errors.lock().unwrap().pop_front()).flatten();
+                answers.extend(error.map_or_else(|| accepted(&request), |status| refused(&request, status)));
                 if id.is_judged() {
                     log.messages.lock().unwrap().push(request);
                 }

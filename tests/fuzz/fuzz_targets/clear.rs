@@ -17,6 +17,7 @@ const CONFIG: &str = r#"
 address = "127.0.0.1:2775"
 [[account]]
 system_id = "fuzz"
+default_purpose = "transactional"
 allow_binary = true
 allow_empty_sender = true
   [[account.sender]]
@@ -31,14 +32,14 @@ static SNAPSHOT: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
 fuzz_target!(|stream: &[u8]| {
     let account = SNAPSHOT.account(b"fuzz").expect("the account is declared").clone();
     let standing = Standing { snapshot: SNAPSHOT.clone(), account, limiter: None };
-    let now = Now { monotonic_nanos: 1, unix_millis: 0 };
+    let now = Now { monotonic_nanos: 1, unix_millis: 0, steady_millis: 0 };
     let mut rest = stream;
     while let Ok(Parsed::Whole(frame)) = next_frame(rest, 1 << 16) {
         let mut shadowed = Vec::new();
         let outcome = SNAPSHOT.policy().clear(frame, &standing, now, &mut shadowed);
         match &outcome {
-            Outcome::Cleared(cleared) => assert_eq!(cleared.bytes(), frame.bytes()),
-            Outcome::Reduced { rewritten, refused } => {
+            Outcome::Cleared(cleared, _) => assert_eq!(cleared.bytes(), frame.bytes()),
+            Outcome::Reduced { rewritten, refused, .. } => {
                 assert!(rewritten.bytes().len() <= frame.bytes().len() && !refused.is_empty());
             }
             Outcome::Rejected(_) | Outcome::Malformed(_) => {}
