@@ -55,11 +55,18 @@ write_timeout = "30s"
 
 [policy.account]
 [policy.sender]
+[policy.destination]
+[policy.suppression]
+[policy.consent]
+[policy.hours]
+[policy.campaign]
 [policy.brand]
 [policy.media]
 [policy.fraud]
 [policy.content]
 [policy.health]
+[policy.repetition]
+recipients = 1000
 [policy.rate]
 
 [[account]]
