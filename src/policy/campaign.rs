@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 
 use super::sample::Sample;
-use super::{Limiter, Quota, SenderKey};
+use super::{Limiter, Msisdn, Quota, SenderKey};
 use crate::config::{self, Purpose};
-use crate::numbers::Territory;
+use crate::numbers::{self, Kind, Territory};
 use crate::pdu::Address;
 
 /// See the module.
@@ -21,6 +21,8 @@ pub struct CampaignFacts {
     registered_in: Vec<Territory>,
     day: Option<Quota>,
     us_class: Option<ClassLimits>,
+    /// Whether all its senders are ten-digit numbers of the US.
+    is_of_ten_digits: bool,
 }
 
 /// What US carriers let it send from ten-digit numbers.
@@ -41,7 +43,9 @@ impl CampaignFacts {
             let minute = Limiter::reuse_or_new_per_minute(before.map(|before| &before.minute), messages);
             ClassLimits { minute, day: Quota::reuse_or_new(before.map(|before| &before.day), class.per_day) }
         });
+        let is_of_ten_digits = !senders.is_empty() && senders.iter().all(|sender| is_ten_digits(sender));
         Self {
+            is_of_ten_digits,
             senders: senders.iter().filter_map(|sender| SenderKey::declared(sender)).collect(),
             samples: samples.iter().filter_map(|sample| Sample::of(sample).ok()).collect(),
             registered_in: registrations.keys().filter_map(|country| Territory::parse(country)).collect(),
@@ -84,9 +88,11 @@ impl CampaignFacts {
         self.us_class.as_ref()
     }
 
-    /// Its quotas by day, of which what was sent before a restart is to be recalled.
+    /// Its quotas by day, of which what was sent before a restart is to be recalled. That of its class is one only if all
+    /// that it sends comes from ten-digit numbers: what else it sent would count as well.
     pub fn quotas(&self) -> impl Iterator<Item = &Quota> {
-        self.day.iter().chain(self.us_class.iter().map(|class| &class.day))
+        let class = self.us_class.as_ref().filter(|_| self.is_of_ten_digits);
+        self.day.iter().chain(class.map(|class| &class.day))
     }
 
     /// Whether it is registered there.
@@ -125,4 +131,12 @@ pub(super) fn of_message<'c>(
     let sender = SenderKey::presented(source);
     let senders = || campaigns.iter().filter(|campaign| campaign.has_sender(sender));
     senders().find(|campaign| campaign.is_named(service_type)).or_else(|| senders().find(|it| it.is_of_sender()))
+}
+
+/// Whether a sender ID is a ten-digit number of the US that is not toll-free.
+fn is_ten_digits(id: &str) -> bool {
+    Msisdn::parse(id).is_ok_and(|number| {
+        let known = numbers::look_up(number.value());
+        known.territory() == Some(Territory::US) && known.kind != Kind::TollFree
+    })
 }

@@ -172,6 +172,9 @@ impl Policy {
         full: Option<&Rejection>,
     ) -> Foretold {
         let refusal = |entry: &Entry, verdict| entry.says(verdict).refusal(entry.mode()).cloned();
+        if let Some(barred) = barred.filter(|_| self.may_turn_out_an_offer(context)) {
+            return Foretold::Rejected(barred.clone());
+        }
         for entry in &self.entries {
             if let Some(barred) = barred.filter(|_| entry.name.reads_text()) {
                 return Foretold::Rejected(barred.clone());

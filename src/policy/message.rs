@@ -207,7 +207,9 @@ impl<'a> Submission<'a> {
         let numbers = self.tlvs.all(TlvTag::CALLBACK_NUM);
         numbers.filter_map(|value| {
             let ([mode, ton, _npi], digits) = value.split_first_chunk::<3>()?;
-            Some((Ton(*ton), if *mode == 0 { dtmf(digits) } else { Octets::new(digits) }))
+            let significant = |octet: &u8| octet.is_ascii_digit() || *octet == b'+';
+            let written = || gathered(digits.iter().filter(|octet| significant(octet)).copied());
+            Some((Ton(*ton), if *mode == 0 { dtmf(digits) } else { written() }))
         })
     }
 
@@ -238,12 +240,17 @@ fn dtmf(octets: &[u8]) -> Octets<40> {
     }
     let halves = octets.iter().flat_map(|octet| [octet & 0xF, octet >> 4]).take_while(|half| *half <= 10);
     // 10 is 0: there is no other.
-    let (mut digits, mut length) = ([0; 40], 0);
-    for (digit, half) in digits.iter_mut().zip(halves) {
-        *digit = b'0' + half % 10;
+    gathered(halves.map(|half| b'0' + half % 10))
+}
+
+/// The first of these octets.
+fn gathered(octets: impl Iterator<Item = u8>) -> Octets<40> {
+    let (mut all, mut length) = ([0; 40], 0);
+    for (slot, octet) in all.iter_mut().zip(octets) {
+        *slot = octet;
         length += 1;
     }
-    Octets::new(digits.get(..length).unwrap_or_default())
+    Octets::new(all.get(..length).unwrap_or_default())
 }
 
 /// How a PDU says that its text is to be read.
@@ -326,6 +333,7 @@ mod tests {
             (b"\x00\x02\x01112", Some((2, "112"))),
             (b"\x00\x02\x01\x11\xF2", Some((2, "112"))),
             (b"\x00\x02\x01\xA9\x1A", Some((2, "9001"))),
+            (b"\x01\x01\x01+32 (1)1-2#", Some((1, "+32112"))),
             (b"\x01\x01\x01", Some((1, ""))),
             (b"\x01\x01", None),
             (b"", None),

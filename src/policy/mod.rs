@@ -97,7 +97,7 @@ impl Now {
     }
 
     /// By so much, in milliseconds, the wall's clock may be put right by and by.
-    const SLACK: u64 = 60_000;
+    pub(crate) const SLACK: u64 = 60_000;
 }
 
 /// What a bind has resolved once, so that judging a message looks nothing up in a shared map.
@@ -260,7 +260,8 @@ impl Policy {
         let is_on = |name| entries.iter().any(|entry: &Entry| entry.name == name);
         let compares = is_on(RuleName::Campaign);
         let repeats = is_on(RuleName::Repetition).then(|| Repeats::new(config.repetition));
-        let takes_for_offers = compares && config.campaign.unlike == Unlike::Marketing;
+        let enforces = |name| entries.iter().any(|entry: &Entry| entry.name == name && entry.enforce);
+        let takes_for_offers = enforces(RuleName::Campaign) && config.campaign.unlike == Unlike::Marketing;
         let offers_unless_alike = takes_for_offers.then_some(config.campaign.alike);
         Ok(Self { entries, consuming, compares, repeats, offers_unless_alike, inspector, countries })
     }
@@ -322,7 +323,10 @@ impl Policy {
 
     /// The checks, then the takes. The recipients that are refused while others pass are in the context then.
     fn judge(&self, context: &mut Context<'_>, shadowed: &mut Vec<Rejection>) -> Result<(), Rejection> {
-        let mut read = false;
+        let mut read = self.may_turn_out_an_offer(context);
+        if read {
+            self.read_texts(context)?;
+        }
         for entry in &self.entries {
             if entry.name.reads_text() && !read {
                 self.read_texts(context)?;
@@ -381,11 +385,16 @@ impl Policy {
         read
     }
 
+    /// Whether what a message says may make it an offer: then it is read before any rule asks whether it is one.
+    fn may_turn_out_an_offer(&self, context: &Context<'_>) -> bool {
+        self.offers_unless_alike.is_some() && context.campaign.is_some_and(|campaign| !campaign.samples().is_empty())
+    }
+
     /// What is to be found out of a text beside what it shows.
     fn sought<'a>(&self, context: &Context<'a>) -> Sought<'a> {
         let samples = context.campaign.filter(|_| self.compares).map(CampaignFacts::samples).unwrap_or_default();
-        let may_be_offer = !samples.is_empty() && self.offers_unless_alike.is_some();
-        let purpose = if may_be_offer { Some(Purpose::Marketing) } else { context.declared_purpose() };
+        let purpose =
+            if self.may_turn_out_an_offer(context) { Some(Purpose::Marketing) } else { context.declared_purpose() };
         let is_kept = self.repeats.is_some_and(|repeats| repeats.concern(purpose));
         Sought { marker: is_kept.then_some(&context.memory.marker), samples }
     }

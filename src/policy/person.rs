@@ -82,7 +82,7 @@ impl Person {
 
     /// Notes a message to `recipient`, who has written to the account or not; or nothing, if it would be no person's.
     pub(super) fn write(&self, recipient: Msisdn, has_written: bool, now: Now) -> Result<Written, Unlikely> {
-        self.may_write(recipient, has_written, Before::default(), now)?;
+        self.has_room(recipient, has_written, Before::default(), now)?;
         self.minute.take(NonZeroU32::MIN, now).map_err(|exhausted| self.too_fast(exhausted))?;
         if let Err(taken) = self.day.take(1, now) {
             self.minute.give_back(NonZeroU32::MIN);
@@ -110,6 +110,11 @@ impl Person {
         let messages = NonZeroU32::MIN.saturating_add(before.messages);
         // One after the other, so that the last one has only to wait.
         self.minute.would_take(messages, now).map_err(|_exhausted| self.too_fast(Exhausted::ForNow))?;
+        self.has_room(recipient, has_written, before, now)
+    }
+
+    /// The same but for the pace.
+    fn has_room(&self, recipient: Msisdn, has_written: bool, before: Before, now: Now) -> Result<Before, Unlikely> {
         let ask = |what, quota: &Quota, before: u32| {
             quota
                 .would_take(1 + before, now)

@@ -38,7 +38,7 @@ impl SenderFacts {
         previous: Option<&Self>,
         facts: &dyn DurableFacts,
     ) -> Result<Self, NoScope> {
-        let person = person.filter(|_| declared.kind == SenderKind::International).map(|rule| {
+        let person = person.map(|rule| {
             let before = previous.and_then(|sender| sender.person.as_ref()).filter(|person| person.is_under(rule));
             before.cloned().unwrap_or_else(|| Arc::new(Person::new(rule)))
         });

@@ -215,6 +215,13 @@ struct Known {
     stamp: Stamp,
 }
 
+impl Known {
+    /// Whether it is the message of this stamp.
+    fn is(&self, stamp: Stamp) -> bool {
+        self.message.ms == low(stamp.ms) && self.stamp.count == stamp.count
+    }
+}
+
 impl Cell<'_> {
     fn pair(&self) -> Pair {
         Pair::of(self.pair.load(Ordering::Relaxed))
@@ -370,6 +377,10 @@ impl Sent {
         let Some(_turn) = self.turn(place) else { return Ok(()) };
         let found = self.find(place);
         if let Some(cell) = found {
+            // A message that names a recipient twice repeats nothing.
+            if cell.known(stamp.ms).any(|known| known.is(stamp)) {
+                return Ok(());
+            }
             cell.repeated(mark, stamp.ms, limits)?;
         }
         if let Some(cell) = found.or_else(|| self.room(place, stamp.ms)) {
@@ -399,8 +410,7 @@ impl Sent {
         let Some(_turn) = self.turn(place) else { return };
         if let Some(cell) = self.find(place) {
             // The pair may have been written long after, so its times are not told by this one.
-            let is_it = |known: &Known| known.message.ms == low(stamp.ms) && known.stamp.count == stamp.count;
-            let pending = cell.known(stamp.ms).find(|known| is_it(known) && known.message.pending);
+            let pending = cell.known(stamp.ms).find(|known| known.is(stamp) && known.message.pending);
             if let Some(Known { index, message, .. }) = pending {
                 settle(cell, index, message);
             }

@@ -1,7 +1,7 @@
 //! The clock that rules go by: read once per read burst. Nothing else in the relay asks for the time of day.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tokio::time::Instant;
 
@@ -16,6 +16,8 @@ pub(super) struct Clock {
     wall_at_origin: AtomicI64,
     /// The same by the machine's uptime, which nobody sets.
     steady_at_origin: AtomicI64,
+    /// Whether it has been said that somebody has set the wall's clock.
+    is_said: AtomicBool,
     /// What the clocks said at the start.
     start: Moment,
     wall: Arc<dyn workflow::Clock>,
@@ -25,7 +27,14 @@ impl Clock {
     /// Starts now. The wall's time is what this clock, which the ledger goes by too, says that it is.
     pub(super) fn new(wall: Arc<dyn workflow::Clock>) -> Self {
         let (wall_at_origin, steady_at_origin, start) = (AtomicI64::new(0), AtomicI64::new(0), wall.now());
-        let clock = Self { origin: Instant::now(), wall_at_origin, steady_at_origin, start, wall };
+        let clock = Self {
+            origin: Instant::now(),
+            wall_at_origin,
+            steady_at_origin,
+            is_said: AtomicBool::new(false),
+            start,
+            wall,
+        };
         clock.follow_wall();
         clock
     }
@@ -35,6 +44,14 @@ impl Clock {
         let since = self.origin.elapsed().as_millis() as i64;
         let Moment { unix_millis, uptime_millis, .. } = self.wall.now();
         let steady = self.start.unix_millis + (uptime_millis - self.start.uptime_millis);
+        if unix_millis.abs_diff(steady) > Now::SLACK && !self.is_said.swap(true, Ordering::Relaxed) {
+            let seconds = (unix_millis - steady) / 1000;
+            tracing::warn!(
+                seconds,
+                "the wall's clock has been set since the start: offers pass when hours are open by it and without that; \
+                 restart once it is right"
+            );
+        }
         self.wall_at_origin.store(unix_millis - since, Ordering::Relaxed);
         self.steady_at_origin.store(steady - since, Ordering::Relaxed);
     }

@@ -102,7 +102,7 @@ struct Asked {
     /// Its one recipient, if the answer says something of them, by [`Msisdn::value`](crate::policy::Msisdn::value): there
     /// may be very many of these.
     recipient: Option<std::num::NonZeroU64>,
-    /// Whether its recipient is in the memory of messages.
+    /// Whether its recipients are in the memory of messages.
     is_remembered: bool,
     /// Whether it was counted as marketing.
     is_offer: bool,

@@ -31,6 +31,13 @@ pub struct Provenance {
     pub note: Option<String>,
 }
 
+impl Provenance {
+    /// Whether it is more than advice: of which somebody is sure enough to refuse by it.
+    pub fn binds(&self) -> bool {
+        self.basis != Basis::Advice && self.confidence >= Confidence::Medium
+    }
+}
+
 /// How sure a fact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confidence {

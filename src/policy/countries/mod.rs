@@ -88,6 +88,8 @@ pub struct Countries {
 /// One country.
 #[derive(Debug)]
 struct Country {
+    /// The country whose facts stand in for it.
+    like: Option<Territory>,
     /// None where nothing is known of the hours of any country.
     calendar: Option<Calendar>,
     /// Whether its hours are its own, so that they go with what is sent from it.
@@ -148,6 +150,11 @@ impl Countries {
         states.chain(&country.limits).map(|fact| fact.value.marketing_per_day).min()
     }
 
+    /// The country that a territory belongs to, as far as laws and registers go: often itself.
+    pub fn of_laws(&self, territory: Territory) -> Territory {
+        self.of(Some(territory)).like.unwrap_or(territory)
+    }
+
     /// What a country says of links, if it says anything.
     pub fn links(&self, territory: Option<Territory>) -> Option<&Fact<Links>> {
         self.of(territory).links.as_ref()
@@ -169,6 +176,7 @@ impl Country {
         });
         let senders = [(territory, pack), (pack.like, like), (None, default)];
         Self {
+            like: pack.like,
             calendar: hours.map(|hours| Calendar::new(whose(None), hours, holidays)),
             has_own_hours,
             states: states.collect(),

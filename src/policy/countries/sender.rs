@@ -3,7 +3,7 @@
 
 use toml::de::DeValue;
 
-use super::facts::{Basis, Confidence, Fact, Provenance};
+use super::facts::{Fact, Provenance};
 use crate::config::reader::Table;
 use crate::config::value::{self, Read, Wrong};
 use crate::config::{Purpose, SenderKind};
@@ -72,9 +72,9 @@ pub struct SenderFault<'c> {
 }
 
 impl SenderFault<'_> {
-    /// Whether it is more than advice: a rule of which somebody is sure enough to refuse by it.
+    /// Whether it is more than advice.
     pub fn binds(&self) -> bool {
-        self.provenance.basis != Basis::Advice && self.provenance.confidence >= Confidence::Medium
+        self.provenance.binds()
     }
 }
 
@@ -154,17 +154,20 @@ impl Form {
     }
 }
 
+/// Characters beside letters and digits that names have where no country says otherwise.
+const OPEN: &str = " .&_-+'@!";
+
 /// The keys of `[sender]`, over what is known already.
 pub(super) fn rules(table: &mut Table<'_>, base: Option<&SenderRules>) -> SenderRules {
     const PERMISSIONS: &[(&str, Permission)] =
         &[("allowed", Permission::Allowed), ("registered", Permission::Registered), ("refused", Permission::Refused)];
-    // What every network can carry, where nothing else is known.
+    // What every network can carry, where nothing else is known: names of brands are not letters alone.
     let open = SenderRules {
         alphanumeric: Permission::Allowed,
         alphanumeric_for: Vec::new(),
         min_length: 1,
         max_length: 11,
-        characters: " ".to_owned(),
+        characters: OPEN.to_owned(),
         digits: true,
         letter_first: false,
         generic: Vec::new(),

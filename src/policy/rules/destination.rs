@@ -4,6 +4,9 @@
 //! Which emergency numbers those are depends on where the recipient is, and on the account's own country, of which an
 //! SMSC may take a bare number to be. A number that was ported, or is abroad, has the country of its plan.
 
+use std::sync::Arc;
+
+use super::super::countries::Countries;
 use super::super::{Clause, Context, Evidence, Recipient, Recipients, Refusal, Rule, Verdict};
 use super::treat;
 use crate::config;
@@ -20,11 +23,18 @@ const SHORT: usize = 6;
 #[derive(Debug)]
 pub(super) struct Destination {
     rule: config::Destination,
+    countries: Arc<Countries>,
 }
 
 impl Destination {
-    pub(super) fn new(rule: config::Destination) -> Self {
-        Self { rule }
+    pub(super) fn new(rule: config::Destination, countries: Arc<Countries>) -> Self {
+        Self { rule, countries }
+    }
+
+    /// Whether the account's recipients may be there, or in the country that it belongs to.
+    fn may_write_to(&self, context: &Context<'_>, territory: Territory) -> bool {
+        let account = context.account;
+        account.may_write_to(territory) || account.may_write_to(self.countries.of_laws(territory))
     }
 }
 
@@ -32,7 +42,7 @@ impl Rule for Destination {
     /// Where it comes from: none of its recipients may be where that is an emergency number.
     #[inline]
     fn check(&self, context: &Context<'_>) -> Verdict {
-        let of = |place: Option<Territory>| self.check_origin(context, &Countries::of(context, place));
+        let of = |place: Option<Territory>| self.check_origin(context, &Homes::of(context, place));
         if let (None, Recipients::Many(destinations)) = (&context.one, context.message.recipients) {
             let places = destinations.iter().map(|each| Recipient::of(&each, context.account.home()).territory());
             return places.map(of).fold(Verdict::Pass, worse);
@@ -44,7 +54,7 @@ impl Rule for Destination {
     fn check_recipient(&self, context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
         let Some(address) = recipient.address() else { return Verdict::Pass };
         let (place, mut noted) = (recipient.place(), Verdict::Pass);
-        let countries = Countries::of(context, recipient.territory());
+        let countries = Homes::of(context, recipient.territory());
         let digits = address.digits.trim_ascii();
         if let Some((country, kind)) = emergency_address(digits, form(address.ton), countries.as_slice()) {
             match self.treat(kind, |what| fault(EMERGENCY, what, Some(country))) {
@@ -75,7 +85,7 @@ impl Rule for Destination {
             return Verdict::Refuse(fault(LAWS, what, country));
         }
         match known.place {
-            Place::Territory(country) if context.account.may_write_to(country) => noted,
+            Place::Territory(country) if self.may_write_to(context, country) => noted,
             Place::Territory(country) => {
                 Verdict::Refuse(fault(LAWS, "where the account may not write to", Some(country)))
             }
@@ -87,7 +97,7 @@ impl Rule for Destination {
 
 impl Destination {
     /// Whether it comes from an emergency number, or asks to be called back there.
-    fn check_origin(&self, context: &Context<'_>, countries: &Countries) -> Verdict {
+    fn check_origin(&self, context: &Context<'_>, countries: &Homes) -> Verdict {
         let found = |ton, digits: &[u8]| emergency_address(digits.trim_ascii(), form(ton), countries.as_slice());
         let source = &context.message.source;
         let callbacks = context.message.callback_numbers();
@@ -117,12 +127,12 @@ fn worse(one: Verdict, other: Verdict) -> Verdict {
 
 /// Where a bare number may be one of: the recipient's country and the account's.
 #[derive(Debug)]
-struct Countries {
+struct Homes {
     all: [Territory; 2],
     count: usize,
 }
 
-impl Countries {
+impl Homes {
     fn of(context: &Context<'_>, recipient: Option<Territory>) -> Self {
         let home = context.account.country().filter(|home| Some(*home) != recipient);
         let fallback = Territory::US;

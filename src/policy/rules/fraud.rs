@@ -23,7 +23,8 @@ impl Fraud {
     fn shortened(&self, context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
         let Some(found) = context.findings.on(Ground::Shortener) else { return Verdict::Pass };
         let country = recipient.territory();
-        match self.countries.links(country).map(|links| links.value.shorteners) {
+        let links = self.countries.links(country).filter(|links| links.provenance.binds());
+        match links.map(|links| links.value.shorteners) {
             // What is recorded of all messages is recorded once.
             Some(Treatment::Refuse) if self.shorteners != Treatment::Refuse => super::refuse(found),
             _ => Verdict::Pass,

@@ -32,7 +32,7 @@ pub(super) fn build(name: RuleName, config: &Config, countries: &Arc<Countries>)
     match name {
         RuleName::Account => Box::new(account::Account),
         RuleName::Sender => Box::new(sender::Sender::new(countries.clone())),
-        RuleName::Destination => Box::new(destination::Destination::new(config.destination)),
+        RuleName::Destination => Box::new(destination::Destination::new(config.destination, countries.clone())),
         RuleName::Suppression => Box::new(suppression::Suppression),
         RuleName::Consent => Box::new(consent::Consent),
         RuleName::Hours => Box::new(hours::Hours::new(countries.clone())),

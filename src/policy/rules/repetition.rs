@@ -2,8 +2,8 @@
 //! more offers when they have left so many unanswered, nor more in a day than the law lets them get.
 //!
 //! A message counts from when it goes up, so that copies that come together do not all pass; what the SMSC does not take is
-//! forgotten, so that its retry does. One-time codes and what was declared as transactional may come again as they are. A
-//! multipart message is judged whole, at the part that completes it; by how many offers went unanswered at the first of
+//! forgotten, so that its retry does. One-time codes, what was declared as transactional, and what people write to each
+//! other may come again as they are. A multipart message is judged whole, at the part that completes it; by how many offers went unanswered at the first of
 //! its parts that comes.
 //!
 //! A reply of whatever kind begins a new row, and so does a consent that is newer than the last of them. What is no offer
@@ -28,6 +28,9 @@ const SAME: Clause = Clause(19);
 const SIMILAR: Clause = Clause(20);
 /// Clause 21: no reply means not interested.
 const SILENCE: Clause = Clause(21);
+
+/// The longest that an alert is kept from being raised again, in milliseconds.
+const ALERT: i64 = 3_600_000;
 
 #[derive(Debug)]
 pub(super) struct Repetition {
@@ -57,9 +60,12 @@ impl Repeats {
 
     fn limits(&self, purpose: Option<Purpose>) -> Limits {
         match purpose {
-            Some(Purpose::Otp | Purpose::Transactional) => Limits { same: 0, similar: 0, ..self.limits },
+            // People say "ok" to each other many times a day; what no person does is for clause 24 to say.
+            Some(Purpose::Otp | Purpose::Transactional | Purpose::P2p) => Limits { same: 0, similar: 0, ..self.limits },
             Some(Purpose::Marketing) => self.limits,
-            Some(Purpose::Alert | Purpose::P2p) | None => Limits { similar: 0, ..self.limits },
+            // What was wrong in the morning may be wrong again in the evening.
+            Some(Purpose::Alert) => Limits { same: self.limits.same.min(ALERT), similar: 0, ..self.limits },
+            None => Limits { similar: 0, ..self.limits },
         }
     }
 }
@@ -284,7 +290,7 @@ mod tests {
             // No offers: the same alert, but not a similar one; codes and what was declared as transactional, neither.
             (OFFER, OFFER, b"ALERT", 0, Err(Some(SAME))),
             (OFFER, &OFFER.replace("Sunday", "Monday"), b"ALERT", 0, Ok(())),
-            (OFFER, OFFER, b"CHAT", 0, Err(Some(SAME))),
+            (OFFER, OFFER, b"CHAT", 0, Ok(())),
             (OFFER, OFFER, b"OTP", 0, Ok(())),
             (OFFER, OFFER, b"PARC", 0, Ok(())),
         ] {

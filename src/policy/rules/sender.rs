@@ -57,8 +57,11 @@ impl Rule for Sender {
         if is_ten_digits(context, recipient) {
             return Verdict::Pass;
         }
-        let is_registered = sender.is_registered_in(country)
-            || context.campaign.is_some_and(|campaign| campaign.is_registered_in(country));
+        let registered_in = |country| {
+            sender.is_registered_in(country)
+                || context.campaign.is_some_and(|campaign| campaign.is_registered_in(country))
+        };
+        let is_registered = registered_in(country) || registered_in(self.countries.of_laws(country));
         let (named, purpose) = ((sender.id(), sender.kind()), context.purpose());
         let Some(found) = self.countries.sender_fault(Some(country), named, purpose, is_registered) else {
             return Verdict::Pass;

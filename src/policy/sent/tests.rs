@@ -101,6 +101,7 @@ fn what_was_not_taken_up_may_come_again_and_what_was_may_not() {
     let place = sent.place(1, 2);
     let take = |count| sent.take(&place, mark(OFFER), stamp(NOON, count), LIMITS);
     assert_eq!((take(1), take(2)), (Ok(()), same(NOON, 1)), "pipelined copies do not pass");
+    assert_eq!(take(1), Ok(()), "to the same recipient a second time by one message");
     sent.release(&place, stamp(NOON, 2));
     sent.release(&place, stamp(NOON + 1, 1));
     sent.release(&sent.place(1, 3), stamp(NOON, 1));

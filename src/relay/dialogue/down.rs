@@ -87,28 +87,32 @@ impl Dialogue {
         }
         self.settle_memory(&asked, multi, Some(frame));
         let Some(recipient) = asked.recipient.and_then(|number| Msisdn::from_value(number.get())) else { return };
-        let table = self.records.ledger.acquaintance();
-        match status {
-            CommandStatus::ESME_ROK if asked.invites => table.invited(account, recipient, now.unix_millis),
-            CommandStatus::ESME_ROK => {}
-            _ if asked.is_offer => {
-                table.not_sent(account, recipient);
-                table.not_offered(account, recipient, now.steady_millis);
-            }
-            _ => {}
+        if status == CommandStatus::ESME_ROK && asked.invites {
+            self.records.ledger.acquaintance().invited(account, recipient, now.unix_millis);
         }
     }
 
-    /// What the answer says of recipients in the memory of messages; without one the SMSC has not taken the message.
+    /// What the answer says of recipients who are remembered; without one the SMSC has not taken the message.
     pub(super) fn settle_memory(&self, asked: &Asked, multi: Option<&Multi>, answer: Option<Frame<'_>>) {
-        let Some(reference) = asked.reference else { return };
-        let (account, memory) = (&self.standing.account, self.standing.snapshot.memory());
-        if let Some(recipient) = asked.recipient.filter(|_| asked.is_remembered) {
+        let account = &self.standing.account;
+        if let Some(number) = asked.recipient.and_then(|number| Msisdn::from_value(number.get())) {
             let is_taken = answer.is_some_and(|frame| frame.command_status() == CommandStatus::ESME_ROK);
-            memory.settle(account.key(), recipient.get(), reference, is_taken);
+            self.settle_one(asked, number, is_taken);
         }
         for (number, is_taken) in multi.into_iter().flat_map(|multi| multi.outcomes(answer, account.home())) {
-            memory.settle(account.key(), number.value(), reference, is_taken);
+            self.settle_one(asked, number, is_taken);
+        }
+    }
+
+    fn settle_one(&self, asked: &Asked, number: Msisdn, is_taken: bool) {
+        let (Some(reference), account) = (asked.reference, &self.standing.account) else { return };
+        if asked.is_remembered {
+            self.standing.snapshot.memory().settle(account.key(), number.value(), reference, is_taken);
+        }
+        if asked.is_offer && !is_taken {
+            let table = self.records.ledger.acquaintance();
+            table.not_sent(account.system_id(), number);
+            table.not_offered(account.system_id(), number, reference.unix_millis());
         }
     }
 

@@ -19,14 +19,14 @@ pub(super) struct Multis {
 pub(super) struct Multi {
     /// The refused destinations, as a submit_multi_resp that says nothing else.
     refused: Option<BytesMut>,
-    /// Recipients in the memory of messages.
-    remembered: Vec<Msisdn>,
+    /// Its recipients.
+    recipients: Vec<Msisdn>,
 }
 
 impl Multis {
     /// Keeps these; the note finds them again.
-    pub(super) fn keep(&mut self, refused: &[(Address<'_>, Rejection)], remembered: Vec<Msisdn>) -> Option<NonZeroU32> {
-        let multi = Multi { refused: if refused.is_empty() { None } else { answer(refused) }, remembered };
+    pub(super) fn keep(&mut self, refused: &[(Address<'_>, Rejection)], recipients: Vec<Msisdn>) -> Option<NonZeroU32> {
+        let multi = Multi { refused: if refused.is_empty() { None } else { answer(refused) }, recipients };
         let index = match self.kept.iter().position(Option::is_none) {
             Some(free) => free,
             None => {
@@ -57,7 +57,7 @@ fn answer(refused: &[(Address<'_>, Rejection)]) -> Option<BytesMut> {
 }
 
 impl Multi {
-    /// Each remembered recipient, and whether the SMSC has taken the message to them.
+    /// Each recipient, and whether the SMSC has taken the message to them.
     pub(super) fn outcomes(&self, frame: Option<Frame<'_>>, home: Option<u64>) -> impl Iterator<Item = (Msisdn, bool)> {
         let answer = frame.filter(|frame| frame.command_status() == CommandStatus::ESME_ROK);
         let failed = answer.and_then(|frame| SubmitMultiResp::decode(frame).ok()).map(|answer| answer.unsuccess);
@@ -66,7 +66,7 @@ impl Multi {
             .flat_map(|unsuccess| unsuccess.iter())
             .flat_map(|unsuccess| Msisdn::possible(&unsuccess.address, home))
             .collect();
-        self.remembered.iter().map(move |number| (*number, answer.is_some() && !failed.contains(number)))
+        self.recipients.iter().map(move |number| (*number, answer.is_some() && !failed.contains(number)))
     }
 
     /// The answer with our refusals added to the SMSC's own; none if it passes as it came: it is another's, an error

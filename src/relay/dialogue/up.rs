@@ -10,7 +10,7 @@ use super::{Asked, Awaited, Cause, Dialogue, Phase, Side};
 use crate::config::Purpose;
 use crate::ledger::journal::Sent;
 use crate::pdu::{Address, CommandId, CommandStatus, Frame, Malformed};
-use crate::policy::{AccountFacts, CampaignFacts, Cleared, Now, Outcome, Passed, Rejection, Submission};
+use crate::policy::{AccountFacts, CampaignFacts, Cleared, Now, Outcome, Passed, Recipients, Rejection, Submission};
 
 impl Dialogue {
     /// Decides on the next frame from the ESME.
@@ -106,10 +106,9 @@ impl Dialogue {
         let account = self.standing.account.clone();
         let campaign = passed.campaign.and_then(|place| account.campaigns().get(place));
         let mut asked = self.note_recipients(&account, passed, now);
-        let is_multi = passed.message.recipients.len() > 1;
-        if !refused.is_empty() || (is_multi && passed.is_remembered) {
-            let remembered = if passed.is_remembered { passed.numbers(&account).collect() } else { Vec::new() };
-            asked = Asked { multi: self.multis.keep(refused, remembered), is_remembered: false, ..asked };
+        let is_multi = matches!(passed.message.recipients, Recipients::Many(_));
+        if is_multi && (!refused.is_empty() || asked.is_remembered || asked.is_offer) {
+            asked.multi = self.multis.keep(refused, passed.numbers(&account).collect());
         }
         let (declared, campaign) = (account.declared(), campaign.map(CampaignFacts::name));
         let sent = Sent { account: &declared.system_id, campaign, alphabet: declared.default_alphabet };
@@ -131,7 +130,7 @@ impl Dialogue {
     }
 
     /// Remembers what becomes of recipients by a message that is relayed: whom it is an offer to, and whom it invites to say
-    /// yes. Of many the SMSC may refuse some, and they are remembered all the same; of one the answer decides.
+    /// yes. Whom the SMSC refuses it to, by its answer, has not had it; an invitation to many is one whatever it answers.
     fn note_recipients(&self, account: &AccountFacts, passed: &Passed<'_>, now: Now) -> Asked {
         let (facts, message, is_remembered) = (self.standing.snapshot.facts(), &passed.message, passed.is_remembered);
         let (table, Now { unix_millis: now, steady_millis, .. }) = (self.records.ledger.acquaintance(), now);
@@ -151,9 +150,9 @@ impl Dialogue {
                 }
             }
             let invites = !pending.is_empty() && facts.has_consented(number, pending, now);
-            if message.recipients.len() == 1 {
-                let recipient = NonZeroU64::new(number.value());
-                asked = Asked { recipient, is_remembered, is_offer, invites, ..asked };
+            asked = Asked { is_remembered, is_offer, ..asked };
+            if let Recipients::One(_) = message.recipients {
+                asked = Asked { recipient: NonZeroU64::new(number.value()), invites, ..asked };
             } else if invites {
                 table.invited(account.system_id(), number, now);
             }

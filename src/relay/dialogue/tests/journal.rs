@@ -1,6 +1,7 @@
 //! What of a dialogue is in the journal afterwards.
 
 use super::*;
+use crate::pdu::{Destination, Destinations, SubmitMulti, SubmitMultiResp, Ton, Unsuccess, Unsuccesses};
 use crate::policy::Outcome;
 
 /// What the journal has of the bind, once it has ended.
@@ -96,4 +97,34 @@ fn what_was_not_answered_when_the_link_was_lost_may_come_again() {
     drop(bound);
     assert!(passes());
     assert!(!passes());
+}
+
+/// A submit_multi to one recipient, and the SMSC's answer that it has failed for that one.
+fn multi_that_fails(sequence: u32) -> [Vec<u8>; 2] {
+    let number = Address { ton: Ton::INTERNATIONAL, digits: b"32470123456", ..Address::default() };
+    let source = Address { ton: Ton::ALPHANUMERIC, digits: b"SHOP", ..Address::default() };
+    let (mut list, mut pdu) = (BytesMut::new(), BytesMut::new());
+    let destinations = Destinations::build([Destination::Sme(number)].into_iter(), &mut list).unwrap();
+    let message = SubmitMulti { source, destinations, short_message: b"hello", ..SubmitMulti::default() };
+    message.encode(SequenceNumber(sequence), &mut pdu).unwrap();
+    let (mut list, mut answer) = (BytesMut::new(), BytesMut::new());
+    let failed = [Unsuccess { address: number, status: CommandStatus::ESME_RMSGQFUL }];
+    let unsuccess = Unsuccesses::build(failed.into_iter(), &mut list).unwrap();
+    let body = SubmitMultiResp { message_id: b"m", unsuccess, ..SubmitMultiResp::default() };
+    body.encode(OK, SequenceNumber(sequence), &mut answer).unwrap();
+    [pdu.to_vec(), answer.to_vec()]
+}
+
+#[test]
+fn an_offer_to_a_list_that_fails_for_one_was_none_to_that_one() {
+    let keys =
+        "default_purpose = 'marketing'\n[policy.consent]\nmode = 'off'\n[policy.repetition]\nsame_within = '24h'";
+    let mut bound = Bound::of(BindState::Transceiver, &format!("{SHOP}\n{keys}"));
+    let recipient = Msisdn::from_digits(b"32470123456").unwrap();
+    for sequence in 1..=3 {
+        let [message, answer] = multi_that_fails(sequence);
+        assert_eq!([bound.up(&message), bound.up(&message)], [Became::Passed, Became::Dropped], "{sequence}");
+        assert_eq!(bound.down(&answer), Became::Passed);
+        assert_eq!(bound.dialogue.records.ledger.acquaintance().unanswered("shop", recipient), 0);
+    }
 }
