@@ -82,8 +82,11 @@ impl Person {
 
     /// Notes a message to `recipient`, who has written to the account or not; or nothing, if it would be no person's.
     pub(super) fn write(&self, recipient: Msisdn, has_written: bool, now: Now) -> Result<Written, Unlikely> {
-        self.has_room(recipient, has_written, Before::default(), now)?;
         self.minute.take(NonZeroU32::MIN, now).map_err(|exhausted| self.too_fast(exhausted))?;
+        if let Err(unlikely) = self.has_room(recipient, has_written, Before::default(), now) {
+            self.minute.give_back(NonZeroU32::MIN);
+            return Err(unlikely);
+        }
         if let Err(taken) = self.day.take(1, now) {
             self.minute.give_back(NonZeroU32::MIN);
             return Err(self.too_many("messages in a day", taken, self.day.most()));
