@@ -104,12 +104,12 @@ fn multi_that_fails(sequence: u32) -> [Vec<u8>; 2] {
     let number = Address { ton: Ton::INTERNATIONAL, digits: b"32470123456", ..Address::default() };
     let source = Address { ton: Ton::ALPHANUMERIC, digits: b"SHOP", ..Address::default() };
     let (mut list, mut pdu) = (BytesMut::new(), BytesMut::new());
-    let destinations = Destinations::build([Destination::Sme(number)].into_iter(), &mut list).unwrap();
+    let destinations = Destinations::build([Destination::Sme(number)], &mut list).unwrap();
     let message = SubmitMulti { source, destinations, short_message: b"hello", ..SubmitMulti::default() };
     message.encode(SequenceNumber(sequence), &mut pdu).unwrap();
     let (mut list, mut answer) = (BytesMut::new(), BytesMut::new());
     let failed = [Unsuccess { address: number, status: CommandStatus::ESME_RMSGQFUL }];
-    let unsuccess = Unsuccesses::build(failed.into_iter(), &mut list).unwrap();
+    let unsuccess = Unsuccesses::build(failed, &mut list).unwrap();
     let body = SubmitMultiResp { message_id: b"m", unsuccess, ..SubmitMultiResp::default() };
     body.encode(OK, SequenceNumber(sequence), &mut answer).unwrap();
     [pdu.to_vec(), answer.to_vec()]
