@@ -303,7 +303,6 @@ impl Shared {
     }
 }
 
-/// Starts the simulator if any upstream is it.
 /// What campaigns have sent today counts after a restart as well. Days are those of UTC.
 fn recall_quotas(snapshot: &Snapshot, journal: &Journal, now: Now) {
     let Ok(today) = jiff::Timestamp::from_millisecond(now.unix_millis) else { return };
@@ -316,6 +315,7 @@ fn recall_quotas(snapshot: &Snapshot, journal: &Journal, now: Now) {
     }
 }
 
+/// Starts the simulator if any upstream is it.
 fn start_simulator(config: &Config) -> Result<Option<Smsc>, StartFault> {
     let mut addresses =
         config.upstreams.values().flat_map(|upstream| std::iter::once(&upstream.address).chain(&upstream.backup));

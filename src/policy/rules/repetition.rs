@@ -3,8 +3,8 @@
 //!
 //! A message counts from when it goes up, so that copies that come together do not all pass; what the SMSC does not take is
 //! forgotten, so that its retry does. One-time codes, what was declared as transactional, and what people write to each
-//! other may come again as they are. A multipart message is judged whole, at the part that completes it; by how many offers went unanswered at the first of
-//! its parts that comes.
+//! other may come again as they are. A multipart message is judged whole, at the part that completes it; by how many
+//! offers went unanswered at the first of its parts that comes.
 //!
 //! A reply of whatever kind begins a new row, and so does a consent that is newer than the last of them. What is no offer
 //! neither counts as unanswered nor is refused for it.
