@@ -34,8 +34,6 @@ pub(super) struct Policy {
 }
 
 pub(super) fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> Policy {
-    const TREATMENTS: &[(&str, Treatment)] =
-        &[("pass", Treatment::Pass), ("record", Treatment::Record), ("refuse", Treatment::Refuse)];
     let concatenation = concatenation(table.section("concatenation"));
     let mut lists = table.section("lists");
     let (mut rules, mut shorteners, mut picture_links) = (BTreeMap::new(), Treatment::Record, Treatment::Record);
@@ -46,14 +44,14 @@ pub(super) fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> Policy {
         let mut section = table.section(name.name());
         rules.insert(name, rule(&mut section, name));
         match name {
-            RuleName::Fraud => shorteners = section.or("shorteners", shorteners, value::choice(TREATMENTS)),
+            RuleName::Fraud => shorteners = section.or("shorteners", shorteners, value::choice(Treatment::NAMES)),
             RuleName::Content => {
                 words = section.tables("word").into_iter().map(own_word).collect();
                 expressions = section.tables("expression").into_iter().map(own_expression).collect();
                 score = section.table("score").and_then(trained_score);
             }
             RuleName::Destination => {
-                destination.helplines = section.or("helplines", destination.helplines, value::choice(TREATMENTS));
+                destination.helplines = section.or("helplines", destination.helplines, value::choice(Treatment::NAMES));
             }
             RuleName::Campaign => campaign = campaign_rule(&mut section),
             RuleName::Repetition => repetition = repetition_rule(&mut section),
@@ -61,7 +59,9 @@ pub(super) fn policy(mut table: Table<'_>, brands: Vec<Brand>) -> Policy {
                 rate = RateRule { codes: allowance(&mut section, "codes", RATE.codes), ..rate };
                 rate = RateRule { range: allowance(&mut section, "range", RATE.range), ..rate };
             }
-            RuleName::Media => picture_links = section.or("picture_links", picture_links, value::choice(TREATMENTS)),
+            RuleName::Media => {
+                picture_links = section.or("picture_links", picture_links, value::choice(Treatment::NAMES))
+            }
             _ => {}
         }
     }

@@ -138,6 +138,12 @@ pub enum Treatment {
     Refuse,
 }
 
+impl Treatment {
+    /// Every one, by its name in the configuration and in the facts about countries.
+    pub(crate) const NAMES: &[(&str, Self)] =
+        &[("pass", Self::Pass), ("record", Self::Record), ("refuse", Self::Refuse)];
+}
+
 /// `[policy.destination]`, beside what all rules share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Destination {

@@ -11,8 +11,8 @@ use crate::pdu::Address;
 /// See the module.
 #[derive(Debug)]
 pub struct CampaignFacts {
-    /// Among those of its account.
-    place: usize,
+    /// Its place among those of its account.
+    index: usize,
     name: String,
     purpose: Purpose,
     senders: Vec<SenderKey>,
@@ -34,7 +34,7 @@ pub(super) struct ClassLimits {
 
 impl CampaignFacts {
     /// What `declared` says; what was taken from the limits of the one `before` stays taken.
-    pub(super) fn new(place: usize, declared: config::Campaign, before: Option<&Self>) -> Self {
+    pub(super) fn new(index: usize, declared: config::Campaign, before: Option<&Self>) -> Self {
         let config::Campaign { name, purpose, senders, service_type, samples, registrations, per_day, us_class } =
             declared;
         let us_class = us_class.map(|class| {
@@ -50,7 +50,7 @@ impl CampaignFacts {
             samples: samples.iter().filter_map(|sample| Sample::of(sample).ok()).collect(),
             registered_in: registrations.keys().filter_map(|country| Territory::parse(country)).collect(),
             day: per_day.map(|most| Quota::reuse_or_new(before.and_then(|before| before.day.as_ref()), most)),
-            place,
+            index,
             name,
             purpose,
             service_type,
@@ -59,8 +59,8 @@ impl CampaignFacts {
     }
 
     /// Its place among the campaigns of its account.
-    pub(super) fn place(&self) -> usize {
-        self.place
+    pub(super) fn index(&self) -> usize {
+        self.index
     }
 
     /// What records call it.

@@ -9,7 +9,7 @@ use super::inspection::Findings;
 use super::person::Written;
 use super::recipient::Recipient;
 use super::sender::{Scopes, SenderFacts};
-use super::sent::Place;
+use super::sent;
 use super::{
     AccountFacts, CampaignFacts, DurableFacts, Limiter, Memory, Msisdn, Now, Recipients, Rejection, Standing,
     Submission,
@@ -43,7 +43,7 @@ pub(super) struct Context<'a> {
     /// The recipient, if there is but one.
     pub(super) one: Option<Recipient<'a>>,
     /// Where that recipient's last messages are remembered, if that matters: fetched from memory while the text is read.
-    pub(super) sent_to_one: Option<Place>,
+    pub(super) sent_to_one: Option<sent::Key>,
     /// Recipients that a rule has refused while others pass, by their place in the message.
     pub(super) refused: Vec<(usize, Rejection)>,
     /// Whether it is judged as an offer for what it says.
@@ -98,10 +98,10 @@ impl<'a> Context<'a> {
     }
 
     /// Where a recipient's last messages are remembered.
-    pub(super) fn sent_to(&self, recipient: &Recipient<'_>) -> Option<Place> {
+    pub(super) fn sent_to(&self, recipient: &Recipient<'_>) -> Option<sent::Key> {
         self.sent_to_one.or_else(|| {
-            let (number, _) = recipient.place()?;
-            Some(self.memory.sent.place(self.account.key(), number.value()))
+            let (number, _) = recipient.meant()?;
+            Some(self.memory.sent.key(self.account.key(), number.value()))
         })
     }
 

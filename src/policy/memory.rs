@@ -40,11 +40,11 @@ impl Memory {
     /// The SMSC has answered the message of this name from an account to a recipient, or never will: whether it has taken
     /// it, and it counts as sent.
     pub fn settle(&self, account: u64, msisdn: u64, reference: Ref, is_taken: bool) {
-        let place = self.sent.place(account, msisdn);
+        let key = self.sent.key(account, msisdn);
         if is_taken {
-            self.sent.confirm(&place, reference.stamp());
+            self.sent.confirm(&key, reference.stamp());
         } else {
-            self.sent.release(&place, reference.stamp());
+            self.sent.release(&key, reference.stamp());
         }
     }
 

@@ -207,7 +207,7 @@ impl<'b> Passed<'b> {
         };
         let home = account.home();
         let all = one.into_iter().chain(many.into_iter().flat_map(|destinations| destinations.iter()));
-        all.filter_map(move |destination| Recipient::of(&destination, home).place().map(|(number, _)| number))
+        all.filter_map(move |destination| Recipient::of(&destination, home).meant().map(|(number, _)| number))
     }
 }
 
@@ -268,7 +268,7 @@ impl Policy {
 
     /// Whether a law says how many offers a day this recipient may get.
     pub fn limits_offers(&self, recipient: Msisdn) -> bool {
-        Recipient::known(recipient).at_place(|place| self.countries.marketing_per_day(place)).is_some()
+        Recipient::known(recipient).whereabouts(|place| self.countries.marketing_per_day(place)).is_some()
     }
 
     /// How many entries the lists in force have.
@@ -297,7 +297,7 @@ impl Policy {
         let reference = standing.snapshot.memory().refs.at(now.unix_millis);
         let mut context = Context::new(&message, standing, assembly.as_ref(), reference, now);
         let judged = self.judge(&mut context, shadowed);
-        let campaign = context.campaign.map(CampaignFacts::place);
+        let campaign = context.campaign.map(CampaignFacts::index);
         let (purpose, reference, is_remembered) = (context.purpose(), context.reference, context.is_remembered.get());
         let passed = Passed { message, purpose, reference, is_remembered, campaign };
         let (Findings { plain, named, .. }, refused) = (context.findings, context.refused);

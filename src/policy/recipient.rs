@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::Msisdn;
-use super::countries::Place;
+use super::countries::Whereabouts;
 use super::zone::Zone;
 use crate::numbers::{self, Kind, Known, State, Territory};
 use crate::pdu::{Address, Destination, Ton};
@@ -14,7 +14,7 @@ pub(super) struct Recipient<'a> {
     address: Option<Address<'a>>,
     /// The calling code that national numbers are of.
     home: Option<u64>,
-    place: OnceCell<Option<(Msisdn, Known)>>,
+    meant: OnceCell<Option<(Msisdn, Known)>>,
 }
 
 impl<'a> Recipient<'a> {
@@ -24,13 +24,13 @@ impl<'a> Recipient<'a> {
             Destination::Sme(address) => Some(*address),
             Destination::List(_) => None,
         };
-        Self { address, home, place: OnceCell::new() }
+        Self { address, home, meant: OnceCell::new() }
     }
 
     /// The one with this number.
     pub(super) fn known(number: Msisdn) -> Self {
         let known = numbers::look_up(number.value());
-        Self { address: None, home: None, place: OnceCell::from(Some((number, known))) }
+        Self { address: None, home: None, meant: OnceCell::from(Some((number, known))) }
     }
 
     /// Where it goes; none if it is a distribution list.
@@ -53,8 +53,8 @@ impl<'a> Recipient<'a> {
     /// The number that it means, and what is known of it: of those that it may mean the first that anybody can have, the
     /// national one before the other where the address says that it is one.
     #[inline]
-    pub(super) fn place(&self) -> Option<(Msisdn, Known)> {
-        *self.place.get_or_init(|| {
+    pub(super) fn meant(&self) -> Option<(Msisdn, Known)> {
+        *self.meant.get_or_init(|| {
             let known = |number: Msisdn| (number, numbers::look_up(number.value()));
             if let Some((number, place)) = self.number().map(known)
                 && (self.is(Ton::INTERNATIONAL) || (is_assigned(&place) && !self.is(Ton::NATIONAL)))
@@ -73,16 +73,16 @@ impl<'a> Recipient<'a> {
 
     /// The country that it is a number of.
     pub(super) fn territory(&self) -> Option<Territory> {
-        self.place().and_then(|(_, known)| known.territory())
+        self.meant().and_then(|(_, known)| known.territory())
     }
 
     /// What is known of where it is, as laws of places are looked up by.
     #[inline]
-    pub(super) fn at_place<R>(&self, ask: impl FnOnce(&Place<'_>) -> R) -> R {
-        let Some((_, known)) = self.place() else { return ask(&Place::default()) };
+    pub(super) fn whereabouts<R>(&self, ask: impl FnOnce(&Whereabouts<'_>) -> R) -> R {
+        let Some((_, known)) = self.meant() else { return ask(&Whereabouts::default()) };
         let states = known.state.as_ref().map(State::as_str);
         let (territory, zones, states) = (known.territory(), Zone::of(known.zones), states.as_slice());
-        ask(&Place { territory, zones, states })
+        ask(&Whereabouts { territory, zones, states })
     }
 
     fn is(&self, ton: Ton) -> bool {

@@ -107,7 +107,7 @@ pub(crate) struct Sent {
 
 /// Where a pair of account and recipient is, or would be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Key {
     group: usize,
     buckets: [usize; 2],
     tag: u32,
@@ -332,20 +332,20 @@ impl Sent {
     /// Where a pair is: an account by a number of its own, a recipient by its number. Begins to fetch it from memory,
     /// so it is best asked for before the text is looked at.
     #[inline]
-    pub(crate) fn place(&self, account: u64, msisdn: u64) -> Place {
+    pub(crate) fn key(&self, account: u64, msisdn: u64) -> Key {
         let first = mix(mix(account ^ self.seed) ^ msisdn);
         let second = mix(first);
         let group = scale(first >> 32, self.turns.len());
         let in_group = |bits: u64| group * self.group + scale(bits & 0xFFFF_FFFF, self.group);
         let buckets = [in_group(second), in_group(second >> 32)];
         buckets.iter().for_each(|bucket| prefetch_index(&*self.heads, *bucket));
-        Place { group, buckets, tag: (first as u32 & 0xFF_FFFF).max(1) }
+        Key { group, buckets, tag: (first as u32 & 0xFF_FFFF).max(1) }
     }
 
     /// Begins to fetch what was sent to the pair, if anything was.
     #[inline]
-    pub(crate) fn approach(&self, place: &Place) {
-        if let Some(cell) = self.find(place) {
+    pub(crate) fn approach(&self, key: &Key) {
+        if let Some(cell) = self.find(key) {
             prefetch_index(std::slice::from_ref(cell.body), 0);
             prefetch_index(cell.hashes, 0);
         }
@@ -355,12 +355,12 @@ impl Sent {
     ///
     /// # Errors
     /// What the message repeats.
-    pub(crate) fn preview(&self, place: &Place, mark: Mark, now: i64, limits: Limits) -> Result<(), Repeated> {
-        let Some(turn) = self.turns.get(place.group) else { return Ok(()) };
+    pub(crate) fn preview(&self, key: &Key, mark: Mark, now: i64, limits: Limits) -> Result<(), Repeated> {
+        let Some(turn) = self.turns.get(key.group) else { return Ok(()) };
         let mut tries = 0;
         loop {
             let before = turn.load(Ordering::Acquire);
-            let found = self.find(place).map_or(Ok(()), |cell| cell.repeated(mark, now, limits));
+            let found = self.find(key).map_or(Ok(()), |cell| cell.repeated(mark, now, limits));
             fence(Ordering::Acquire);
             if before.is_multiple_of(2) && turn.load(Ordering::Relaxed) == before {
                 return found;
@@ -373,9 +373,9 @@ impl Sent {
     ///
     /// # Errors
     /// What the message repeats; nothing is marked then.
-    pub(crate) fn take(&self, place: &Place, mark: Mark, stamp: Stamp, limits: Limits) -> Result<(), Repeated> {
-        let Some(_turn) = self.turn(place) else { return Ok(()) };
-        let found = self.find(place);
+    pub(crate) fn take(&self, key: &Key, mark: Mark, stamp: Stamp, limits: Limits) -> Result<(), Repeated> {
+        let Some(_turn) = self.turn(key) else { return Ok(()) };
+        let found = self.find(key);
         if let Some(cell) = found {
             // A message that names a recipient twice repeats nothing.
             if cell.known(stamp.ms).any(|known| known.is(stamp)) {
@@ -383,22 +383,22 @@ impl Sent {
             }
             cell.repeated(mark, stamp.ms, limits)?;
         }
-        if let Some(cell) = found.or_else(|| self.room(place, stamp.ms)) {
-            cell.add(place.tag, mark, stamp);
+        if let Some(cell) = found.or_else(|| self.room(key, stamp.ms)) {
+            cell.add(key.tag, mark, stamp);
         }
         Ok(())
     }
 
     /// The SMSC has taken the message.
-    pub(crate) fn confirm(&self, place: &Place, stamp: Stamp) {
-        self.settle(place, stamp, |cell, index, message| {
+    pub(crate) fn confirm(&self, key: &Key, stamp: Stamp) {
+        self.settle(key, stamp, |cell, index, message| {
             cell.put(index, Message { pending: false, ..message }.words());
         });
     }
 
     /// The SMSC has not taken the message, or nobody will know: it does not count, unless it was confirmed before.
-    pub(crate) fn release(&self, place: &Place, stamp: Stamp) {
-        self.settle(place, stamp, |cell, index, _| {
+    pub(crate) fn release(&self, key: &Key, stamp: Stamp) {
+        self.settle(key, stamp, |cell, index, _| {
             cell.clear(index);
             if cell.known(stamp.ms).next().is_none() {
                 cell.pair.store(0, Ordering::Relaxed);
@@ -406,9 +406,9 @@ impl Sent {
         });
     }
 
-    fn settle(&self, place: &Place, stamp: Stamp, settle: impl Fn(Cell<'_>, usize, Message)) {
-        let Some(_turn) = self.turn(place) else { return };
-        if let Some(cell) = self.find(place) {
+    fn settle(&self, key: &Key, stamp: Stamp, settle: impl Fn(Cell<'_>, usize, Message)) {
+        let Some(_turn) = self.turn(key) else { return };
+        if let Some(cell) = self.find(key) {
             // The pair may have been written long after, so its times are not told by this one.
             let pending = cell.known(stamp.ms).find(|known| known.is(stamp) && known.message.pending);
             if let Some(Known { index, message, .. }) = pending {
@@ -427,28 +427,28 @@ impl Sent {
     }
 
     #[inline]
-    fn find(&self, place: &Place) -> Option<Cell<'_>> {
-        place.buckets.iter().find_map(|bucket| {
+    fn find(&self, key: &Key) -> Option<Cell<'_>> {
+        key.buckets.iter().find_map(|bucket| {
             let mut pairs = self.heads.get(*bucket)?.pairs.iter();
-            let index = pairs.position(|pair| Pair::of(pair.load(Ordering::Relaxed)).tag == place.tag)?;
+            let index = pairs.position(|pair| Pair::of(pair.load(Ordering::Relaxed)).tag == key.tag)?;
             self.cell(*bucket, index)
         })
     }
 
     /// A free place in the emptier bucket, or that of the pair that was written longest ago.
-    fn room(&self, place: &Place, now: i64) -> Option<Cell<'_>> {
+    fn room(&self, key: &Key, now: i64) -> Option<Cell<'_>> {
         let is_free = |cell: &Cell<'_>| cell.pair().tag == 0 || cell.pair().is_over(now);
-        let emptier = place.buckets.iter().max_by_key(|bucket| self.cells(**bucket).filter(is_free).count())?;
+        let emptier = key.buckets.iter().max_by_key(|bucket| self.cells(**bucket).filter(is_free).count())?;
         let longest_ago = || {
-            let cells = place.buckets.iter().flat_map(|bucket| self.cells(*bucket));
+            let cells = key.buckets.iter().flat_map(|bucket| self.cells(*bucket));
             cells.max_by_key(|cell| cell.pair().age(now))
         };
         self.cells(*emptier).find(is_free).or_else(longest_ago)
     }
 
-    /// Waits for the turn of a place's group.
-    fn turn(&self, place: &Place) -> Option<Turn<'_>> {
-        let count = self.turns.get(place.group)?;
+    /// Waits for the turn of a key's group.
+    fn turn(&self, key: &Key) -> Option<Turn<'_>> {
+        let count = self.turns.get(key.group)?;
         let mut tries = 0;
         loop {
             let even = count.load(Ordering::Relaxed) & !1;

@@ -191,9 +191,9 @@ impl AccountFacts {
         let before = previous.and_then(|account| account.limiter.as_ref());
         let limiter = declared.rate.map(|limit| Limiter::reuse_or_new(before, limit));
         let held = previous.map(|account| account.held.clone()).unwrap_or_default();
-        let campaigns = std::mem::take(&mut declared.campaigns).into_iter().enumerate().map(|(place, campaign)| {
+        let campaigns = std::mem::take(&mut declared.campaigns).into_iter().enumerate().map(|(index, campaign)| {
             let before = previous.and_then(|account| account.campaigns.iter().find(|it| it.name() == campaign.name));
-            CampaignFacts::new(place, campaign, before)
+            CampaignFacts::new(index, campaign, before)
         });
         let campaigns = campaigns.collect();
         let limit = |(country, limit): (&String, &config::RateLimit)| {

@@ -327,19 +327,19 @@ impl Serialize for Evidence {
                 object.serialize_entry("most", most)?;
             }
             Self::Repeated { alike, earlier, at } => {
-                object.serialize_entry("alike", &(f64::from(*alike) / 1000.0))?;
+                object.serialize_entry("alike", &share(*alike))?;
                 if let Some(earlier) = earlier {
                     object.serialize_entry("earlier", &earlier.to_string())?;
                 }
-                object.serialize_entry("earlier_at", &Moment(*at).to_string())?;
+                object.serialize_entry("earlier_at", &Utc(*at).to_string())?;
             }
             Self::Closed(closed) => closed.serialize_into(&mut object)?,
             Self::Unavailable(what) => object.serialize_entry("unavailable", what)?,
             Self::Unnamed => object.serialize_entry("brand", "not named")?,
             Self::Campaign(fault) => object.serialize_entry("campaign", fault)?,
             Self::Unlike { alike, least } => {
-                object.serialize_entry("alike", &(f64::from(*alike) / 1000.0))?;
-                object.serialize_entry("least", &(f64::from(*least) / 1000.0))?;
+                object.serialize_entry("alike", &share(*alike))?;
+                object.serialize_entry("least", &share(*least))?;
             }
             Self::Destination { fault, country } => {
                 object.serialize_entry("destination", fault)?;
@@ -358,7 +358,7 @@ impl Serialize for Evidence {
             }
             Self::Score { model, thousandths } => {
                 object.serialize_entry("model", &format_args!("{model:016x}"))?;
-                object.serialize_entry("score", &(f64::from(*thousandths) / 1000.0))?;
+                object.serialize_entry("score", &share(*thousandths))?;
             }
         }
         object.end()
@@ -394,16 +394,16 @@ impl fmt::Display for Evidence {
             Self::Unanswered { offers, most } => {
                 write!(f, "recipient has left {offers} offers in a row without a reply, of {most} that may be")
             }
-            Self::Repeated { alike: 1000, at, .. } => write!(f, "recipient got the same at {}", Moment(*at)),
+            Self::Repeated { alike: 1000, at, .. } => write!(f, "recipient got the same at {}", Utc(*at)),
             Self::Repeated { alike, at, .. } => {
-                write!(f, "recipient got one that is {} like it at {}", f64::from(*alike) / 1000.0, Moment(*at))
+                write!(f, "recipient got one that is {} like it at {}", share(*alike), Utc(*at))
             }
             Self::Closed(closed) => closed.fmt(f),
             Self::Unavailable(what) => write!(f, "{what} cannot be asked now"),
             Self::Unnamed => write!(f, "neither text nor sender names the brand"),
             Self::Campaign(fault) => write!(f, "message is {fault}"),
             Self::Unlike { alike, least } => {
-                let (alike, least) = (f64::from(*alike) / 1000.0, f64::from(*least) / 1000.0);
+                let (alike, least) = (share(*alike), share(*least));
                 write!(f, "text is {alike} like its campaign's samples, which is less than {least}")
             }
             Self::Destination { fault, country: Some(country) } => write!(f, "recipient is {fault} ({country})"),
@@ -450,6 +450,11 @@ impl fmt::Display for Span {
     }
 }
 
+/// Thousandths as a number from 0 to 1.
+fn share(thousandths: u16) -> f64 {
+    f64::from(thousandths) / 1000.0
+}
+
 /// A day as `2026-12-31`, from days since 1970-01-01.
 struct Day(i32);
 
@@ -461,9 +466,9 @@ impl fmt::Display for Day {
 }
 
 /// Milliseconds since 1970-01-01T00:00:00Z as `2026-12-31T23:59:59.999Z`.
-struct Moment(i64);
+pub(super) struct Utc(pub(super) i64);
 
-impl fmt::Display for Moment {
+impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX).fmt(f)
     }

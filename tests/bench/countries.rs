@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use smppolicy::numbers::Territory;
-use smppolicy::policy::countries::{Countries, Packs, Place};
+use smppolicy::policy::countries::{Countries, Packs, Whereabouts};
 use smppolicy::policy::zone::Zone;
 
 /// Tuesday, 2026-11-24T17:00:00Z, in milliseconds.
@@ -25,7 +25,7 @@ fn hours(criterion: &mut Criterion) {
         ("a number that tells no zone", "BE", &[], &[], None),
     ] {
         let zones: Vec<_> = zones.iter().filter_map(|name| Zone::named(name)).collect();
-        let place = Place { territory: Territory::parse(territory), zones: &zones, states };
+        let place = Whereabouts { territory: Territory::parse(territory), zones: &zones, states };
         let sender = sender.and_then(Territory::parse);
         let ask = |at: i64| countries.closed(black_box(&place), black_box(sender), black_box(at));
         assert!(ask(TUESDAY).is_none() && ask(TUESDAY + TEN_HOURS).is_some(), "{name}");
@@ -33,12 +33,12 @@ fn hours(criterion: &mut Criterion) {
         group.bench_function(format!("{name}, closed"), |bencher| bencher.iter(|| ask(TUESDAY + TEN_HOURS)));
     }
     // The worst that a number may ask for: all states and all zones of the United States, which are open for an hour a day.
-    let anywhere = Place { territory: Territory::parse("US"), ..Place::default() };
+    let anywhere = Whereabouts { territory: Territory::parse("US"), ..Whereabouts::default() };
     group.bench_function("all states and zones of the United States", |bencher| {
         bencher.iter(|| countries.closed(black_box(&anywhere), None, black_box(TUESDAY)));
     });
     // Deliveries of which each is another day's find nothing remembered.
-    let belgium = Place { territory: Territory::parse("BE"), ..Place::default() };
+    let belgium = Whereabouts { territory: Territory::parse("BE"), ..Whereabouts::default() };
     let mut turn = 0;
     group.bench_function("another day each time", |bencher| {
         bencher.iter(|| {

@@ -291,11 +291,9 @@ fn limits(table: Table<'_>) -> Fact<Limits> {
 }
 
 fn links(table: Table<'_>) -> Fact<Links> {
-    const TREATMENTS: &[(&str, Treatment)] =
-        &[("pass", Treatment::Pass), ("record", Treatment::Record), ("refuse", Treatment::Refuse)];
     let help = r#"add "pass", "record" or "refuse""#;
     fact(table, |table| Links {
-        shorteners: table.required("shorteners", help, value::choice(TREATMENTS)).unwrap_or(Treatment::Record),
+        shorteners: table.required("shorteners", help, value::choice(Treatment::NAMES)).unwrap_or(Treatment::Record),
     })
 }
 

@@ -15,6 +15,7 @@ use serde::ser::SerializeMap;
 use super::calendar::{self, Calendar};
 use super::{Basis, Confidence, Countries, Whose, Why, Window};
 use crate::numbers::Territory;
+use crate::policy::verdict::Utc;
 use crate::policy::zone::{MINUTE, Stretch, Zone, database_version};
 
 /// How far ahead the next allowed time is looked for, in milliseconds. Hours that do not open for so long have nothing in
@@ -23,7 +24,7 @@ const HORIZON: i64 = 14 * 24 * 60 * MINUTE;
 
 /// What a recipient's number tells of where the recipient is.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Place<'a> {
+pub struct Whereabouts<'a> {
     /// The country; none: not known.
     pub territory: Option<Territory>,
     /// The zones that the recipient may be in; none: all of the country.
@@ -55,13 +56,13 @@ pub struct Closed {
 impl Countries {
     /// Why marketing may not be delivered at a time, in milliseconds since 1970; none if it may.
     #[inline]
-    pub fn closed(&self, place: &Place<'_>, sender: Option<Territory>, unix_millis: i64) -> Option<Closed> {
+    pub fn closed(&self, place: &Whereabouts<'_>, sender: Option<Territory>, unix_millis: i64) -> Option<Closed> {
         let hours = self.hours(place, sender);
         if hours.are_open(unix_millis) { None } else { hours.closed(unix_millis) }
     }
 
     #[inline]
-    fn hours<'c>(&'c self, place: &Place<'c>, sender: Option<Territory>) -> Hours<'c, impl States<'c>> {
+    fn hours<'c>(&'c self, place: &Whereabouts<'c>, sender: Option<Territory>) -> Hours<'c, impl States<'c>> {
         let country = self.of(place.territory);
         let sender = sender.filter(|sender| place.territory != Some(*sender));
         let sender = sender.and_then(|sender| self.by_territory.get(&sender)).filter(|sender| sender.has_own_hours);
@@ -168,15 +169,6 @@ impl fmt::Display for Local {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (day, minute) = (self.0.div_euclid(Window::DAY.into()), self.0.rem_euclid(Window::DAY.into()));
         write!(f, "{}T{:02}:{:02}", calendar::date(day.into()), minute / 60, minute % 60)
-    }
-}
-
-/// A time as `2026-11-25T08:00:00Z`.
-struct Utc(i64);
-
-impl fmt::Display for Utc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        jiff::Timestamp::from_millisecond(self.0).unwrap_or_default().fmt(f)
     }
 }
 

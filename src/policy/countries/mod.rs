@@ -32,7 +32,7 @@ use calendar::Calendar;
 pub use calendar::{Whose, Why};
 pub use facts::{Basis, Confidence, Fact, Limits, Links, Pack, Packs, Provenance, Register, StatePack, Week, Window};
 pub use holidays::{DayRule, Exception, Holiday, MonthDay, Observed};
-pub use hours::{Closed, Place};
+pub use hours::{Closed, Whereabouts};
 pub use sender::{Form, Permission, SenderFault, SenderRules};
 
 use super::Octets;
@@ -144,7 +144,7 @@ impl Countries {
 
     /// The marketing messages that a recipient may get of one account within 24 hours: the least of those of the country
     /// and of the states that the recipient may be in.
-    pub fn marketing_per_day(&self, place: &Place<'_>) -> Option<u16> {
+    pub fn marketing_per_day(&self, place: &Whereabouts<'_>) -> Option<u16> {
         let country = self.of(place.territory);
         let states = country.states_of(place).filter_map(|state| state.limits.as_ref());
         states.chain(&country.limits).map(|fact| fact.value.marketing_per_day).min()
@@ -192,7 +192,7 @@ impl Country {
 
     /// The states that the recipient may be in, as far as they have facts of their own.
     #[inline]
-    fn states_of<'c>(&'c self, place: &Place<'c>) -> impl Iterator<Item = &'c State> + Clone + use<'c> {
+    fn states_of<'c>(&'c self, place: &Whereabouts<'c>) -> impl Iterator<Item = &'c State> + Clone + use<'c> {
         let states = place.states;
         let may_be = move |code: u32| states.is_empty() || states.iter().any(|state| key(state) == code);
         self.states.iter().filter(move |(code, _)| may_be(*code)).map(|(_, state)| state)

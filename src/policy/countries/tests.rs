@@ -233,7 +233,7 @@ fn utc(millis: i64) -> String {
 }
 
 /// Whose hours are closed and why, and when all are open again; or nothing.
-fn closed(countries: &Countries, place: &Place<'_>, sender: &str, time: &str) -> String {
+fn closed(countries: &Countries, place: &Whereabouts<'_>, sender: &str, time: &str) -> String {
     let closed = countries.closed(place, Territory::parse(sender), at(time));
     closed.map_or_else(String::new, |closed| {
         format!("{} {} {}", closed.whose, closed.why, closed.next.map_or_else(|| "never".to_owned(), utc))
@@ -265,7 +265,7 @@ fn all_zones_and_all_states_must_allow() {
         (&["America/Chicago"], &["TX"], "2026-11-29T17:30:00Z", "US-TX hour 2026-11-29T18:00:00Z"),
     ] {
         let zones: Vec<&Zone> = zones.iter().filter_map(|name| Zone::named(name)).collect();
-        let place = Place { territory: Some(territory("US")), zones: &zones, states };
+        let place = Whereabouts { territory: Some(territory("US")), zones: &zones, states };
         assert_eq!(closed(&countries, &place, "", time), expected, "{zones:?} {states:?} {time}");
     }
 }
@@ -286,7 +286,7 @@ fn both_countries_must_allow_and_the_next_time_is_one_at_which_they_do() {
         ("PR", "", "2026-11-24T12:30:00Z", ""),
         ("PR", "", "2026-11-24T11:30:00Z", "PR hour 2026-11-24T12:00:00Z"),
     ] {
-        let place = Place { territory: Territory::parse(recipient), ..Place::default() };
+        let place = Whereabouts { territory: Territory::parse(recipient), ..Whereabouts::default() };
         assert_eq!(closed(&countries, &place, sender, time), expected, "{recipient} {sender} {time}");
         let next = countries.closed(&place, Territory::parse(sender), at(time)).and_then(|closed| closed.next);
         if let Some(next) = next {
@@ -304,7 +304,7 @@ fn daylight_saving_moves_hours_and_what_has_nothing_in_common_never_opens() {
     let text = format!("[upstream.main]\naddress = 'simulator'\n{own}");
     let config = Config::parse(&text, "test.toml", Path::new("/")).unwrap_or_else(|faults| panic!("{faults}"));
     let countries = Countries::new(&config.countries);
-    let belgium = Place { territory: Some(territory("BE")), ..Place::default() };
+    let belgium = Whereabouts { territory: Some(territory("BE")), ..Whereabouts::default() };
     for (time, expected) in [
         // In spring there is no half past two: it opens at three.
         ("2026-03-29T00:59:59Z", "BE hour 2026-03-29T01:00:00Z"),
@@ -322,14 +322,14 @@ fn daylight_saving_moves_hours_and_what_has_nothing_in_common_never_opens() {
         assert_eq!(closed(&countries, &belgium, "", time), expected, "{time}");
     }
     let zones = &["America/New_York", "America/Los_Angeles"].map(|name| Zone::named(name).unwrap())[..];
-    let coasts = Place { territory: Some(territory("US")), zones, states: &["NY"] };
+    let coasts = Whereabouts { territory: Some(territory("US")), zones, states: &["NY"] };
     assert_eq!(closed(&countries, &coasts, "", "2026-11-24T14:30:00Z"), "US hour never");
 }
 
 #[test]
 fn a_clock_that_is_set_back_or_ahead_opens_nothing() {
     let countries = Countries::new(&shipped());
-    let place = Place { territory: Some(territory("BE")), ..Place::default() };
+    let place = Whereabouts { territory: Some(territory("BE")), ..Whereabouts::default() };
     let (open, closed) = (at("2026-11-24T12:00:00Z"), at("2026-11-24T21:00:00Z"));
     let days = |days: i64| days * 86_400_000;
     for shift in [0, 1, -1, 7, -7, 120, -120, 0].map(days) {
@@ -431,7 +431,7 @@ fn senders_are_as_the_recipients_country_wants() {
 #[test]
 fn limits_and_links_are_those_of_the_place() {
     let countries = Countries::new(&shipped());
-    let place = |code: &str, states| Place { territory: Territory::parse(code), zones: &[], states };
+    let place = |code: &str, states| Whereabouts { territory: Territory::parse(code), zones: &[], states };
     for (code, states, expected) in [
         ("US", &["FL"][..], Some(3)),
         ("US", &["OK", "NY"], Some(3)),

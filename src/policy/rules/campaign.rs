@@ -80,7 +80,7 @@ impl Consuming for Campaign {
         let Some(person) = person else { return Verdict::Pass };
         let (mut refused, mut before) = (None, Before::default());
         let _stopped = context.each_kept(|recipient| {
-            let Some((number, _)) = recipient.place() else { return ControlFlow::Continue(()) };
+            let Some((number, _)) = recipient.meant() else { return ControlFlow::Continue(()) };
             match person.may_write(number, has_written(context, recipient), before, context.now) {
                 Ok(after) => before = after,
                 Err(why) => refused = Some(unlikely(why)),
@@ -110,7 +110,7 @@ fn write(context: &Context<'_>) -> Option<Refusal> {
     let person = context.sender?.person()?;
     let mut refused = None;
     let _stopped = context.each_kept(|recipient| {
-        let Some((number, _)) = recipient.place() else { return ControlFlow::Continue(()) };
+        let Some((number, _)) = recipient.meant() else { return ControlFlow::Continue(()) };
         match person.write(number, has_written(context, recipient), context.now) {
             Ok(written) => context.written.borrow_mut().push(written),
             Err(why) => refused = Some(unlikely(why)),
@@ -137,7 +137,7 @@ pub(super) fn is_ten_digits(context: &Context<'_>, recipient: &Recipient<'_>) ->
     let is_us = |known: numbers::Known| known.territory() == Some(Territory::US);
     let sends = sender.number().map(|number| numbers::look_up(number.value()));
     sends.is_some_and(|known| is_us(known) && known.kind != Kind::TollFree)
-        && recipient.place().is_some_and(|(_, known)| is_us(known))
+        && recipient.meant().is_some_and(|(_, known)| is_us(known))
 }
 
 fn is_registered(context: &Context<'_>) -> bool {

@@ -53,7 +53,7 @@ impl Rule for Destination {
     #[inline]
     fn check_recipient(&self, context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
         let Some(address) = recipient.address() else { return Verdict::Pass };
-        let (place, mut noted) = (recipient.place(), Verdict::Pass);
+        let (place, mut noted) = (recipient.meant(), Verdict::Pass);
         let countries = Homes::of(context, recipient.territory());
         let digits = address.digits.trim_ascii();
         if let Some((country, kind)) = emergency_address(digits, form(address.ton), countries.as_slice()) {

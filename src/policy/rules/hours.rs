@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::super::concatenation::Assembly;
-use super::super::countries::{Closed, Countries, Place};
+use super::super::countries::{Closed, Countries, Whereabouts};
 use super::super::{Clause, Context, Evidence, Recipient, Recipients, Refusal, Rule, Verdict};
 use crate::pdu::{CommandStatus, time};
 
@@ -29,7 +29,7 @@ impl Hours {
 
     /// Judges a delivery to a recipient at a place.
     #[inline]
-    fn judge(&self, context: &Context<'_>, place: &Place<'_>) -> Verdict {
+    fn judge(&self, context: &Context<'_>, place: &Whereabouts<'_>) -> Verdict {
         let sender = context.account.country();
         let closed = context.now.readings().find_map(|now| {
             // One that is no time has been refused with the message as a whole.
@@ -52,7 +52,7 @@ impl Rule for Hours {
             return Verdict::Refuse(Refusal { clause: Some(HOURS), status, evidence });
         }
         match context.message.recipients {
-            Recipients::None => self.judge(context, &Place::default()),
+            Recipients::None => self.judge(context, &Whereabouts::default()),
             Recipients::One(_) | Recipients::Many(_) => Verdict::Pass,
         }
     }
@@ -63,7 +63,7 @@ impl Rule for Hours {
         if !context.is_marketing() || context.assembly.is_some_and(Assembly::goes_on) {
             return Verdict::Pass;
         }
-        recipient.at_place(|place| self.judge(context, place))
+        recipient.whereabouts(|place| self.judge(context, place))
     }
 }
 

@@ -226,7 +226,7 @@ fn each_charge<'c>(
     if context.purpose() != Some(Purpose::Otp) {
         return ControlFlow::Continue(());
     }
-    context.each_kept(|recipient| match recipient.place() {
+    context.each_kept(|recipient| match recipient.meant() {
         Some((number, _)) => each(Charge::Code(number)),
         None => ControlFlow::Continue(()),
     })

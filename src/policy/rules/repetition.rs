@@ -95,8 +95,8 @@ impl Rule for Repetition {
         if !context.is_marketing() || context.assembly.is_some_and(Assembly::goes_on) {
             return Verdict::Pass;
         }
-        if let Some((number, _)) = recipient.place()
-            && let Some(most) = recipient.at_place(|place| self.countries.marketing_per_day(place))
+        if let Some((number, _)) = recipient.meant()
+            && let Some(most) = recipient.whereabouts(|place| self.countries.marketing_per_day(place))
         {
             let now = context.now.steady_millis;
             let taken = u32::from(context.facts.offers_of_a_day(number, context.account.system_id(), now));
@@ -107,7 +107,7 @@ impl Rule for Repetition {
             }
         }
         let count = |number| context.facts.unanswered(number, context.account.system_id());
-        let (offers, most) = (recipient.place().map_or(0, |(number, _)| count(number)), self.unanswered);
+        let (offers, most) = (recipient.meant().map_or(0, |(number, _)| count(number)), self.unanswered);
         if offers < most {
             return Verdict::Pass;
         }
@@ -159,7 +159,7 @@ impl Consuming for Repetition {
             return;
         }
         let _all = context.each_kept(|recipient| {
-            if let Some((number, _)) = recipient.place() {
+            if let Some((number, _)) = recipient.meant() {
                 context.memory.settle(context.account.key(), number.value(), context.reference, false);
             }
             ControlFlow::Continue(())

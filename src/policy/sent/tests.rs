@@ -46,7 +46,7 @@ fn hows(found: Result<(), Repeated>) -> &'static str {
 #[test]
 fn a_message_is_a_repetition_for_its_account_and_recipient_in_its_window() {
     let sent = Sent::new(1000, 7);
-    assert_eq!(sent.take(&sent.place(1, 32_470_000_001), mark(OFFER), stamp(NOON, 4095), LIMITS), Ok(()));
+    assert_eq!(sent.take(&sent.key(1, 32_470_000_001), mark(OFFER), stamp(NOON, 4095), LIMITS), Ok(()));
     let never = Limits { same: 0, similar: 0, ..LIMITS };
     let strict = Limits { alike: 1000, ..LIMITS };
     for (account, recipient, text, after, limits, expected) in [
@@ -71,8 +71,8 @@ fn a_message_is_a_repetition_for_its_account_and_recipient_in_its_window() {
         (1, 1, OFFER, -2 * HOUR, LIMITS, "same"),
         (1, 1, OFFER, 794 * 24 * HOUR, LIMITS, ""),
     ] {
-        let place = sent.place(account, 32_470_000_000 + recipient);
-        let found = sent.preview(&place, mark(text), NOON + after, limits);
+        let key = sent.key(account, 32_470_000_000 + recipient);
+        let found = sent.preview(&key, mark(text), NOON + after, limits);
         assert_eq!(hows(found), expected, "{account} {recipient} {text} {after}");
         if let Err(repeated) = found {
             assert_eq!(repeated.earlier, stamp(NOON, 4095));
@@ -83,14 +83,14 @@ fn a_message_is_a_repetition_for_its_account_and_recipient_in_its_window() {
 #[test]
 fn the_same_comes_before_the_similar_and_the_later_before_the_earlier() {
     let (sent, any) = (Sent::new(1000, 7), Limits { same: 0, similar: 0, ..LIMITS });
-    let place = sent.place(1, 2);
+    let key = sent.key(1, 2);
     for (text, after) in [(OFFER, 0), (NEARLY, 1), (OFFER, 2), (NEARLY, 3)] {
-        assert_eq!(sent.take(&place, mark(text), stamp(NOON + after, 7), any), Ok(()));
+        assert_eq!(sent.take(&key, mark(text), stamp(NOON + after, 7), any), Ok(()));
     }
     let now = NOON + 10;
-    assert_eq!(sent.preview(&place, mark(OFFER), now, LIMITS), same(NOON + 2, 7));
-    assert_eq!(sent.preview(&place, mark(NEARLY), now, LIMITS), same(NOON + 3, 7));
-    let similar = sent.preview(&place, mark(OFFER), now, Limits { same: 0, ..LIMITS });
+    assert_eq!(sent.preview(&key, mark(OFFER), now, LIMITS), same(NOON + 2, 7));
+    assert_eq!(sent.preview(&key, mark(NEARLY), now, LIMITS), same(NOON + 3, 7));
+    let similar = sent.preview(&key, mark(OFFER), now, Limits { same: 0, ..LIMITS });
     assert_eq!(hows(similar), "similar");
     assert_eq!(similar.unwrap_err().earlier.ms, NOON + 3, "the one most alike is not looked for");
 }
@@ -98,26 +98,26 @@ fn the_same_comes_before_the_similar_and_the_later_before_the_earlier() {
 #[test]
 fn what_was_not_taken_up_may_come_again_and_what_was_may_not() {
     let sent = Sent::new(1000, 7);
-    let place = sent.place(1, 2);
-    let take = |count| sent.take(&place, mark(OFFER), stamp(NOON, count), LIMITS);
+    let key = sent.key(1, 2);
+    let take = |count| sent.take(&key, mark(OFFER), stamp(NOON, count), LIMITS);
     assert_eq!((take(1), take(2)), (Ok(()), same(NOON, 1)), "pipelined copies do not pass");
     assert_eq!(take(1), Ok(()), "to the same recipient a second time by one message");
-    sent.release(&place, stamp(NOON, 2));
-    sent.release(&place, stamp(NOON + 1, 1));
-    sent.release(&sent.place(1, 3), stamp(NOON, 1));
+    sent.release(&key, stamp(NOON, 2));
+    sent.release(&key, stamp(NOON + 1, 1));
+    sent.release(&sent.key(1, 3), stamp(NOON, 1));
     assert_eq!(take(3), same(NOON, 1), "what is not there is not released");
-    sent.release(&place, stamp(NOON, 1));
-    sent.confirm(&place, stamp(NOON, 1));
+    sent.release(&key, stamp(NOON, 1));
+    sent.confirm(&key, stamp(NOON, 1));
     assert_eq!((take(4), take(5)), (Ok(()), same(NOON, 4)), "an honest retry passes");
-    sent.confirm(&place, stamp(NOON, 4));
-    sent.release(&place, stamp(NOON, 4));
+    sent.confirm(&key, stamp(NOON, 4));
+    sent.release(&key, stamp(NOON, 4));
     assert_eq!(take(6), same(NOON, 4), "what has gone out counts");
     assert_eq!(
         sent.heads.iter().flat_map(|head| &head.pairs).filter(|pair| pair.load(Ordering::Relaxed) > 0).count(),
         1
     );
-    sent.take(&sent.place(1, 3), mark(OFFER), stamp(NOON, 7), LIMITS).unwrap();
-    sent.release(&sent.place(1, 3), stamp(NOON, 7));
+    sent.take(&sent.key(1, 3), mark(OFFER), stamp(NOON, 7), LIMITS).unwrap();
+    sent.release(&sent.key(1, 3), stamp(NOON, 7));
     let pairs = sent.heads.iter().flat_map(|head| &head.pairs);
     assert_eq!(pairs.filter(|pair| pair.load(Ordering::Relaxed) > 0).count(), 1, "who got nothing takes no room");
 }
@@ -125,20 +125,20 @@ fn what_was_not_taken_up_may_come_again_and_what_was_may_not() {
 #[test]
 fn of_five_messages_the_oldest_goes() {
     let sent = Sent::new(1000, 7);
-    let place = sent.place(1, 2);
+    let key = sent.key(1, 2);
     for number in 0..5 {
-        assert_eq!(sent.take(&place, unlike(number), stamp(NOON + number as i64, number as u16 * 819), LIMITS), Ok(()));
+        assert_eq!(sent.take(&key, unlike(number), stamp(NOON + number as i64, number as u16 * 819), LIMITS), Ok(()));
     }
-    assert_eq!(sent.preview(&place, unlike(0), NOON + 9, LIMITS), Ok(()));
+    assert_eq!(sent.preview(&key, unlike(0), NOON + 9, LIMITS), Ok(()));
     for number in 1..5 {
         assert_eq!(
-            sent.preview(&place, unlike(number), NOON + 9, LIMITS),
+            sent.preview(&key, unlike(number), NOON + 9, LIMITS),
             same(NOON + number as i64, number as u16 * 819)
         );
     }
-    sent.release(&place, stamp(NOON + 3, 3 * 819));
-    assert_eq!(sent.take(&place, unlike(5), stamp(NOON + 5, 0), LIMITS), Ok(()));
-    assert_eq!(sent.preview(&place, unlike(1), NOON + 9, LIMITS), same(NOON + 1, 819), "a free place is used first");
+    sent.release(&key, stamp(NOON + 3, 3 * 819));
+    assert_eq!(sent.take(&key, unlike(5), stamp(NOON + 5, 0), LIMITS), Ok(()));
+    assert_eq!(sent.preview(&key, unlike(1), NOON + 9, LIMITS), same(NOON + 1, 819), "a free place is used first");
 }
 
 #[test]
@@ -146,19 +146,19 @@ fn in_full_buckets_the_pair_that_was_written_longest_ago_goes() {
     let sent = Sent::new(1, 7);
     assert_eq!((sent.heads.len(), sent.octets()), (1, 640 + size_of::<AtomicU32>()));
     let recipients = 0..PAIRS as u64;
-    let known = |recipient: u64, now| sent.preview(&sent.place(1, recipient), mark(OFFER), now, LIMITS).is_err();
+    let known = |recipient: u64, now| sent.preview(&sent.key(1, recipient), mark(OFFER), now, LIMITS).is_err();
     for recipient in recipients.clone() {
         let at = NOON + recipient as i64 * HOUR;
-        assert_eq!(sent.take(&sent.place(1, recipient), mark(OFFER), stamp(at, 0), LIMITS), Ok(()));
+        assert_eq!(sent.take(&sent.key(1, recipient), mark(OFFER), stamp(at, 0), LIMITS), Ok(()));
     }
-    sent.take(&sent.place(1, 0), mark(OTHER), stamp(NOON + 9 * HOUR, 0), LIMITS).unwrap();
-    sent.take(&sent.place(1, 99), mark(OFFER), stamp(NOON + 10 * HOUR, 0), LIMITS).unwrap();
+    sent.take(&sent.key(1, 0), mark(OTHER), stamp(NOON + 9 * HOUR, 0), LIMITS).unwrap();
+    sent.take(&sent.key(1, 99), mark(OFFER), stamp(NOON + 10 * HOUR, 0), LIMITS).unwrap();
     let now = NOON + 10 * HOUR;
     let kept: Vec<bool> = recipients.clone().map(|recipient| known(recipient, now)).collect();
     assert_eq!(kept, [true, false, true, true, true, true, true, true]);
     assert!(known(99, now));
     // Nothing of the one that went is left in its place.
-    sent.take(&sent.place(1, 1), unlike(1), stamp(now, 0), LIMITS).unwrap();
+    sent.take(&sent.key(1, 1), unlike(1), stamp(now, 0), LIMITS).unwrap();
     assert_eq!((known(1, now), known(2, now)), (false, false));
 }
 
@@ -166,18 +166,18 @@ fn in_full_buckets_the_pair_that_was_written_longest_ago_goes() {
 fn times_are_told_over_months() {
     for gap in [0, 1, HOUR, 73 * HOUR, 75 * HOUR, 24 * 30 * HOUR, 24 * 397 * HOUR, 24 * 700 * HOUR] {
         let sent = Sent::new(1000, 7);
-        let place = sent.place(1, 2);
-        sent.take(&place, unlike(1), stamp(NOON, 1), LIMITS).unwrap();
-        sent.take(&place, unlike(2), stamp(NOON + gap, 2), LIMITS).unwrap();
+        let key = sent.key(1, 2);
+        sent.take(&key, unlike(1), stamp(NOON, 1), LIMITS).unwrap();
+        sent.take(&key, unlike(2), stamp(NOON + gap, 2), LIMITS).unwrap();
         let now = NOON + gap;
         let expected = if gap < MOST { same(NOON, 1) } else { Ok(()) };
-        assert_eq!(sent.preview(&place, unlike(1), now, LIMITS), expected, "{gap}");
-        assert_eq!(sent.preview(&place, unlike(2), now + MOST - 1, LIMITS), same(now, 2), "{gap}");
-        assert_eq!(sent.preview(&place, unlike(2), now - HOUR, LIMITS), same(now, 2), "{gap}");
-        sent.release(&place, stamp(NOON, 1));
-        assert_eq!(sent.preview(&place, unlike(1), now, LIMITS), Ok(()), "an answer that comes late, {gap}");
-        sent.take(&place, unlike(3), stamp(now - 2 * HOUR, 3), LIMITS).unwrap();
-        assert_eq!(sent.preview(&place, unlike(2), now - 2 * HOUR, LIMITS), same(now, 2), "the clock was set back");
+        assert_eq!(sent.preview(&key, unlike(1), now, LIMITS), expected, "{gap}");
+        assert_eq!(sent.preview(&key, unlike(2), now + MOST - 1, LIMITS), same(now, 2), "{gap}");
+        assert_eq!(sent.preview(&key, unlike(2), now - HOUR, LIMITS), same(now, 2), "{gap}");
+        sent.release(&key, stamp(NOON, 1));
+        assert_eq!(sent.preview(&key, unlike(1), now, LIMITS), Ok(()), "an answer that comes late, {gap}");
+        sent.take(&key, unlike(3), stamp(now - 2 * HOUR, 3), LIMITS).unwrap();
+        assert_eq!(sent.preview(&key, unlike(2), now - 2 * HOUR, LIMITS), same(now, 2), "the clock was set back");
     }
 }
 
@@ -214,14 +214,14 @@ fn of_copies_at_the_same_moment_exactly_one_passes() {
                 scope.spawn(move || {
                     for number in 0..MESSAGES {
                         let recipient = number / 2;
-                        let place = sent.place(1, recipient);
+                        let key = sent.key(1, recipient);
                         let at = stamp(NOON, thread * 256 + (number % 256) as u16);
-                        if sent.take(&place, unlike(number), at, LIMITS).is_ok() {
+                        if sent.take(&key, unlike(number), at, LIMITS).is_ok() {
                             passed[number as usize].fetch_add(1, Ordering::Relaxed);
                         }
                         // Half of the messages are taken up.
                         if number % 2 == 0 {
-                            sent.confirm(&place, at)
+                            sent.confirm(&key, at)
                         }
                     }
                 });
@@ -240,7 +240,7 @@ fn of_copies_at_the_same_moment_exactly_one_passes() {
 #[test]
 fn a_reader_never_sees_half_of_two_messages() {
     let sent = Sent::new(1, 7);
-    let place = sent.place(1, 2);
+    let key = sent.key(1, 2);
     let halves = |low: u64, high: u64| {
         let bits = u128::from(mix(high)) << 64 | u128::from(mix(low));
         Mark { sketch: Sketch::from_bits(bits), hash: 0 }
@@ -253,7 +253,7 @@ fn a_reader_never_sees_half_of_two_messages() {
             scope.spawn(|| {
                 while looks.fetch_add(1, Ordering::Relaxed) < LOOKS {
                     for torn in [halves(3, 2), halves(5, 4), halves(1, 6), halves(1, 4), halves(3, 6), halves(5, 2)] {
-                        assert_eq!(sent.preview(&place, torn, NOON, strict), Ok(()));
+                        assert_eq!(sent.preview(&key, torn, NOON, strict), Ok(()));
                     }
                 }
             });
@@ -263,7 +263,7 @@ fn a_reader_never_sees_half_of_two_messages() {
         while looks.load(Ordering::Relaxed) < LOOKS {
             round += 1;
             let whole = [halves(1, 2), halves(3, 4), halves(5, 6)][round % 3];
-            assert_eq!(sent.take(&place, whole, stamp(NOON + round as i64, 0), any), Ok(()));
+            assert_eq!(sent.take(&key, whole, stamp(NOON + round as i64, 0), any), Ok(()));
         }
     });
 }
@@ -271,18 +271,18 @@ fn a_reader_never_sees_half_of_two_messages() {
 #[test]
 fn who_comes_in_a_turn_finds_what_it_leaves() {
     let sent = Sent::new(1, 7);
-    let place = sent.place(1, 2);
-    let turn = sent.turn(&place).unwrap();
+    let key = sent.key(1, 2);
+    let turn = sent.turn(&key).unwrap();
     let found = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for takes in [false, true] {
-            let (sent, place, found) = (&sent, &place, &found);
+            let (sent, key, found) = (&sent, &key, &found);
             scope.spawn(move || {
                 let mark = unlike(1);
                 let told = if takes {
-                    sent.take(place, mark, stamp(NOON, 2), LIMITS)
+                    sent.take(key, mark, stamp(NOON, 2), LIMITS)
                 } else {
-                    sent.preview(place, mark, NOON, LIMITS)
+                    sent.preview(key, mark, NOON, LIMITS)
                 };
                 assert_eq!(told, same(NOON, 1));
                 found.fetch_add(1, Ordering::Relaxed);
@@ -290,7 +290,7 @@ fn who_comes_in_a_turn_finds_what_it_leaves() {
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
         assert_eq!(found.load(Ordering::Relaxed), 0, "nobody is told anything before the turn ends");
-        sent.room(&place, NOON).unwrap().add(place.tag, unlike(1), stamp(NOON, 1));
+        sent.room(&key, NOON).unwrap().add(key.tag, unlike(1), stamp(NOON, 1));
         drop(turn);
     });
     assert_eq!(found.load(Ordering::Relaxed), 2);
@@ -304,11 +304,11 @@ fn a_table_at_its_stated_size_forgets_few() {
     let mut order: Vec<u64> = (0..4 * recipients as u64).collect();
     order.sort_by_key(|number| mix(number ^ 0x55));
     for (at, number) in order.iter().enumerate() {
-        let place = sent.place(1, number / 4);
-        assert_eq!(sent.take(&place, unlike(*number), stamp(NOON + at as i64, 0), LIMITS), Ok(()));
+        let key = sent.key(1, number / 4);
+        assert_eq!(sent.take(&key, unlike(*number), stamp(NOON + at as i64, 0), LIMITS), Ok(()));
     }
     let now = NOON + order.len() as i64;
-    let is_known = |number: u64| sent.preview(&sent.place(1, number / 4), unlike(number), now, LIMITS).is_err();
+    let is_known = |number: u64| sent.preview(&sent.key(1, number / 4), unlike(number), now, LIMITS).is_err();
     let whole =
         (0..recipients as u64).filter(|recipient| (0..4).all(|number| is_known(recipient * 4 + number))).count();
     println!("{whole} of {recipients} recipients have their last four, in {} octets", sent.octets());
@@ -384,18 +384,18 @@ proptest! {
                 Step::Take { recipient, text } => {
                     (now, count) = (now + 1, count + 1);
                     let at = stamp(now, count);
-                    let found = sent.take(&sent.place(1, recipient), unlike(text), at, limits);
+                    let found = sent.take(&sent.key(1, recipient), unlike(text), at, limits);
                     prop_assert_eq!(found, model.take(recipient, text, at, limits));
                     if found.is_ok() { taken.push((recipient, at)) }
                 }
                 Step::Preview { recipient, text } => {
-                    let found = sent.preview(&sent.place(1, recipient), unlike(text), now, limits);
+                    let found = sent.preview(&sent.key(1, recipient), unlike(text), now, limits);
                     prop_assert_eq!(found, model.find(recipient, text, now, limits));
                 }
                 Step::Settle { message, gone } => {
                     let Some((recipient, at)) = taken.iter().rev().nth(message).copied() else { continue };
-                    let place = sent.place(1, recipient);
-                    if gone { sent.release(&place, at) } else { sent.confirm(&place, at) }
+                    let key = sent.key(1, recipient);
+                    if gone { sent.release(&key, at) } else { sent.confirm(&key, at) }
                     model.settle(recipient, at, gone);
                 }
                 // Never more than two hours back behind the latest time.
