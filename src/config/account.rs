@@ -90,7 +90,7 @@ fn account(table: &mut Table<'_>, upstreams: &BTreeMap<String, Upstream>, client
         bind_rate: table.table("bind_rate").map(rate_limit),
         senders: senders(table),
         campaigns: campaigns(table),
-        default_purpose: table.optional("default_purpose", value::choice(PURPOSES)),
+        default_purpose: table.optional("default_purpose", value::choice(Purpose::NAMES)),
     };
     for campaign in &account.campaigns {
         for name in &campaign.senders {
@@ -209,14 +209,6 @@ pub(super) const STATES: &[(&str, AccountState)] = &[
 ];
 
 /// What messages may be for, by name.
-pub(super) const PURPOSES: &[(&str, Purpose)] = &[
-    ("otp", Purpose::Otp),
-    ("transactional", Purpose::Transactional),
-    ("alert", Purpose::Alert),
-    ("marketing", Purpose::Marketing),
-    ("p2p", Purpose::P2p),
-];
-
 /// SMPP 3.4 section 5.2.11: 6 octets with the NUL.
 const MAX_SERVICE_TYPE: usize = 5;
 
@@ -229,7 +221,7 @@ fn campaigns(account: &mut Table<'_>) -> Vec<Campaign> {
             let campaign = Campaign {
                 name: table.required("name", "add what records call it", value::string).unwrap_or_default(),
                 purpose: table
-                    .required("purpose", "add what its messages are for", value::choice(PURPOSES))
+                    .required("purpose", "add what its messages are for", value::choice(Purpose::NAMES))
                     .unwrap_or(Purpose::Marketing),
                 senders: table.list("senders", value::string),
                 service_type: table.optional("service_type", value::octets(1..=MAX_SERVICE_TYPE)),

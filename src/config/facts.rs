@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::account::{PURPOSES, STATES};
+use super::account::STATES;
 use super::fault::Faults;
 use super::load::read_text;
 use super::reader::{Document, Table};
@@ -120,7 +120,7 @@ fn facts(mut root: Table<'_>) -> Facts {
     let consent = |mut table: Table<'_>| {
         let msisdn = whose(&mut table);
         let sender = table.optional("sender", value::string);
-        let purpose = table.or("purpose", Purpose::Marketing, value::choice(PURPOSES));
+        let purpose = table.or("purpose", Purpose::Marketing, value::choice(Purpose::NAMES));
         let expires = table.optional("expires", value::date).map(|date| i64::from(day(date)) * 86_400_000);
         Some(KnownConsent { msisdn: msisdn?, sender, purpose, expires })
     };

@@ -106,6 +106,15 @@ impl Purpose {
     /// Every purpose.
     pub const ALL: [Self; 5] = [Self::Otp, Self::Transactional, Self::Alert, Self::Marketing, Self::P2p];
 
+    /// Every purpose by its name.
+    pub(crate) const NAMES: &[(&str, Self)] = &[
+        (Self::Otp.name(), Self::Otp),
+        (Self::Transactional.name(), Self::Transactional),
+        (Self::Alert.name(), Self::Alert),
+        (Self::Marketing.name(), Self::Marketing),
+        (Self::P2p.name(), Self::P2p),
+    ];
+
     /// The name in the configuration, in consents and in records.
     pub const fn name(self) -> &'static str {
         match self {

@@ -35,7 +35,7 @@ mod tables;
 mod territory;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use short::{Emergency, Form, emergency, emergency_address, is_short_code};
 pub use territory::Territory;

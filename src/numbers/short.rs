@@ -93,10 +93,8 @@ fn after_code(digits: &[u8]) -> Option<(&'static [Territory], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::super::look_up;
-    use super::super::tests::{Random, examples};
+    use super::super::tests::{Random, examples, listed_emergencies};
     use super::*;
 
     fn of(code: &str) -> Territory {
@@ -105,21 +103,6 @@ mod tests {
 
     fn all() -> Vec<Territory> {
         Territory::all().collect()
-    }
-
-    /// Emergency numbers by territory: the kind and the digits; none, with a printed line, where the list is not there.
-    fn listed() -> Option<Vec<(Territory, Emergency, String)>> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("shared/data/defaults/emergency_numbers.csv");
-        let Ok(mut list) = csv::Reader::from_path(&path) else {
-            println!("skipped: no {}", path.display());
-            return None;
-        };
-        let mut listed = Vec::new();
-        for row in list.records().map(Result::unwrap) {
-            let kind = if &row[1] == "emergency" { Emergency::Emergency } else { Emergency::Expanded };
-            listed.extend(row[3].split_whitespace().map(|number| (of(&row[0]), kind, number.to_owned())));
-        }
-        Some(listed)
     }
 
     fn of_length(length: u32) -> impl Iterator<Item = String> {
@@ -134,7 +117,7 @@ mod tests {
 
     #[test]
     fn emergency_numbers_are_those_of_the_list() {
-        let Some(listed) = listed() else { return };
+        let listed = listed_emergencies();
         for territory in all() {
             let own = listed.iter().filter(|(its, ..)| *its == territory);
             let expected: Vec<(&str, Emergency)> = own.map(|(_, kind, number)| (number.as_str(), *kind)).collect();
@@ -150,7 +133,7 @@ mod tests {
 
     #[test]
     fn an_emergency_number_is_one_in_every_form() {
-        let Some(listed) = listed() else { return };
+        let listed = listed_emergencies();
         let mut services = 0;
         for (territory, kind, number) in &listed {
             let code = territory.calling_code();

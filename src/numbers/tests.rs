@@ -133,6 +133,23 @@ pub(super) fn examples() -> Vec<u64> {
     examples
 }
 
+/// Emergency numbers of every territory, as the library's patterns have them.
+pub(crate) fn listed_emergencies() -> Vec<(Territory, Emergency, String)> {
+    let list = include_str!("tests/emergency_numbers.txt");
+    let mut listed = Vec::new();
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let mut words = line.split_whitespace();
+        let territory = Territory::parse(words.next().unwrap()).unwrap();
+        let kind = match words.next().unwrap() {
+            "emergency" => Emergency::Emergency,
+            "expanded" => Emergency::Expanded,
+            other => panic!("{other}"),
+        };
+        listed.extend(words.map(|number| (territory, kind, number.to_owned())));
+    }
+    listed
+}
+
 /// Random integers, the same at every run.
 pub(super) struct Random(u64);
 

@@ -1,6 +1,6 @@
 //! What all rules may see of one message, whichever operation carries it.
 
-use super::{Field, Msisdn, Octets};
+use super::{Field, Octets};
 use crate::pdu::{
     Address, CommandId, DataCoding, DataSm, Destination, Destinations, EsmClass, Frame, Malformed, ReplaceSm,
     SequenceNumber, SubmitMulti, SubmitSm, TlvTag, Tlvs, Ton, udh::UserDataHeader,
@@ -47,18 +47,14 @@ pub enum Recipients<'a> {
 }
 
 impl<'a> Recipients<'a> {
-    /// The recipients that are subscribers' numbers.
-    pub fn subscribers(&self) -> impl Iterator<Item = Msisdn> + use<'a> {
+    /// Each of them, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = Destination<'a>> + use<'a> {
         let (one, many) = match *self {
             Self::None => (None, None),
-            Self::One(address) => (Some(address), None),
+            Self::One(address) => (Some(Destination::Sme(address)), None),
             Self::Many(destinations) => (None, Some(destinations)),
         };
-        let many = many.into_iter().flat_map(|destinations| destinations.iter()).filter_map(|each| match each {
-            Destination::Sme(address) => Some(address),
-            Destination::List(_) => None,
-        });
-        one.into_iter().chain(many).filter_map(|address| Msisdn::of(&address))
+        one.into_iter().chain(many.into_iter().flat_map(|destinations| destinations.iter()))
     }
 
     /// How many, a distribution list counted as one. Without a recipient the message counts as one all the same.

@@ -200,13 +200,7 @@ pub struct Passed<'b> {
 impl<'b> Passed<'b> {
     /// The numbers of its recipients, each as it was judged.
     pub fn numbers(&self, account: &AccountFacts) -> impl Iterator<Item = Msisdn> + use<'b> {
-        let (one, many) = match self.message.recipients {
-            Recipients::None => (None, None),
-            Recipients::One(address) => (Some(Destination::Sme(address)), None),
-            Recipients::Many(destinations) => (None, Some(destinations)),
-        };
-        let home = account.home();
-        let all = one.into_iter().chain(many.into_iter().flat_map(|destinations| destinations.iter()));
+        let (all, home) = (self.message.recipients.iter(), account.home());
         all.filter_map(move |destination| Recipient::of(&destination, home).meant().map(|(number, _)| number))
     }
 }

@@ -13,7 +13,6 @@ use crate::config::CampaignRule;
 
 /// So many messages of a day may go to people who never wrote, beside as many as go to people who did.
 const COLD: u32 = 20;
-const TAG: u32 = 48;
 
 /// See the module.
 #[derive(Debug)]
@@ -25,7 +24,7 @@ pub(super) struct Person {
     cold: Quota,
     /// Whom it wrote to today.
     recipients: Quota,
-    /// In 48 bits who, in 16 the day: at most half full, since no more are let in.
+    /// In 48 bits who, in 16 the day, in no order: they are few, and one person does not write often.
     met: Box<[AtomicU64]>,
     hasher: RandomState,
 }
@@ -63,14 +62,13 @@ impl Person {
     /// Who has written nothing.
     pub(super) fn new(rule: CampaignRule) -> Self {
         let recipients = u32::from(rule.person_recipients);
-        let places = (2 * recipients as usize).next_power_of_two();
         Self {
             rule,
             minute: Limiter::reuse_or_new_per_minute(None, rule.person_per_minute),
             day: Quota::new(rule.person_per_day),
             cold: Quota::new(u32::MAX),
             recipients: Quota::new(recipients),
-            met: (0..places).map(|_| AtomicU64::new(0)).collect(),
+            met: (0..recipients).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::default(),
         }
     }
@@ -169,28 +167,31 @@ impl Person {
             }
             let most = self.recipients.most();
             self.recipients.take(1, now).map_err(|taken| self.too_many("recipients in a day", taken, most))?;
-            let word = self.tag(recipient) << 16 | day(now);
-            if place.compare_exchange(before, word, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            if place.compare_exchange(before, self.word(recipient, now), Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 return Ok(Some(index));
             }
             self.recipients.give_back(1);
         }
     }
 
-    /// The place of a recipient, and whether they have it already; none if there is no place left.
+    /// The place of a recipient, and whether they have it already; none if there is no place left. All are looked at, as
+    /// what is taken back leaves a free place before others.
     fn find(&self, recipient: Msisdn, now: Now) -> Option<(usize, bool)> {
-        let tag = self.tag(recipient);
-        let mask = self.met.len() - 1;
-        (0..self.met.len()).map(|step| (tag as usize + step) & mask).find_map(|index| {
-            let word = self.met.get(index)?.load(Ordering::Acquire);
-            let is_free = word & DAYS != day(now);
-            let is_known = !is_free && word >> 16 == tag;
-            (is_free || is_known).then_some((index, is_known))
-        })
+        let (own, mut free) = (self.word(recipient, now), None);
+        for (index, place) in self.met.iter().enumerate() {
+            let word = place.load(Ordering::Acquire);
+            if word == own {
+                return Some((index, true));
+            }
+            if word & DAYS != day(now) {
+                free = free.or(Some(index));
+            }
+        }
+        free.map(|index| (index, false))
     }
 
-    fn tag(&self, recipient: Msisdn) -> u64 {
-        self.hasher.hash_one(recipient) >> (64 - TAG)
+    fn word(&self, recipient: Msisdn, now: Now) -> u64 {
+        self.hasher.hash_one(recipient) & !DAYS | day(now)
     }
 
     fn too_fast(&self, exhausted: Exhausted) -> Unlikely {
@@ -282,6 +283,13 @@ mod tests {
             person.take_back(written);
         }
         assert_eq!(what(person.write(number(7), true, minute(0))), "");
+        // Nor does it hide those who come after it.
+        let person = Person::new(rule(1000, 1000, 3));
+        let [first, _second] = [1, 2].map(|last| person.write(number(last), true, minute(0)).unwrap());
+        person.take_back(first);
+        let outcomes = [2, 3, 4, 5].map(|last| what(person.write(number(last), true, minute(0))));
+        assert_eq!(outcomes, ["", "", "", "recipients in a day"]);
+        let person = Person::new(rule(1, 1, 1));
         assert!(person.is_under(rule(1, 1, 1)) && !person.is_under(rule(1, 1, 2)));
     }
 }

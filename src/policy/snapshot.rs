@@ -160,7 +160,8 @@ pub struct AccountFacts {
     pending: Vec<Scope>,
     /// What it is called in the memory of messages.
     key: u64,
-    /// The calling code of its country.
+    /// Its own country, and the calling code of that.
+    country: Option<Territory>,
     home: Option<u64>,
     /// Senders and brands, by what replies call them.
     names: HashMap<String, Vec<String>, RandomState>,
@@ -178,7 +179,7 @@ impl AccountFacts {
     ) -> Result<Self, NoScope> {
         let mut by_name: HashMap<_, Vec<String>, RandomState> = HashMap::default();
         declared.names().for_each(|name| by_name.entry(replies::name(name)).or_default().push(name.to_owned()));
-        let home = declared.country.as_deref().and_then(Territory::parse).map(Territory::calling_code);
+        let country = declared.country.as_deref().and_then(Territory::parse);
         let senders = std::mem::take(&mut declared.senders)
             .into_iter()
             .filter_map(|sender| {
@@ -214,7 +215,8 @@ impl AccountFacts {
             by_country,
             scopes,
             pending,
-            home,
+            country,
+            home: country.map(Territory::calling_code),
             names: by_name,
             state,
             limiter,
@@ -314,7 +316,7 @@ impl AccountFacts {
 
     /// Its own country.
     pub(super) fn country(&self) -> Option<Territory> {
-        self.declared.country.as_deref().and_then(Territory::parse)
+        self.country
     }
 
     /// Whether its recipients may be there.

@@ -124,7 +124,7 @@ fn each_fault_has_its_place() {
         (
             "[country.BE.sender]\nalphanumeric_for = ['spam']",
             "2:21: country.BE.sender.alphanumeric_for[0]",
-            "expected a purpose",
+            "expected \"otp\" or \"transactional\" or \"alert\" or \"marketing\" or \"p2p\"",
         ),
         ("[country.BE.limits]\nmarketing_per_day = 0", "2:21: country.BE.limits.marketing_per_day", "integer from 1"),
         ("[country.BE.links]\nshorteners = 'no'", "2:14: country.BE.links.shorteners", "expected \"pass\""),

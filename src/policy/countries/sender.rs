@@ -181,7 +181,7 @@ pub(super) fn rules(table: &mut Table<'_>, base: Option<&SenderRules>) -> Sender
         if table.has(key) { read } else { before.to_vec() }
     };
     let permission = value::choice(PERMISSIONS);
-    let purposes = table.list("alphanumeric_for", purpose);
+    let purposes = table.list("alphanumeric_for", value::choice(Purpose::NAMES));
     let generic = table.list("generic", |value| value::string(value).map(|word| word.to_ascii_lowercase()));
     let forms = table.tables("forms");
     let rules = SenderRules {
@@ -220,7 +220,7 @@ pub(super) fn rules(table: &mut Table<'_>, base: Option<&SenderRules>) -> Sender
 fn form(mut table: Table<'_>, permission: impl Fn(&DeValue<'_>) -> Read<Permission>) -> Form {
     Form {
         pattern: table.required("form", r#"add what they look like, as in "+3197*""#, pattern).unwrap_or_default(),
-        purposes: table.list("for", purpose),
+        purposes: table.list("for", value::choice(Purpose::NAMES)),
         permission: table.or("are", Permission::Allowed, permission),
     }
 }
@@ -240,9 +240,4 @@ fn pattern(value: &DeValue<'_>) -> Read<String> {
 fn characters(value: &DeValue<'_>) -> Read<String> {
     let text = value.as_str().filter(|text| !text.contains(char::is_control) && text.chars().count() <= 100);
     text.map(str::to_owned).ok_or_else(|| Wrong::expected(value, r#"characters such as " .&_-""#))
-}
-
-fn purpose(value: &DeValue<'_>) -> Read<Purpose> {
-    let expected = r#"a purpose: "otp", "transactional", "alert", "marketing" or "p2p""#;
-    value::parsed(value, expected, |text| Purpose::ALL.into_iter().find(|purpose| purpose.name() == text))
 }

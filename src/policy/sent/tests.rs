@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
@@ -270,30 +271,31 @@ fn a_reader_never_sees_half_of_two_messages() {
 
 #[test]
 fn who_comes_in_a_turn_finds_what_it_leaves() {
-    let sent = Sent::new(1, 7);
-    let key = sent.key(1, 2);
-    let turn = sent.turn(&key).unwrap();
-    let found = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for takes in [false, true] {
-            let (sent, key, found) = (&sent, &key, &found);
-            scope.spawn(move || {
-                let mark = unlike(1);
-                let told = if takes {
-                    sent.take(key, mark, stamp(NOON, 2), LIMITS)
-                } else {
-                    sent.preview(key, mark, NOON, LIMITS)
-                };
-                assert_eq!(told, same(NOON, 1));
-                found.fetch_add(1, Ordering::Relaxed);
+    for _ in 0..200 {
+        let sent = Sent::new(1, 7);
+        let key = sent.key(1, 2);
+        let turn = sent.turn(&key).unwrap();
+        let asked = Barrier::new(3);
+        std::thread::scope(|scope| {
+            let asks = [false, true].map(|takes| {
+                let (sent, key, asked) = (&sent, &key, &asked);
+                scope.spawn(move || {
+                    asked.wait();
+                    if takes {
+                        sent.take(key, unlike(1), stamp(NOON, 2), LIMITS)
+                    } else {
+                        sent.preview(key, unlike(1), NOON, LIMITS)
+                    }
+                })
             });
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        assert_eq!(found.load(Ordering::Relaxed), 0, "nobody is told anything before the turn ends");
-        sent.room(&key, NOON).unwrap().add(key.tag, unlike(1), stamp(NOON, 1));
-        drop(turn);
-    });
-    assert_eq!(found.load(Ordering::Relaxed), 2);
+            asked.wait();
+            // Both have begun to ask now or soon; who did not wait would mostly find nothing yet.
+            (0..100).for_each(|_| std::thread::yield_now());
+            sent.room(&key, NOON).unwrap().add(key.tag, unlike(1), stamp(NOON, 1));
+            drop(turn);
+            asks.into_iter().for_each(|told| assert_eq!(told.join().unwrap(), same(NOON, 1)));
+        });
+    }
 }
 
 #[test]
