@@ -245,6 +245,7 @@ mod tests {
     use super::super::tests::{Scene, address, message, multi, part, submit, text};
     use super::super::{Evidence, Outcome};
     use super::*;
+    use crate::config::Purpose;
     use crate::pdu::{CommandStatus, DataCoding, EsmClass, SubmitSm};
 
     const LIST: &str = "rule = 'content'\nlanguage = 'en'\nclause = 34\ncategory = 'hate'\n\
@@ -365,8 +366,18 @@ mod tests {
         prop_oneof![3 => plain, 3 => numbered, 1 => many]
     }
 
+    /// Limits that so few messages reach.
+    fn limits(rule: RuleName) -> &'static str {
+        match rule {
+            RuleName::Campaign => "person = { per_minute = 5, per_day = 9, recipients = 1 }\n",
+            RuleName::Repetition => "same_within = '2s'\nsimilar_within = '2s'\n",
+            RuleName::Rate => "codes = { most = 3, within = '1m' }\nrange = { most = 1, within = '1m' }\n",
+            _ => "",
+        }
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(16))]
+        #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
         fn the_live_path_does_what_was_foretold(
@@ -374,19 +385,21 @@ mod tests {
             modes in prop::collection::vec(select(&["enforce", "enforce", "shadow", "off"][..]), RuleName::ORDER.len()),
             switches in any::<[bool; 3]>(),
             bursts in (2..12_u32, 2..12_u32),
+            purpose in select(Purpose::ALL.to_vec()),
         ) {
             let [strict, binary, limited] = switches;
             let rules: String = RuleName::ORDER
                 .iter()
                 .zip(&modes)
-                .map(|(name, mode)| format!("[policy.{}]\nmode = '{mode}'\n", name.name()))
+                .map(|(name, mode)| format!("[policy.{}]\nmode = '{mode}'\n{}", name.name(), limits(*name)))
                 .collect();
             let bounds = if limited { "references_per_account = 1\nreferences = 2" } else { "" };
             let mut scene = Scene::with_list(
                 &format!(
                     "strict_multi = {strict}\nallow_binary = {binary}\nrate = {{ per_second = 1, burst = {} }}\n\
-                     bind_rate = {{ per_second = 1, burst = {} }}\n{rules}[policy.concatenation]\n{bounds}",
-                    bursts.0, bursts.1,
+                     bind_rate = {{ per_second = 1, burst = {} }}\ndefault_purpose = '{}'\ncountry_rate = {{ BE = {{ \
+                     per_second = 1, burst = 5 }} }}\n{rules}[policy.concatenation]\n{bounds}",
+                    bursts.0, bursts.1, purpose.name(),
                 ),
                 LIST,
             );
