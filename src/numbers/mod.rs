@@ -37,7 +37,7 @@ mod territory;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use short::{Emergency, Form, emergency, emergency_address, is_short_code};
+pub use short::{Emergency, Form, emergency_address};
 pub use territory::Territory;
 
 use std::fmt;

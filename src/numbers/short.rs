@@ -33,12 +33,12 @@ pub(super) struct Short {
 const LONGEST_CODE: usize = 3;
 
 /// The emergency number that these ASCII digits are, exactly, when dialled in a territory.
-pub fn emergency(territory: Territory, digits: &[u8]) -> Option<Emergency> {
+pub(super) fn emergency(territory: Territory, digits: &[u8]) -> Option<Emergency> {
     short(territory, digits).emergency
 }
 
 /// Whether these ASCII digits are a short number of a territory: a service's, or an emergency number.
-pub fn is_short_code(territory: Territory, digits: &[u8]) -> bool {
+pub(super) fn is_short_code(territory: Territory, digits: &[u8]) -> bool {
     short(territory, digits).is_service
 }
 
@@ -56,27 +56,31 @@ fn short(territory: Territory, digits: &[u8]) -> Short {
 ///
 /// Where nothing says that there is a calling code, a short number of a service in one of these territories stays that,
 /// though its digits may be one and an emergency number (Swiss 41112).
-pub fn emergency_address(digits: &[u8], form: Form, territories: &[Territory]) -> Option<(Territory, Emergency)> {
+pub fn emergency_address(
+    digits: &[u8],
+    form: Form,
+    territories: impl Iterator<Item = Territory> + Clone,
+) -> Option<(Territory, Emergency)> {
     let prefixed = digits.strip_prefix(b"+").or_else(|| digits.strip_prefix(b"00"));
     let bare = prefixed.unwrap_or(digits);
     if bare.len() > tables::LONGEST_EMERGENCY + LONGEST_CODE || !bare.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let dialled = |digits: &[u8]| {
-        let found = territories.iter().filter_map(|territory| Some((*territory, emergency(*territory, digits)?)));
+        let found = territories.clone().filter_map(|territory| Some((territory, emergency(territory, digits)?)));
         // A help line here may be the police there.
         found.min_by_key(|(_, kind)| *kind)
     };
     let with_code = |digits| {
         let (its, rest) = after_code(digits)?;
-        let its = its.iter().filter(|territory| territories.contains(territory));
-        its.copied().find_map(|territory| Some((territory, emergency(territory, rest)?)))
+        let mut asked = territories.clone().filter(|territory| its.contains(territory));
+        asked.find_map(|territory| Some((territory, emergency(territory, rest)?)))
     };
     if let Some(found) = dialled(digits).or_else(|| dialled(prefixed?)) {
         return Some(found);
     }
     let has_code = prefixed.is_some() || form == Form::International;
-    if !has_code && territories.iter().any(|territory| is_short_code(*territory, digits)) {
+    if !has_code && territories.clone().any(|territory| is_short_code(territory, digits)) {
         return None;
     }
     let national = digits.strip_prefix(b"0").filter(|_| form != Form::International).and_then(dialled);
@@ -148,7 +152,7 @@ mod tests {
                 (with_code, if is_service { &[Form::International] } else { &[Form::International, Form::Unknown] }),
             ] {
                 for form in forms {
-                    let found = emergency_address(address.as_bytes(), *form, &[*territory]);
+                    let found = emergency_address(address.as_bytes(), *form, std::iter::once(*territory));
                     assert_eq!(found, Some((*territory, *kind)), "{address} {form:?}");
                 }
             }
@@ -189,14 +193,22 @@ mod tests {
             let territory = look_up(*number).territory();
             for address in [digits.clone(), format!("+{digits}"), format!("00{digits}")] {
                 for form in [Form::National, Form::International, Form::Unknown] {
-                    assert_eq!(emergency_address(address.as_bytes(), form, &all), None, "{address} {form:?}");
+                    assert_eq!(
+                        emergency_address(address.as_bytes(), form, all.iter().copied()),
+                        None,
+                        "{address} {form:?}"
+                    );
                 }
             }
             // As dialled at home, with the trunk prefix and without.
             let Some(territory) = territory else { continue };
             let national = digits.strip_prefix(&territory.calling_code().to_string()).unwrap();
             for address in [national.to_owned(), format!("0{national}")] {
-                assert_eq!(emergency_address(address.as_bytes(), Form::National, &[territory]), None, "{address}");
+                assert_eq!(
+                    emergency_address(address.as_bytes(), Form::National, std::iter::once(territory)),
+                    None,
+                    "{address}"
+                );
             }
         }
     }
@@ -213,7 +225,11 @@ mod tests {
                 }
                 services += 1;
                 for form in [Form::National, Form::Unknown] {
-                    assert_eq!(emergency_address(digits.as_bytes(), form, &[territory]), None, "{territory} {digits}");
+                    assert_eq!(
+                        emergency_address(digits.as_bytes(), form, std::iter::once(territory)),
+                        None,
+                        "{territory} {digits}"
+                    );
                 }
             }
         }
@@ -255,7 +271,7 @@ mod tests {
             ("1 2", Form::Unknown, &[be], None),
             ("112112112112112112112", Form::Unknown, &[be], None),
         ] {
-            let found = emergency_address(address.as_bytes(), form, territories);
+            let found = emergency_address(address.as_bytes(), form, territories.iter().copied());
             assert_eq!(found.map(|(_, kind)| kind), expected, "{address} {form:?} {territories:?}");
         }
         assert_eq!(emergency(be, &[b'1'; 16]), None);

@@ -70,6 +70,15 @@ impl Scene {
         self.clear(pdu).map_or_else(|rejection| rejection.status, |()| CommandStatus::ESME_ROK)
     }
 
+    /// The destinations of a submit_multi that are refused while others pass.
+    pub(super) fn taken_out<'b>(&mut self, pdu: &'b [u8]) -> Vec<&'b [u8]> {
+        let policy = self.standing.snapshot.policy();
+        match policy.clear(Frame::from_bytes(pdu).unwrap(), &self.standing, self.now, &mut self.shadowed) {
+            Outcome::Reduced { refused, .. } => refused.iter().map(|(address, _)| address.digits).collect(),
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+
     /// At this time, in milliseconds since 1970, by a clock that nobody has set.
     pub(super) fn at(&mut self, unix_millis: i64) {
         (self.now.unix_millis, self.now.steady_millis) = (unix_millis, unix_millis);

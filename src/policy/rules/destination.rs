@@ -41,28 +41,32 @@ impl Destination {
 }
 
 impl Rule for Destination {
-    /// Where it comes from: none of its recipients may be where that is an emergency number.
+    /// Where it comes from, and where it asks to be called back: none of its recipients may be where that is an emergency
+    /// number.
     #[inline]
     fn check(&self, context: &Context<'_>) -> Verdict {
-        if context.message.callback_numbers().nth(CALLBACKS).is_some() {
-            let (status, evidence) = (CommandStatus::ESME_RSUBMITFAIL, Evidence::Hidden("callback_num"));
-            return Verdict::Refuse(Refusal { clause: Some(EMERGENCY), status, evidence });
+        let source = &context.message.source;
+        let mut verdict = self.check_origin(context, source.ton, source.digits);
+        for (count, (ton, digits)) in context.message.callback_numbers().enumerate() {
+            if matches!(verdict, Verdict::Refuse(_)) {
+                break;
+            }
+            if count == CALLBACKS {
+                let (status, evidence) = (CommandStatus::ESME_RSUBMITFAIL, Evidence::Hidden("callback_num"));
+                return Verdict::Refuse(Refusal { clause: Some(EMERGENCY), status, evidence });
+            }
+            verdict = worse(verdict, self.check_origin(context, ton, digits.as_slice()));
         }
-        let of = |place: Option<Territory>| self.check_origin(context, &Homes::of(context, place));
-        if let (None, Recipients::Many(destinations)) = (&context.one, context.message.recipients) {
-            let places = destinations.iter().map(|each| Recipient::of(&each, context.account.home()).territory());
-            return places.map(of).fold(Verdict::Pass, worse);
-        }
-        of(context.one.as_ref().and_then(Recipient::territory))
+        verdict
     }
 
     #[inline]
     fn check_recipient(&self, context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
         let Some(address) = recipient.address() else { return Verdict::Pass };
         let (place, mut noted) = (recipient.meant(), Verdict::Pass);
-        let countries = Homes::of(context, recipient.territory());
+        let countries = homes(context, recipient.territory());
         let digits = address.digits.trim_ascii();
-        if let Some((country, kind)) = emergency_address(digits, form(address.ton), countries.as_slice()) {
+        if let Some((country, kind)) = emergency_address(digits, form(address.ton), countries) {
             match self.treat(kind, |what| fault(EMERGENCY, what, Some(country))) {
                 Verdict::Pass => {}
                 Verdict::Note(note) => noted = Verdict::Note(note),
@@ -102,16 +106,19 @@ impl Rule for Destination {
 }
 
 impl Destination {
-    /// Whether it comes from an emergency number, or asks to be called back there.
-    fn check_origin(&self, context: &Context<'_>, countries: &Homes) -> Verdict {
-        let found = |ton, digits: &[u8]| emergency_address(digits.trim_ascii(), form(ton), countries.as_slice());
-        let source = &context.message.source;
-        let callbacks = context.message.callback_numbers();
-        let verdicts = std::iter::once(found(source.ton, source.digits))
-            .chain(callbacks.map(|(ton, digits)| found(ton, digits.as_slice())))
-            .flatten()
-            .map(|(country, kind)| self.treat(kind, |what| origin(what, country)));
-        verdicts.fold(Verdict::Pass, worse)
+    /// Whether a number that the message comes from, or asks to be called back at, is an emergency number.
+    fn check_origin(&self, context: &Context<'_>, ton: Ton, digits: &[u8]) -> Verdict {
+        let at = |place: Option<Territory>| {
+            let found = emergency_address(digits.trim_ascii(), form(ton), homes(context, place));
+            found.map_or(Verdict::Pass, |(country, kind)| self.treat(kind, |what| origin(what, country)))
+        };
+        match (&context.one, context.message.recipients) {
+            (None, Recipients::Many(destinations)) => {
+                let places = destinations.iter().map(|each| Recipient::of(&each, context.account.home()).territory());
+                places.map(at).fold(Verdict::Pass, worse)
+            }
+            (one, _) => at(one.as_ref().and_then(Recipient::territory)),
+        }
     }
 
     /// What is said of a number of this kind.
@@ -132,26 +139,9 @@ fn worse(one: Verdict, other: Verdict) -> Verdict {
 }
 
 /// Where a bare number may be one of: the recipient's country and the account's.
-#[derive(Debug)]
-struct Homes {
-    all: [Territory; 2],
-    count: usize,
-}
-
-impl Homes {
-    fn of(context: &Context<'_>, recipient: Option<Territory>) -> Self {
-        let home = context.account.country().filter(|home| Some(*home) != recipient);
-        let fallback = Territory::US;
-        match (recipient, home) {
-            (Some(one), Some(other)) => Self { all: [one, other], count: 2 },
-            (Some(one), None) | (None, Some(one)) => Self { all: [one, fallback], count: 1 },
-            (None, None) => Self { all: [fallback, fallback], count: 0 },
-        }
-    }
-
-    fn as_slice(&self) -> &[Territory] {
-        self.all.get(..self.count).unwrap_or_default()
-    }
+fn homes(context: &Context<'_>, recipient: Option<Territory>) -> impl Iterator<Item = Territory> + Clone + use<> {
+    let own = context.account.country().filter(|own| Some(*own) != recipient);
+    recipient.into_iter().chain(own)
 }
 
 fn form(ton: Ton) -> Form {
@@ -314,7 +304,8 @@ mod tests {
         use crate::pdu::Destination;
         let [handset, fixed] = [&b"32470123456"[..], b"3222790000"].map(|digits| Destination::Sme(address(digits)));
         let mut scene = scene("");
-        assert_eq!([scene.status(&multi(&[handset])), scene.status(&multi(&[fixed]))], [OK, NO]);
+        assert_eq!(scene.taken_out(&multi(&[handset, fixed])), [b"3222790000"]);
+        assert_eq!(scene.status(&multi(&[fixed])), NO);
     }
 
     #[test]
@@ -322,7 +313,8 @@ mod tests {
         let mut seen = 0;
         for listed in listed_emergencies().chunk_by(|(one, ..), (other, ..)| one == other) {
             let territory = listed[0].0;
-            let mut scene = Scene::knowing(&format!("country = '{territory}'\nallow_empty_sender = true"), "");
+            let keys = format!("country = '{territory}'\n[policy.sender]\nmode = 'off'");
+            let mut scene = Scene::knowing(&keys, "");
             let code = territory.calling_code();
             for (.., number) in listed.iter().filter(|(_, kind, _)| *kind == Emergency::Emergency) {
                 let international = format!("{code}{number}");
@@ -338,15 +330,16 @@ mod tests {
                     );
                     let rejection = scene.clear(&pdu).expect_err(&format!("{territory} {written}"));
                     assert_eq!((rejection.status, rejection.clause), (NO, Some(EMERGENCY)), "{territory} {written}");
+                    let source = Address { ton: Ton(ton), ..address(written.as_bytes()) };
                     let callback = [&[1, ton, 1], written.as_bytes()].concat();
-                    let pdu =
+                    let from = submit(SubmitSm { source, ..message() }, &[]);
+                    let back =
                         submit(SubmitSm { source: address(b""), ..message() }, &[(TlvTag::CALLBACK_NUM, &callback)]);
-                    let rejection = scene.clear(&pdu).expect_err(&format!("from {territory} {written}"));
-                    assert_eq!(
-                        (rejection.status, rejection.clause),
-                        (NOT_FROM, Some(EMERGENCY)),
-                        "{territory} {written}"
-                    );
+                    for pdu in [from, back] {
+                        let rejection = scene.clear(&pdu).expect_err(&format!("from {territory} {written}"));
+                        let found = (rejection.status, rejection.clause);
+                        assert_eq!(found, (NOT_FROM, Some(EMERGENCY)), "{territory} {written}");
+                    }
                 }
                 seen += 1;
             }

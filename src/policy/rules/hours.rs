@@ -282,11 +282,7 @@ mod tests {
         scene.at(at("2026-11-24T18:30:00Z"));
         let sme = |digits| Destination::Sme(address(digits));
         let pdu = multi(&[sme(b"32470123456"), sme(b"919812345678"), sme(b"33612345678"), Destination::List(b"all")]);
-        let frame = crate::pdu::Frame::from_bytes(&pdu).unwrap();
-        let outcome = scene.standing.snapshot.policy().clear(frame, &scene.standing, scene.now, &mut scene.shadowed);
-        let super::super::super::Outcome::Reduced { refused, .. } = outcome else { panic!("{outcome:?}") };
-        let refused: Vec<_> = refused.iter().map(|(address, _)| address.digits).collect();
-        assert_eq!(refused, [&b"919812345678"[..], b"all"]);
+        assert_eq!(scene.taken_out(&pdu), [&b"919812345678"[..], b"all"]);
     }
 
     #[test]
