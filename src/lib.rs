@@ -57,8 +57,9 @@
 //! Rules ask the ledger through [`policy::DurableFacts`]: indexes in memory that never wait. What is relayed is handed to
 //! the journal once for each read burst.
 //!
-//! The path of a message that passes takes no lock, asks no shared map, and allocates nothing. Two kinds of messages do:
-//! parts of multipart messages, of which a map remembers what has come, and confirmations of an opt-out. What must not
+//! The path of a message that passes takes no lock, asks no shared map, and allocates nothing. Four kinds of messages do:
+//! parts of multipart messages, of which a map remembers what has come; confirmations of an opt-out; what one person
+//! writes to another, which may have to be taken back; and a submit_multi, whose answer is put together. What must not
 //! come twice takes its turn, some dozens of instructions long, in one of the thousands of groups of the memory of what
 //! was sent.
 

@@ -474,10 +474,14 @@ async fn what_a_campaign_and_a_recipient_had_today_counts_after_a_restart() {
     let proxy = Proxy::start_in(proxy.drain().await, serving.address, fragment).await;
     let mut shop = esme(&proxy, "shop").await;
     assert_eq!([shop.status(&news(3)).await, shop.status(&offer(7)).await], [REFUSED; 2]);
+    // Nor does a quota begin anew that was taken away for a while.
+    proxy.reload(&fragment.replace("per_day = 2", ""));
+    proxy.reload(fragment);
+    assert_eq!(shop.status(&news(8)).await, REFUSED);
     drop(shop);
     let records = proxy.stop().await;
     let refused: Vec<_> = records.iter().filter(|record| record["mode"] == "enforce").collect();
     // Those of before the restart are none, so these are all.
     let grounds = refused.iter().map(|record| (record["rule"].as_str().unwrap(), record["clause"].as_u64().unwrap()));
-    assert_eq!(grounds.collect::<Vec<_>>(), [("rate", 23), ("repetition", 1)]);
+    assert_eq!(grounds.collect::<Vec<_>>(), [("rate", 23), ("repetition", 1), ("rate", 23)]);
 }

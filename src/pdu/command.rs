@@ -75,6 +75,11 @@ impl CommandId {
         Self(self.0 | Self::RESPONSE_BIT)
     }
 
+    /// The request that this response answers (section 5.1.2).
+    pub fn request(self) -> Self {
+        Self(self.0 & !Self::RESPONSE_BIT)
+    }
+
     /// Whether this is one of the three binds.
     pub fn is_bind(self) -> bool {
         matches!(self, Self::BIND_RECEIVER | Self::BIND_TRANSMITTER | Self::BIND_TRANSCEIVER)
@@ -212,5 +217,6 @@ mod tests {
         assert_eq!(CommandId(0x0102_00FF).to_string(), "0x010200FF");
         assert_eq!(CommandStatus(0x58).to_string(), "ESME_RTHROTTLED");
         assert_eq!(CommandId::SUBMIT_SM.response(), CommandId::SUBMIT_SM_RESP);
+        assert_eq!(CommandId::SUBMIT_SM_RESP.request(), CommandId::SUBMIT_SM);
     }
 }

@@ -4,9 +4,6 @@
 //!
 //! A table of sets of eight slots, a cache line each. A slot is one atomic word, so that nothing waits:
 //!
-//! Where a law says how many offers a day a recipient may get, those of each two hours have a slot as well: that of a
-//! contact with another hash and the count alone.
-//!
 //! | bits | of a contact | of an invitation |
 //! |---|---|---|
 //! | 27 | which pair this is, among those of the set: part of a keyed hash | the same, of another hash |
@@ -14,13 +11,17 @@
 //! | 14 | the day on which the slot was last written | the day of the last one |
 //! | 9 | marketing messages since the recipient last wrote or agreed anew, at most [`Acquaintance::MOST`] | in which 512th of that day it went |
 //!
+//! Where a law says how many offers a day a recipient may get, those of each two hours have a slot as well: that of a
+//! contact with another hash and the count alone.
+//!
 //! What it may get wrong: another pair is taken for this one with a probability of 8 in 2^27, about 1 in 17 million. A
 //! pair that finds its set full takes the place of one whose recipient never wrote, or wrote too long ago to count; if
 //! there is none, of any; of several, of the one that was written longest ago. That one is forgotten: its recipient then
 //! counts as one that never wrote, that got nothing and was not invited. So one account's campaign costs a full set one
-//! recipient who wrote, and no more. A table with twice as many slots as there are pairs in use forgets hardly any. Who sees the words
-//! learns no number: the hash has a secret seed.
+//! recipient who wrote, and no more. A table with twice as many slots as there are pairs in use forgets hardly any. Who
+//! sees the words learns no number: the hash has a secret seed.
 
+use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Msisdn;
@@ -39,9 +40,19 @@ const INVITATION: u64 = u64::from_be_bytes(*b"invited\0");
 /// Two hours in milliseconds.
 const TWO_HOURS: i64 = DAY / 12;
 
-/// Which two hours a time is in: makes the hash of the offers in them another one than that of all else.
-fn part_of_day(now: i64) -> u64 {
-    u64::from_be_bytes(*b"offered\0") ^ now.div_euclid(TWO_HOURS) as u64
+/// Makes the hash of offers another one than that of all else.
+const OFFERS: u64 = u64::from_be_bytes(*b"offered\0");
+
+/// Two hours in which offers are counted together, of some 15 years: by then they are long forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TwoHours(NonZeroU16);
+
+impl TwoHours {
+    /// Those that this time is in, in milliseconds since 1970.
+    pub fn of(now: i64) -> Self {
+        let count = now.div_euclid(TWO_HOURS).rem_euclid(i64::from(u16::MAX));
+        Self(NonZeroU16::MIN.saturating_add(count as u16))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -122,25 +133,20 @@ impl Acquaintance {
     /// An offer has gone from the account to the recipient, at this time, which counts for a day: where a law says how many
     /// may. Every two hours have a slot of their own.
     pub fn offered(&self, account: &str, msisdn: Msisdn, now: i64) {
-        let hash = self.hash(part_of_day(now), account, msisdn);
+        let hash = self.offers(TwoHours::of(now), account, msisdn);
         self.change(hash, now, |slot| Slot { count: (slot.count + 1).min(Self::MOST), ..slot });
     }
 
-    /// An offer that was counted for a day, by this time not long ago, did not go out after all.
-    pub fn not_offered(&self, account: &str, msisdn: Msisdn, now: i64) {
-        for back in 0..=1 {
-            let hash = self.hash(part_of_day(now - back * TWO_HOURS), account, msisdn);
-            if self.find(hash).is_some_and(|slot| slot.count > 0) {
-                self.amend(hash, |slot| Slot { count: slot.count.saturating_sub(1), ..slot });
-                return;
-            }
-        }
+    /// An offer that was counted for a day, in these two hours, did not go out after all.
+    pub fn not_offered(&self, account: &str, msisdn: Msisdn, during: TwoHours) {
+        let offers = self.offers(during, account, msisdn);
+        self.amend(offers, |slot| Slot { count: slot.count.saturating_sub(1), ..slot });
     }
 
     /// Offers from the account to the recipient in the 24 hours before this time, and in up to two hours before those.
     pub fn offers_of_a_day(&self, account: &str, msisdn: Msisdn, now: i64) -> u16 {
-        let parts = (0..=DAY / TWO_HOURS).map(|back| part_of_day(now - back * TWO_HOURS));
-        let counts = parts.filter_map(|part| self.find(self.hash(part, account, msisdn))).map(|slot| slot.count);
+        let parts = (0..=DAY / TWO_HOURS).map(|back| TwoHours::of(now - back * TWO_HOURS));
+        let counts = parts.filter_map(|part| self.find(self.offers(part, account, msisdn))).map(|slot| slot.count);
         counts.fold(0, u16::saturating_add)
     }
 
@@ -206,6 +212,10 @@ impl Acquaintance {
 
     fn invitation(&self, account: &str, msisdn: Msisdn) -> Hash {
         self.hash(INVITATION, account, msisdn)
+    }
+
+    fn offers(&self, during: TwoHours, account: &str, msisdn: Msisdn) -> Hash {
+        self.hash(OFFERS ^ u64::from(during.0.get()), account, msisdn)
     }
 
     fn hash(&self, of: u64, account: &str, msisdn: Msisdn) -> Hash {
@@ -436,6 +446,17 @@ mod tests {
     }
 
     #[test]
+    fn two_hours_are_told_apart_for_as_long_as_their_offers_count() {
+        let of = |hours: i64| TwoHours::of(NOON + hours * DAY / 24);
+        assert_eq!((of(0), of(0)), (of(1), TwoHours::of(NOON + 1)));
+        assert!((1..=13).all(|two_hours| of(0) != of(2 * two_hours)));
+        let wraps = i64::from(u16::MAX) * 2;
+        assert_eq!(of(0), of(wraps));
+        assert!((wraps - 26..wraps).all(|hours| of(0) != of(hours)));
+        assert_ne!(TwoHours::of(-1), TwoHours::of(0), "before 1970");
+    }
+
+    #[test]
     fn offers_count_for_a_day_and_no_longer_than_two_hours_more() {
         let table = Acquaintance::new(1000, 7, 400);
         let hour = DAY / 24;
@@ -447,11 +468,16 @@ mod tests {
         }
         assert_eq!(table.offers_of_a_day("shop", number(2), NOON), 0);
         assert_eq!(table.offers_of_a_day("bank", number(1), NOON), 0);
-        // The answer comes when two more hours have begun.
-        table.not_offered("shop", number(1), NOON + 24 * hour);
+        // The answer comes when two more hours have begun, and gives back the offer that it is about.
+        let last = TwoHours::of(NOON + 23 * hour);
+        table.not_offered("shop", number(1), last);
         assert_eq!(table.offers_of_a_day("shop", number(1), NOON + 24 * hour), 2);
-        table.not_offered("shop", number(1), NOON + 24 * hour);
-        assert_eq!(table.offers_of_a_day("shop", number(1), NOON + 24 * hour), 2, "none so late");
+        table.not_offered("shop", number(1), last);
+        assert_eq!(
+            table.offers_of_a_day("shop", number(1), NOON + 24 * hour),
+            2,
+            "of those two hours there is none left"
+        );
         assert_eq!(table.unanswered("shop", number(1)), 0, "another matter");
     }
 }

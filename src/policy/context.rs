@@ -105,6 +105,16 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// Every recipient, in their order.
+    pub(super) fn all(&self) -> impl Iterator<Item = Recipient<'a>> + use<'a> {
+        Recipient::all(self.message.recipients, self.account.home())
+    }
+
+    /// Whether a submit_multi goes up for none of its destinations when these are refused.
+    pub(super) fn refuses_whole(&self, refused: &[(usize, Rejection)]) -> bool {
+        !refused.is_empty() && (self.account.strict_multi() || refused.len() == self.message.recipients.len() as usize)
+    }
+
     /// Recipients that no rule has refused. Without a recipient the message counts as one all the same.
     pub(super) fn recipients(&self) -> u32 {
         self.message.recipients.len() - self.refused.len() as u32
@@ -119,6 +129,16 @@ impl<'a> Context<'a> {
         let is_kept = |index: &usize| self.refused.binary_search_by_key(index, |(refused, _)| *refused).is_err();
         let kept = destinations.iter().enumerate().filter(|(index, _)| is_kept(index));
         kept.map(|(_, destination)| Recipient::of(&destination, self.account.home())).try_for_each(|kept| each(&kept))
+    }
+
+    /// How many recipients that no rule has refused are so.
+    pub(super) fn count_kept(&self, is_so: impl Fn(&Recipient<'_>) -> bool) -> u32 {
+        let mut count = 0;
+        let _all = self.each_kept(|recipient| {
+            count += u32::from(is_so(recipient));
+            ControlFlow::Continue(())
+        });
+        count
     }
 
     /// What the message was declared to be for; none if neither a campaign nor the account says so.

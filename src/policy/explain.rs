@@ -4,10 +4,10 @@
 //! messages. An [`Explanation`] is no [`Cleared`](super::Cleared): nothing goes to the SMSC on the strength of it.
 
 use super::{
-    Assembly, Context, Entry, Full, Mode, Now, Policy, Recipient, Recipients, Rejection, Rewritten, RuleName, Standing,
-    Submission, Verdict,
+    Assembly, Context, Entry, Full, Mode, Now, Policy, Recipient, Rejection, Rewritten, RuleName, Standing, Submission,
+    Verdict,
 };
-use crate::pdu::{Destination, Frame, Malformed};
+use crate::pdu::{Frame, Malformed};
 use crate::reference::Ref;
 
 /// What every rule says of one frame.
@@ -95,7 +95,7 @@ impl Policy {
         let mut context = Context::new(&message, standing, assembly.as_ref(), nameless, now);
         let (unread, barred) = self.question_texts(&mut context);
         let refused = self.question_recipients(&context);
-        if !self.refuses_whole(&context, &refused) {
+        if !context.refuses_whole(&refused) {
             context.refused.clone_from(&refused);
         }
         let opinions: Vec<Opinion> = RuleName::ORDER.map(|name| self.opinion(name, &context, unread)).into();
@@ -124,15 +124,13 @@ impl Policy {
 
     /// The first refusal of each recipient that has one.
     fn question_recipients(&self, context: &Context<'_>) -> Vec<(usize, Rejection)> {
-        let first = |destination: &Destination<'_>| {
-            let recipient = Recipient::of(destination, context.account.home());
+        let first = |recipient: &Recipient<'_>| {
             self.entries.iter().find_map(|entry| {
-                let says = entry.says(entry.rule.check_recipient(context, &recipient));
+                let says = entry.says(entry.rule.check_recipient(context, recipient));
                 says.refusal(entry.mode()).cloned()
             })
         };
-        let each = destinations(context.message).enumerate();
-        each.filter_map(|(index, destination)| Some((index, first(&destination)?))).collect()
+        context.all().enumerate().filter_map(|(index, recipient)| Some((index, first(&recipient)?))).collect()
     }
 
     fn opinion(&self, name: RuleName, context: &Context<'_>, unread: bool) -> Opinion {
@@ -147,19 +145,10 @@ impl Policy {
             Says::Pass if unread && name.judges_text() => Says::Unread,
             says => says,
         };
-        let each = destinations(context.message).enumerate();
-        let each = each.map(|(index, destination)| {
-            let recipient = Recipient::of(&destination, context.account.home());
-            (index, entry.says(entry.rule.check_recipient(context, &recipient)))
-        });
+        let each =
+            context.all().map(|recipient| entry.says(entry.rule.check_recipient(context, &recipient))).enumerate();
         let recipients = each.filter(|(_, says)| *says != Says::Pass).collect();
         Opinion { rule: name, mode: entry.mode(), says, recipients }
-    }
-
-    /// Whether a submit_multi goes up for none when these of its destinations are refused.
-    fn refuses_whole(&self, context: &Context<'_>, refused: &[(usize, Rejection)]) -> bool {
-        refused.len() == context.message.recipients.len() as usize
-            || (context.account.strict_multi() && !refused.is_empty())
     }
 
     /// The same steps as [`Policy::judge`], with answers instead of questions.
@@ -183,7 +172,7 @@ impl Policy {
                 return Foretold::Rejected(rejection);
             }
         }
-        let whole = self.refuses_whole(context, &refused);
+        let whole = context.refuses_whole(&refused);
         if let Some((_, first)) = refused.first().filter(|_| whole) {
             return Foretold::Rejected(first.clone());
         }
@@ -227,26 +216,16 @@ fn no_room(context: &Context<'_>) -> Option<Rejection> {
     Some(Rejection::full(held))
 }
 
-/// All recipients of a message, in their order.
-fn destinations<'a>(message: &Submission<'a>) -> impl Iterator<Item = Destination<'a>> + use<'a> {
-    let (one, many) = match message.recipients {
-        Recipients::None => (None, None),
-        Recipients::One(address) => (Some(Destination::Sme(address)), None),
-        Recipients::Many(destinations) => (None, Some(destinations)),
-    };
-    one.into_iter().chain(many.into_iter().flat_map(|destinations| destinations.iter()))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use proptest::sample::select;
 
     use super::super::tests::{Scene, address, message, multi, part, submit, text};
-    use super::super::{Evidence, Outcome};
+    use super::super::{Evidence, Outcome, Recipients};
     use super::*;
     use crate::config::Purpose;
-    use crate::pdu::{CommandStatus, DataCoding, EsmClass, SubmitSm};
+    use crate::pdu::{CommandStatus, DataCoding, Destination, EsmClass, SubmitSm};
 
     const LIST: &str = "rule = 'content'\nlanguage = 'en'\nclause = 34\ncategory = 'hate'\n\
                         [[entry]]\nid = 'own-1'\nmatch = ['zorble now']";

@@ -44,7 +44,7 @@ pub mod zone;
 #[cfg(test)]
 mod tests;
 
-pub use acquaintance::Acquaintance;
+pub use acquaintance::{Acquaintance, TwoHours};
 pub use allowances::Allowances;
 pub use campaign::CampaignFacts;
 pub use cleared::{Cleared, Rewritten};
@@ -297,7 +297,7 @@ impl Policy {
         let (Findings { plain, named, .. }, refused) = (context.findings, context.refused);
         match judged {
             Err(rejection) => {
-                if let Some(assembly) = assembly.filter(|_| rejection.rule.judges_text()) {
+                if let Some(assembly) = assembly.filter(|_| rejection.condemns()) {
                     assembly.condemn(&rejection);
                 }
                 Outcome::Rejected(rejection)
@@ -330,15 +330,14 @@ impl Policy {
         }
         if let Some(one) = &context.one {
             self.check_recipient(context, one, shadowed)?;
-        } else if let Recipients::Many(destinations) = context.message.recipients {
+        } else {
             let mut refused = Vec::new();
-            for (index, destination) in destinations.iter().enumerate() {
-                let recipient = Recipient::of(&destination, context.account.home());
+            for (index, recipient) in context.all().enumerate() {
                 if let Err(rejection) = self.check_recipient(context, &recipient, shadowed) {
                     refused.push((index, rejection));
                 }
             }
-            if refused.len() == destinations.len() || (context.account.strict_multi() && !refused.is_empty()) {
+            if context.refuses_whole(&refused) {
                 return Err(refused.swap_remove(0).1);
             }
             context.refused = refused;

@@ -1,5 +1,8 @@
 //! What one person writes from one number (clause 24): at the pace of hands, to few, and mostly to those who write back.
 //! Lock-free, of a fixed size; reads no clock, and is lost with the process.
+//!
+//! What it may get wrong: of messages to people who never wrote, which come at the same moment by several binds of one
+//! sender, as many pass too many as there are binds beside the first.
 
 use std::hash::BuildHasher;
 use std::num::NonZeroU32;
@@ -78,6 +81,15 @@ impl Person {
         self.rule == rule
     }
 
+    /// Whether one message may go to so many people: to more than a minute allows, no later retry would pass either.
+    pub(super) fn may_write_to(&self, people: u32) -> Result<(), Unlikely> {
+        let most = self.rule.person_per_minute.get();
+        if people <= most {
+            return Ok(());
+        }
+        Err(Unlikely { what: "messages in a minute", taken: people, most, for_now: false })
+    }
+
     /// Notes a message to `recipient`, who has written to the account or not; or nothing, if it would be no person's.
     pub(super) fn write(&self, recipient: Msisdn, has_written: bool, now: Now) -> Result<Written, Unlikely> {
         self.minute.take(NonZeroU32::MIN, now).map_err(|exhausted| self.too_fast(exhausted))?;
@@ -109,8 +121,7 @@ impl Person {
         now: Now,
     ) -> Result<Before, Unlikely> {
         let messages = NonZeroU32::MIN.saturating_add(before.messages);
-        // One after the other, so that the last one has only to wait.
-        self.minute.would_take(messages, now).map_err(|_exhausted| self.too_fast(Exhausted::ForNow))?;
+        self.minute.would_take(messages, now).map_err(|exhausted| self.too_fast(exhausted))?;
         self.has_room(recipient, has_written, before, now)
     }
 

@@ -2,9 +2,9 @@
 
 use std::cell::OnceCell;
 
-use super::Msisdn;
 use super::countries::Whereabouts;
 use super::zone::Zone;
+use super::{Msisdn, Recipients};
 use crate::numbers::{self, Kind, Known, State, Territory};
 use crate::pdu::{Address, Destination, Ton};
 
@@ -15,6 +15,8 @@ pub(super) struct Recipient<'a> {
     /// The calling code that national numbers are of.
     home: Option<u64>,
     meant: OnceCell<Option<(Msisdn, Known)>>,
+    /// How often the same message named the same number before.
+    named_before: u16,
 }
 
 impl<'a> Recipient<'a> {
@@ -24,13 +26,32 @@ impl<'a> Recipient<'a> {
             Destination::Sme(address) => Some(*address),
             Destination::List(_) => None,
         };
-        Self { address, home, meant: OnceCell::new() }
+        Self { address, home, meant: OnceCell::new(), named_before: 0 }
+    }
+
+    /// The recipients of a message in their order, each aware of how often its number was named before.
+    pub(super) fn all(recipients: Recipients<'a>, home: Option<u64>) -> impl Iterator<Item = Self> {
+        // At most as many as a submit_multi has destinations: 254.
+        let mut named: Vec<Msisdn> = Vec::new();
+        recipients.iter().map(move |destination| {
+            let mut recipient = Self::of(&destination, home);
+            if let (Recipients::Many(_), Some((number, _))) = (recipients, recipient.meant()) {
+                recipient.named_before = named.iter().filter(|earlier| **earlier == number).count() as u16;
+                named.push(number);
+            }
+            recipient
+        })
     }
 
     /// The one with this number.
     pub(super) fn known(number: Msisdn) -> Self {
         let known = numbers::look_up(number.value());
-        Self { address: None, home: None, meant: OnceCell::from(Some((number, known))) }
+        Self { address: None, home: None, meant: OnceCell::from(Some((number, known))), named_before: 0 }
+    }
+
+    /// How often the same message named the same number before.
+    pub(super) fn named_before(&self) -> u16 {
+        self.named_before
     }
 
     /// Where it goes; none if it is a distribution list.

@@ -54,6 +54,12 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// Whether a multipart message of which a part is refused for this is refused from there on: it is about what the
+    /// message says, and another part changes none of that.
+    pub(super) fn condemns(&self) -> bool {
+        self.rule.judges_text() || matches!(self.evidence, Evidence::Unlike { .. } | Evidence::Repeated { .. })
+    }
+
     /// A submit_multi that cannot be written without its refused destinations.
     pub(super) fn unwritable() -> Self {
         Self::unreadable(Evidence::Hidden("destinations"))

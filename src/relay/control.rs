@@ -5,7 +5,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::registry::Order;
-use super::{ReloadFault, Shared, upstreams};
+use super::{ReloadFault, Shared, recall_quotas, upstreams};
 use crate::config::{AccountState, Config};
 use crate::ledger::permissions::Names;
 use crate::ledger::upkeep;
@@ -86,6 +86,7 @@ impl Control {
         let (listen, previous) = (config.listen.clone(), shared.facts.load_full());
         let terms = upkeep::Terms::of(&config);
         let snapshot = previous.reloaded(config)?;
+        recall_quotas(&snapshot, &shared.journal, shared.clock.now());
         if let (Some(acceptor), Some(settings)) = (&shared.acceptor, &listen.tls) {
             acceptor.reload(settings)?;
         }

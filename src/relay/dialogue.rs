@@ -32,7 +32,7 @@ use crate::audit::{Audit, Record};
 use crate::ledger::Ledger;
 use crate::ledger::journal::Pen;
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
-use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing};
+use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing, TwoHours};
 use crate::reference::Ref;
 use life::Life;
 use multi::Multis;
@@ -104,8 +104,8 @@ struct Asked {
     recipient: Option<std::num::NonZeroU64>,
     /// Whether its recipients are in the memory of messages.
     is_remembered: bool,
-    /// Whether it was counted as marketing.
-    is_offer: bool,
+    /// When it was counted as marketing, if it was.
+    offered: Option<TwoHours>,
     /// Whether it invites them to say yes.
     invites: bool,
 }

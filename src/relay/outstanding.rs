@@ -1,7 +1,7 @@
 //! The requests of one direction that wait for an answer, by sequence number, first in first out among equal ones.
 //!
-//! It serves the window, draining, merging and the journal; relaying never depends on it. An open-addressing table that is allocated
-//! as it is used and freed when it is empty.
+//! It serves the window, draining, merging and the journal; relaying never depends on it. An open-addressing table that
+//! is allocated as it is used and freed when it is empty.
 
 use crate::pdu::SequenceNumber;
 
@@ -47,15 +47,15 @@ impl<N: Copy> Outstanding<N> {
         self.length += 1;
     }
 
-    /// Takes out the oldest request with this number, and gives its note.
+    /// Takes out the oldest request with this number of which `is_it` says so by its note, and gives that.
     #[inline]
-    pub(super) fn remove(&mut self, sequence_number: SequenceNumber) -> Option<N> {
+    pub(super) fn remove(&mut self, sequence_number: SequenceNumber, is_it: impl Fn(&N) -> bool) -> Option<N> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = home(sequence_number.0, mask);
         // At least half of the slots are free, so the walk ends.
         let found = loop {
             let entry = (*self.slots.get(at)?)?;
-            if entry.sequence_number == sequence_number.0 {
+            if entry.sequence_number == sequence_number.0 && is_it(&entry.note) {
                 break entry;
             }
             at = (at + 1) & mask;
@@ -161,7 +161,7 @@ mod tests {
             table.insert(SequenceNumber(n), 0, 0);
         }
         // Number 7 itself came once with the note 0, after the seventh of the others.
-        let mut notes: Vec<_> = std::iter::from_fn(|| table.remove(SequenceNumber(7))).collect();
+        let mut notes: Vec<_> = std::iter::from_fn(|| table.remove(SequenceNumber(7), |_| true)).collect();
         assert_eq!(notes.remove(7), 0);
         assert_eq!(notes, (1..=40).collect::<Vec<_>>());
         assert_eq!(table.len(), 39);
@@ -176,8 +176,8 @@ mod tests {
         let mut forgotten = Vec::new();
         assert_eq!(table.expire(60, |note| forgotten.push(note)), 60);
         assert_eq!((table.len(), forgotten.len()), (40, 60));
-        assert_eq!(table.remove(SequenceNumber(59)), None);
-        assert_eq!(table.remove(SequenceNumber(60)), Some(61));
+        assert_eq!(table.remove(SequenceNumber(59), |_| true), None);
+        assert_eq!(table.remove(SequenceNumber(60), |_| true), Some(61));
     }
 
     proptest! {
@@ -193,7 +193,7 @@ mod tests {
                 } else {
                     let at = list.iter().position(|(number, _)| *number == sequence);
                     let expected = at.and_then(|at| list.remove(at)).map(|(_, note)| note);
-                    prop_assert_eq!(table.remove(SequenceNumber(sequence)), expected);
+                    prop_assert_eq!(table.remove(SequenceNumber(sequence), |_| true), expected);
                 }
                 prop_assert_eq!(table.len(), list.len());
             }

@@ -185,8 +185,8 @@ impl Country {
                 _ => pack.zones.clone(),
             },
             sender: senders.into_iter().find_map(|(whose, pack)| Some((whose, pack.sender.clone()?))),
-            limits: pack.limits.clone().or_else(|| like.limits.clone()),
-            links: pack.links.clone().or_else(|| like.links.clone()),
+            limits: [pack, like, default].into_iter().find_map(|pack| pack.limits.clone()),
+            links: [pack, like, default].into_iter().find_map(|pack| pack.links.clone()),
         }
     }
 

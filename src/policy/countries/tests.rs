@@ -327,6 +327,19 @@ fn daylight_saving_moves_hours_and_what_has_nothing_in_common_never_opens() {
 }
 
 #[test]
+fn what_neither_a_country_nor_the_one_it_goes_by_says_is_as_for_all() {
+    let text = "[upstream.main]\naddress = 'simulator'\n[country.PL]\nas = 'BE'\n[country.default.limits]\n\
+                marketing_per_day = 7\n[country.default.links]\nshorteners = 'refuse'";
+    let config = Config::parse(text, "test.toml", Path::new("/")).unwrap_or_else(|faults| panic!("{faults}"));
+    let countries = Countries::new(&config.countries);
+    for code in ["PL", "BE", "JP"] {
+        let place = Whereabouts { territory: Territory::parse(code), ..Whereabouts::default() };
+        assert_eq!(countries.marketing_per_day(&place), Some(7), "{code}");
+        assert!(countries.links(place.territory).is_some(), "{code}");
+    }
+}
+
+#[test]
 fn a_clock_that_is_set_back_or_ahead_opens_nothing() {
     let countries = Countries::new(&shipped());
     let place = Whereabouts { territory: Some(territory("BE")), ..Whereabouts::default() };

@@ -78,6 +78,9 @@ impl Consuming for Campaign {
     fn preview(&self, context: &Context<'_>) -> Verdict {
         let person = context.sender.and_then(|sender| sender.person()).filter(|_| is_personal(context));
         let Some(person) = person else { return Verdict::Pass };
+        if let Err(why) = person.may_write_to(people(context)) {
+            return Verdict::Refuse(unlikely(why));
+        }
         let (mut refused, mut before) = (None, Before::default());
         let _stopped = context.each_kept(|recipient| {
             let Some((number, _)) = recipient.meant() else { return ControlFlow::Continue(()) };
@@ -108,6 +111,9 @@ fn write(context: &Context<'_>) -> Option<Refusal> {
         return None;
     }
     let person = context.sender?.person()?;
+    if let Err(why) = person.may_write_to(people(context)) {
+        return Some(unlikely(why));
+    }
     let mut refused = None;
     let _stopped = context.each_kept(|recipient| {
         let Some((number, _)) = recipient.meant() else { return ControlFlow::Continue(()) };
@@ -118,6 +124,11 @@ fn write(context: &Context<'_>) -> Option<Refusal> {
         if refused.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     refused
+}
+
+/// How many messages to people it is.
+fn people(context: &Context<'_>) -> u32 {
+    context.count_kept(|recipient| recipient.meant().is_some())
 }
 
 /// Whether the recipient has written to the account, by the number that such a grant is for.
@@ -151,10 +162,10 @@ fn refusal(clause: Clause, status: CommandStatus, evidence: Evidence) -> Refusal
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::tests::{Scene, address, message, parts, submit};
-    use super::super::super::{Mode, RuleName};
+    use super::super::super::tests::{Scene, address, message, multi, parts, submit};
+    use super::super::super::{Foretold, Mode, RuleName};
     use super::*;
-    use crate::pdu::SubmitSm;
+    use crate::pdu::{Destination, SubmitSm};
 
     const OK: CommandStatus = CommandStatus::ESME_ROK;
     const NO: CommandStatus = CommandStatus::ESME_RSUBMITFAIL;
@@ -274,6 +285,23 @@ mod tests {
             let clause = outcome.as_ref().err().and_then(|rejection| rejection.clause);
             let status = outcome.map_or_else(|rejection| rejection.status, |()| OK);
             assert_eq!((status, clause), (expected, (expected != OK).then_some(TEN_DIGITS)), "{account} {from} {to}");
+        }
+    }
+
+    #[test]
+    fn what_goes_to_more_people_than_a_minute_allows_is_never_a_persons() {
+        let keys = "default_purpose = 'p2p'\nsender = [{ id = 'SHOP' }]\n[policy.campaign.person]\nper_minute = 3";
+        let sme = |digits: &'static [u8]| Destination::Sme(address(digits));
+        let all = [&b"32470123451"[..], b"32470123452", b"32470123453", b"32470123454"].map(sme);
+        for (people, expected) in [(3, OK), (4, NOT_FROM)] {
+            let (mut scene, pdu) = (Scene::knowing(keys, ""), multi(&all[..people]));
+            let frame = crate::pdu::Frame::from_bytes(&pdu).unwrap();
+            let foretold = scene.standing.snapshot.policy().explain(frame, &scene.standing, scene.now).unwrap().outcome;
+            assert_eq!(foretold == Foretold::Relayed, expected == OK);
+            assert_eq!(scene.status(&pdu), expected);
+            // What was refused took nothing of the minute; what passed has used it up for now.
+            let next = if expected == OK { CommandStatus::ESME_RTHROTTLED } else { OK };
+            assert_eq!(scene.status(&multi(&all[..3])), next);
         }
     }
 

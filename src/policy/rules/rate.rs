@@ -136,7 +136,7 @@ impl Rate {
             (&context.memory.allowances, context.now, self.rule);
         let had = |number| before.iter().filter(|earlier| **earlier == number).count() as u64;
         let taken = allowances.would_take(code(context, number), had(number), codes, now);
-        if taken.map_err(|UsedUp| used_up(CODES, codes))? == Taken::Further {
+        if taken.map_err(|UsedUp| too_many_codes(context, number, codes))? == Taken::Further {
             return Ok(());
         }
         let in_range = before.iter().enumerate().filter(|(at, earlier)| {
@@ -145,7 +145,7 @@ impl Rate {
             is_new && is_once && range(context, **earlier) == range(context, number)
         });
         let asked = allowances.would_take(range(context, number), in_range.count() as u64, of_range, now);
-        asked.map(drop).map_err(|UsedUp| used_up(RECIPIENTS, of_range))
+        asked.map(drop).map_err(|UsedUp| too_many_recipients(context, number, of_range))
     }
 
     #[inline]
@@ -167,10 +167,10 @@ impl Rate {
         let (allowances, now, RateRule { codes, range: of_range }) =
             (&context.memory.allowances, context.now, self.rule);
         let code = code(context, number);
-        let taken = allowances.take(code, codes, now).map_err(|UsedUp| used_up(CODES, codes))?;
+        let taken = allowances.take(code, codes, now).map_err(|UsedUp| too_many_codes(context, number, codes))?;
         if taken == Taken::First && allowances.take(range(context, number), of_range, now).is_err() {
             allowances.give_back(code, codes);
-            return Err(used_up(RECIPIENTS, of_range));
+            return Err(too_many_recipients(context, number, of_range));
         }
         Ok(())
     }
@@ -212,13 +212,13 @@ fn each_charge<'c>(
         each(Charge::Day((VOLUME, "messages of the campaign in a day"), quota, all))?;
     }
     if let Some(class) = context.campaign.and_then(|campaign| campaign.us_class())
-        && let Some(messages) = messages(parts, count(context, |recipient| is_ten_digits(context, recipient)))
+        && let Some(messages) = messages(parts, context.count_kept(|recipient| is_ten_digits(context, recipient)))
     {
         each(Charge::Limit((TEN_DIGITS, "message class"), &class.minute, messages))?;
         each(Charge::Day((TEN_DIGITS, "messages of the message class in a day"), &class.day, messages))?;
     }
     for country in context.account.limited_countries() {
-        let limited = messages(parts, count(context, |recipient| recipient.territory() == Some(country)));
+        let limited = messages(parts, context.count_kept(|recipient| recipient.territory() == Some(country)));
         if let Some((limiter, messages)) = context.account.limiter_for(country).zip(limited) {
             each(Charge::Limit((VOLUME, "country"), limiter, messages))?;
         }
@@ -230,16 +230,6 @@ fn each_charge<'c>(
         Some((number, _)) => each(Charge::Code(number)),
         None => ControlFlow::Continue(()),
     })
-}
-
-/// How many recipients of whom this is so go up with the message.
-fn count(context: &Context<'_>, is_so: impl Fn(&Recipient<'_>) -> bool) -> u32 {
-    let mut count = 0;
-    let _all = context.each_kept(|recipient| {
-        count += u32::from(is_so(recipient));
-        ControlFlow::Continue(())
-    });
-    count
 }
 
 /// What so many parts count as.
@@ -273,10 +263,30 @@ fn spent((clause, of): Ground, taken: u32, most: u32) -> Refusal {
     Refusal { clause: Some(clause), status, evidence }
 }
 
-fn used_up(of: &'static str, allowance: Allowance) -> Refusal {
+/// A recipient has had as many codes as may be.
+fn too_many_codes(context: &Context<'_>, number: Msisdn, allowance: Allowance) -> Refusal {
+    let is_same = |recipient: &Recipient<'_>| recipient.meant().is_some_and(|(other, _)| other == number);
+    used_up(CODES, allowance, context.count_kept(is_same))
+}
+
+/// As many recipients of a range have had codes as may be.
+fn too_many_recipients(context: &Context<'_>, number: Msisdn, allowance: Allowance) -> Refusal {
+    let mut in_range = Vec::new();
+    let _all = context.each_kept(|recipient| {
+        let found = recipient.meant().map(|(other, _)| other);
+        in_range.extend(found.filter(|other| range(context, *other) == range(context, number)));
+        ControlFlow::Continue(())
+    });
+    in_range.sort_unstable();
+    in_range.dedup();
+    used_up(RECIPIENTS, allowance, in_range.len() as u32)
+}
+
+/// What the message asks for alone says whether a later retry may pass.
+fn used_up(of: &'static str, allowance: Allowance, asked: u32) -> Refusal {
     let most = u32::from(allowance.most);
-    let (status, evidence) = (CommandStatus::ESME_RTHROTTLED, Evidence::Quota { of, taken: most, most });
-    Refusal { clause: Some(VOLUME), status, evidence }
+    let status = if asked > most { CommandStatus::ESME_RSUBMITFAIL } else { CommandStatus::ESME_RTHROTTLED };
+    Refusal { clause: Some(VOLUME), status, evidence: Evidence::Quota { of, taken: most, most } }
 }
 
 #[cfg(test)]
@@ -443,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_come_ten_times_and_not_to_every_number_of_a_range() {
+    fn codes_come_so_often_and_not_to_every_number_of_a_range() {
         let keys = "sender = [{ id = 'SHOP' }]\ndefault_purpose = 'otp'\n[policy.rate]\n\
                     codes = { most = 3, within = '10m' }\nrange = { most = 5, within = '10m' }";
         let mut scene = Scene::new(keys);
@@ -461,5 +471,33 @@ mod tests {
         for last in 0..100 {
             assert_eq!(outcome(&mut others, &to(&format!("324701230{last:02}"))), (OK, ""), "no code");
         }
+    }
+
+    #[test]
+    fn more_codes_in_one_message_than_ever_may_be_are_refused_for_good() {
+        let keys = "sender = [{ id = 'SHOP' }]\ndefault_purpose = 'otp'\n[policy.rate]\n\
+                    codes = { most = 3, within = '10m' }\nrange = { most = 2, within = '10m' }";
+        let sme = |digits: &'static [u8]| Destination::Sme(address(digits));
+        let [one, two, three] = [&b"32470123000"[..], b"32470123001", b"32470123002"].map(sme);
+        let never = CommandStatus::ESME_RSUBMITFAIL;
+        for (destinations, expected) in [
+            (&[one; 3][..], (OK, "")),
+            (&[one; 4], (never, CODES)),
+            (&[one, two, one, two], (OK, "")),
+            (&[one, two, three], (never, RECIPIENTS)),
+        ] {
+            let (mut scene, pdu) = (Scene::new(keys), multi(destinations));
+            let policy = scene.standing.snapshot.policy();
+            let frame = crate::pdu::Frame::from_bytes(&pdu).unwrap();
+            let foretold = policy.explain(frame, &scene.standing, scene.now).unwrap().outcome;
+            let status = match foretold {
+                super::super::super::Foretold::Rejected(rejection) => rejection.status,
+                _ => OK,
+            };
+            assert_eq!((outcome(&mut scene, &pdu), status), (expected, expected.0));
+        }
+        let mut scene = Scene::new(keys);
+        assert_eq!(outcome(&mut scene, &multi(&[one, two])), (OK, ""));
+        assert_eq!(outcome(&mut scene, &multi(&[three])), (THROTTLED, RECIPIENTS), "later it passes");
     }
 }

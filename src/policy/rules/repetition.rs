@@ -88,9 +88,14 @@ impl Rule for Repetition {
         if context.one.is_none()
             && let Some((mark, limits)) = self.sought(context)
             && let Some(place) = context.sent_to(recipient)
-            && let Err(repeated) = context.memory.sent.preview(&place, mark, context.now.unix_millis, limits)
         {
-            return Verdict::Refuse(refusal(repeated, context));
+            if limits.same > 0 && recipient.named_before() > 0 {
+                return Verdict::Refuse(named_twice(context));
+            }
+            let found = context.memory.sent.preview(&place, mark, context.now.unix_millis, limits);
+            if let Err(repeated) = found {
+                return Verdict::Refuse(refusal(repeated, context));
+            }
         }
         if !context.is_marketing() || context.assembly.is_some_and(Assembly::goes_on) {
             return Verdict::Pass;
@@ -99,7 +104,8 @@ impl Rule for Repetition {
             && let Some(most) = recipient.whereabouts(|place| self.countries.marketing_per_day(place))
         {
             let now = context.now.steady_millis;
-            let taken = u32::from(context.facts.offers_of_a_day(number, context.account.system_id(), now));
+            let taken = context.facts.offers_of_a_day(number, context.account.system_id(), now);
+            let taken = u32::from(taken.saturating_add(recipient.named_before()));
             if taken >= u32::from(most) {
                 let (of, most) = ("offers of the last 24 hours to the recipient", most.into());
                 let (status, evidence) = (CommandStatus::ESME_RSUBMITFAIL, Evidence::Quota { of, taken, most });
@@ -107,7 +113,8 @@ impl Rule for Repetition {
             }
         }
         let count = |number| context.facts.unanswered(number, context.account.system_id());
-        let (offers, most) = (recipient.meant().map_or(0, |(number, _)| count(number)), self.unanswered);
+        let offers = recipient.meant().map_or(0, |(number, _)| count(number).saturating_add(recipient.named_before()));
+        let most = self.unanswered;
         if offers < most {
             return Verdict::Pass;
         }
@@ -167,6 +174,12 @@ impl Consuming for Repetition {
     }
 }
 
+/// Of a recipient whom the same message names again.
+fn named_twice(context: &Context<'_>) -> Refusal {
+    let evidence = Evidence::Repeated { alike: 1000, earlier: Some(context.reference), at: context.now.unix_millis };
+    Refusal { clause: Some(SAME), status: CommandStatus::ESME_RSUBMITFAIL, evidence }
+}
+
 fn refusal(Repeated { how, earlier }: Repeated, context: &Context<'_>) -> Refusal {
     let (clause, alike) = match how {
         How::Same => (SAME, 1000),
@@ -178,7 +191,8 @@ fn refusal(Repeated { how, earlier }: Repeated, context: &Context<'_>) -> Refusa
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::tests::{Scene, address, message, multi, part, submit};
+    use super::super::super::explain::Foretold;
+    use super::super::super::tests::{Scene, address, message, multi, part, parts, submit};
     use super::*;
     use bytes::BytesMut;
 
@@ -330,6 +344,47 @@ mod tests {
         assert_eq!(outcome(&mut scene, &to(&[known])), Err(Some(SAME)));
         assert_eq!(scene.taken_out(&to(&[known, other])), [b"32470123456"]);
         assert_eq!(outcome(&mut scene, &to(&[other])), Err(Some(SAME)), "who was kept has had it");
+    }
+
+    #[test]
+    fn a_part_that_completed_a_repetition_is_refused_when_it_comes_again() {
+        let mut scene = offers("[policy.hours]\nmode = 'off'");
+        let (head, tail) = OFFER.split_at(30);
+        let [first, second] = [1, 2].map(|reference| parts(&[head.as_bytes(), tail.as_bytes()], reference));
+        assert_eq!([&first[0], &first[1], &second[0]].map(|pdu| outcome(&mut scene, pdu)), [Ok(()); 3]);
+        assert_eq!([&second[1], &second[1], &second[0]].map(|pdu| outcome(&mut scene, pdu)), [Err(Some(SAME)); 3]);
+        scene.later(25 * 3_600_000);
+        let third = parts(&[head.as_bytes(), tail.as_bytes()], 3);
+        assert_eq!([&third[0], &third[1]].map(|pdu| outcome(&mut scene, pdu)), [Ok(()); 2]);
+    }
+
+    #[test]
+    fn a_recipient_who_is_named_again_counts_each_time() {
+        let to = |service_type: &'static [u8], digits: &[&'static [u8]]| {
+            let (mut list, mut pdu) = (BytesMut::new(), BytesMut::new());
+            let all = digits.iter().map(|digits| Destination::Sme(address(digits)));
+            let destinations = Destinations::build(all, &mut list).unwrap();
+            let (source, short_message) = (address(b"SHOP"), OFFER.as_bytes());
+            let message = SubmitMulti { source, service_type, destinations, short_message, ..SubmitMulti::default() };
+            message.encode(SequenceNumber(1), &mut pdu).unwrap();
+            pdu
+        };
+        let (twice, thrice) = ([&b"32470123456"[..], b"+32470123456"], [&b"32470123456"[..]; 3]);
+        // The same text, to the same recipient, in one PDU: it goes there once.
+        let pdu = to(b"", &[b"32470123457", twice[0], twice[1]]);
+        assert_eq!(offers("").taken_out(&pdu), [b"+32470123456"]);
+        let frame = crate::pdu::Frame::from_bytes(&pdu).unwrap();
+        let asked = offers("");
+        let explained = asked.standing.snapshot.policy().explain(frame, &asked.standing, asked.now).unwrap();
+        let Foretold::Reduced(refused) = explained.outcome else { panic!("{:?}", explained.outcome) };
+        assert_eq!(refused.iter().map(|(at, why)| (*at, why.clause)).collect::<Vec<_>>(), [(2, Some(SAME))]);
+        // Where texts may come again, offers are counted all the same.
+        let keys = "[policy.repetition]\nsame_within = '0s'\nsimilar_within = '0s'\nunanswered = 12";
+        assert_eq!(scene(keys, 10).taken_out(&to(b"", &thrice)), [b"32470123456"]);
+        assert_eq!(outcome(&mut scene(keys, 10), &to(b"OTP", &thrice)), Ok(()));
+        let keys = "[policy.repetition]\nsame_within = '0s'\nsimilar_within = '0s'\n\
+                    [country.BE.limits]\nmarketing_per_day = 2";
+        assert_eq!(scene(keys, 0).taken_out(&to(b"", &thrice)), [b"32470123456"]);
     }
 
     #[test]

@@ -39,7 +39,10 @@ impl Dialogue {
                 if self.records.pen.room(frame.bytes().len()).is_err() {
                     return Fate::Hold;
                 }
-                let asked = self.asked_smsc.remove(frame.sequence_number()).unwrap_or_default();
+                // Requests of two kinds may have the same number.
+                let answers_message = id.request().is_judged();
+                let is_it = |asked: &Asked| asked.reference.is_some() == answers_message;
+                let asked = self.asked_smsc.remove(frame.sequence_number(), is_it).unwrap_or_default();
                 let multi = self.multis.take(asked.multi);
                 self.note_answer(asked, multi.as_ref(), frame, now);
                 if let Some(merged) = multi.and_then(|multi| multi.merge(frame)) {
@@ -109,10 +112,10 @@ impl Dialogue {
         if asked.is_remembered {
             self.standing.snapshot.memory().settle(account.key(), number.value(), reference, is_taken);
         }
-        if asked.is_offer && !is_taken {
+        if let Some(during) = asked.offered.filter(|_| !is_taken) {
             let table = self.records.ledger.acquaintance();
             table.not_sent(account.system_id(), number);
-            table.not_offered(account.system_id(), number, reference.unix_millis());
+            table.not_offered(account.system_id(), number, during);
         }
     }
 
@@ -146,7 +149,7 @@ impl Dialogue {
             return Fate::Hold;
         }
         let sequence = frame.sequence_number();
-        match self.asked_smsc.remove(sequence) {
+        match self.asked_smsc.remove(sequence, |_any| true) {
             Some(asked) => {
                 let multi = self.multis.take(asked.multi);
                 self.note_answer(asked, multi.as_ref(), frame, now);

@@ -10,7 +10,9 @@ use super::{Asked, Awaited, Cause, Dialogue, Phase, Side};
 use crate::config::Purpose;
 use crate::ledger::journal::Sent;
 use crate::pdu::{Address, CommandId, CommandStatus, Frame, Malformed};
-use crate::policy::{AccountFacts, CampaignFacts, Cleared, Now, Outcome, Passed, Recipients, Rejection, Submission};
+use crate::policy::{
+    AccountFacts, CampaignFacts, Cleared, Now, Outcome, Passed, Recipients, Rejection, Submission, TwoHours,
+};
 
 impl Dialogue {
     /// Decides on the next frame from the ESME.
@@ -107,7 +109,7 @@ impl Dialogue {
         let campaign = passed.campaign.and_then(|place| account.campaigns().get(place));
         let mut asked = self.note_recipients(&account, passed, now);
         let is_multi = matches!(passed.message.recipients, Recipients::Many(_));
-        if is_multi && (!refused.is_empty() || asked.is_remembered || asked.is_offer) {
+        if is_multi && (!refused.is_empty() || asked.is_remembered || asked.offered.is_some()) {
             asked.multi = self.multis.keep(refused, passed.numbers(&account).collect());
         }
         let (declared, campaign) = (account.declared(), campaign.map(CampaignFacts::name));
@@ -137,6 +139,7 @@ impl Dialogue {
         // One message, however many parts it has.
         let is_first = message.part.is_none_or(|part| part.number == 1);
         let is_offer = passed.purpose == Some(Purpose::Marketing) && is_first;
+        let offered = is_offer.then(|| TwoHours::of(steady_millis));
         let pending = account.pending();
         let mut asked = Asked::default();
         if !is_offer && pending.is_empty() && !is_remembered {
@@ -150,7 +153,7 @@ impl Dialogue {
                 }
             }
             let invites = !pending.is_empty() && facts.has_consented(number, pending, now);
-            asked = Asked { is_remembered, is_offer, ..asked };
+            asked = Asked { is_remembered, offered, ..asked };
             if let Recipients::One(_) = message.recipients {
                 asked = Asked { recipient: NonZeroU64::new(number.value()), invites, ..asked };
             } else if invites {
@@ -218,7 +221,7 @@ impl Dialogue {
         if frame.command_id() == CommandId::ENQUIRE_LINK_RESP {
             return Fate::Drop;
         }
-        let asked = self.asked_esme.remove(frame.sequence_number()).is_some();
+        let asked = self.asked_esme.remove(frame.sequence_number(), |()| true).is_some();
         match (frame.command_id(), self.phase) {
             (CommandId::UNBIND_RESP, Phase::SmscUnbinding { .. }) => {
                 self.phase = Phase::Closing;

@@ -65,6 +65,23 @@ fn an_offer_that_the_smsc_refuses_does_not_count_as_unanswered() {
 }
 
 #[test]
+fn an_answer_settles_the_message_though_another_request_has_its_number() {
+    let keys = "default_purpose = 'alert'\n[policy.repetition]\nsame_within = '24h'";
+    for earlier in [false, true] {
+        let mut bound = Bound::of(BindState::Transceiver, &format!("{SHOP}\n{keys}"));
+        let query = request(CommandId::QUERY_SM, 1);
+        let (first, second) = if earlier { (query, submit(1)) } else { (submit(1), query) };
+        assert_eq!([bound.up(&first), bound.up(&second)], [Became::Passed, Became::Passed]);
+        let unknown = bare(CommandId::QUERY_SM.response(), CommandStatus::ESME_RQUERYFAIL, 1);
+        assert_eq!(bound.down(&unknown), Became::Passed);
+        assert_eq!(bound.up(&submit(2)), Became::Dropped, "the message may still be taken");
+        let failed = bare(CommandId::SUBMIT_SM.response(), CommandStatus::ESME_RSYSERR, 1);
+        assert_eq!(bound.down(&failed), Became::Passed);
+        assert_eq!(bound.up(&submit(3)), Became::Passed, "{earlier}");
+    }
+}
+
+#[test]
 fn what_the_smsc_does_not_take_may_come_again() {
     let keys = "default_purpose = 'alert'\n[policy.repetition]\nsame_within = '24h'";
     let mut bound = Bound::of(BindState::Transceiver, &format!("{SHOP}\n{keys}"));
