@@ -12,6 +12,8 @@ use smppolicy::pdu::{
     Address, CommandId, CommandStatus, Destination, Destinations, EsmClass, ReplaceSm, SequenceNumber, SubmitMulti,
     SubmitMultiResp, SubmitSm, Unsuccess, Unsuccesses,
 };
+use smppolicy::relay::Given;
+use support::clock::HandClock;
 use support::*;
 
 const REFUSED_SENDER: CommandStatus = CommandStatus::ESME_RINVSRCADR;
@@ -467,11 +469,16 @@ async fn what_a_campaign_and_a_recipient_had_today_counts_after_a_restart() {
         let short_message = OFFERS[sequence as usize % 4];
         submit_with(sequence, SubmitSm { destination: number("13055550123"), short_message, ..submit_defaults() }, &[])
     };
-    let (proxy, serving, mut shop) = scene(fragment).await;
+    // Neither run of the proxy is over midnight.
+    let clock = HandClock::at(1_795_521_600_000); // 2026-11-24T12:00:00Z
+    let given = || Given { clock: Some(clock.clone()), ..Given::default() };
+    let serving = Smsc::listen().await.serve();
+    let proxy = Proxy::start_given(tempfile::tempdir().unwrap(), serving.address, fragment, given()).await;
+    let mut shop = esme(&proxy, "shop").await;
     assert_eq!([shop.status(&news(1)).await, shop.status(&news(2)).await], [OK, OK]);
     assert_eq!([shop.status(&offer(4)).await, shop.status(&offer(5)).await, shop.status(&offer(6)).await], [OK; 3]);
     drop(shop);
-    let proxy = Proxy::start_in(proxy.drain().await, serving.address, fragment).await;
+    let proxy = Proxy::start_given(proxy.drain().await, serving.address, fragment, given()).await;
     let mut shop = esme(&proxy, "shop").await;
     assert_eq!([shop.status(&news(3)).await, shop.status(&offer(7)).await], [REFUSED; 2]);
     // Nor does a quota begin anew that was taken away for a while.

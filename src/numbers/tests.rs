@@ -193,7 +193,7 @@ fn examples_of_all_plans_are_what_the_library_says() {
         }
         [number / 10, number * 10, number * 10 + 9]
             .into_iter()
-            .filter(|it| look_up(*it) != Known::NOTHING)
+            .filter(|number| (1_000_000..1_000_000_000_000_000).contains(number))
             .for_each(|number| _ = check(number));
     }
     assert!(examples.len() > 1000 && kinds.len() == 11 && !kinds.contains_key(&Kind::Unassigned), "{kinds:?}");

@@ -43,6 +43,8 @@ pub(crate) struct Shingles {
     /// The masked text, an octet for each character, and the end. Characters that are not ASCII share the upper half of
     /// the octets; hardly ever five in a row are those of other ones.
     masked: Vec<u8>,
+    /// The text's words with one space between two, where it has more.
+    words: String,
 }
 
 impl Shingles {
@@ -70,6 +72,24 @@ impl Shingles {
     pub(crate) fn codes(&self) -> impl Iterator<Item = u64> {
         let used = self.masked.get(..self.count() + END.len() - 1).unwrap_or_default();
         used.array_windows().map(|octets| u64::from_le_bytes(*octets) & ((1 << (8 * LENGTH)) - 1))
+    }
+
+    /// The text word by word: more space between two says nothing more.
+    fn words<'t>(&'t mut self, text: &'t str) -> &'t str {
+        let octets = text.as_bytes();
+        let is_wide = |any, (one, next): (&u8, &u8)| any | (u8::from(*one == SPACE) & u8::from(*next == SPACE));
+        let ends = octets.first() == Some(&SPACE) || octets.last() == Some(&SPACE);
+        // Most texts have no such place, and all pairs are looked at as fast as the first ones would be one by one.
+        if !ends && octets.iter().zip(octets.iter().skip(1)).fold(0, is_wide) == 0 {
+            return text;
+        }
+        self.words.clear();
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            let space = if self.words.is_empty() { "" } else { " " };
+            self.words.push_str(space);
+            self.words.push_str(word);
+        }
+        &self.words
     }
 
     fn run(&mut self, text: &str) {
@@ -214,6 +234,11 @@ type Least = [u32; PLACES];
 const FREE: u32 = u32::MAX;
 
 impl Marker {
+    /// What tells it from other ones.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Marks of different seeds have nothing to do with each other.
     pub(crate) fn new(seed: u64) -> Self {
         Self { seed, state: FixedState::with_seed(seed) }
@@ -221,12 +246,9 @@ impl Marker {
 
     /// The mark of a text, of which these are the shingles.
     #[inline]
-    pub(crate) fn mark(&self, text: &str, shingles: &Shingles) -> Mark {
+    pub(crate) fn mark(&self, text: &str, shingles: &mut Shingles) -> Mark {
         let mut hasher = self.state.build_hasher();
-        // Word by word: more space between two says nothing more.
-        for word in text.split(' ').filter(|word| !word.is_empty()) {
-            hasher.write(word.as_bytes());
-        }
+        hasher.write(shingles.words(text).as_bytes());
         let hash = hasher.finish();
         let sketch = if shingles.count() < FEW {
             let high = mix(hash, ROOT);

@@ -5,7 +5,10 @@
 //! besides: matched / (fixed + beyond), where `beyond` is how many shingles of the text are none of the sample's and
 //! are more than its variables account for. Of a sample without variables that is the Jaccard index of the two.
 
+use std::hash::BuildHasher;
 use std::ops::Range;
+
+use foldhash::quality::FixedState;
 
 use super::resemblance::Shingles;
 use crate::text::Normaliser;
@@ -17,20 +20,22 @@ const VARIABLE: usize = 44;
 const FEWEST: usize = 10;
 /// Fixed shingles that a sample may have: more than thirteen parts of a message hold.
 const MOST: usize = 2048;
-/// Places of the largest table.
-const PLACES: usize = 2 * MOST;
 /// Resemblances below this, in thousandths, are told as none.
 const LEAST: usize = 200;
 
 /// A sample, compiled.
 #[derive(Debug)]
 pub(crate) struct Sample {
-    /// The fixed shingles in an open-addressed table of a power of two, at most half full; 0 is a free place.
-    table: Box<[u64]>,
+    /// The fixed shingles, each once, in the order in which they first come.
+    codes: Box<[u64]>,
+    /// Where a shingle is among those, plus 1, in an open-addressed table of a power of two that is at most half full; 0
+    /// is a free place.
+    table: Box<[u16]>,
     /// A bit for each hash of a fixed shingle: most shingles of other texts are told by it.
     filter: Box<Filter>,
-    fixed: usize,
     variables: usize,
+    /// A hash of all this.
+    digest: u64,
 }
 
 type Filter = [u64; 64];
@@ -83,34 +88,59 @@ impl Sample {
             at = open + variable.ok_or(NoSample::Open(open))? + 1;
             variables += 1;
         }
-        codes.sort_unstable();
-        codes.dedup();
+        let mut seen = std::collections::HashSet::new();
+        codes.retain(|code| seen.insert(*code));
         match codes.len() {
             fixed if fixed < FEWEST => Err(NoSample::Vague(fixed)),
             fixed if fixed > MOST => Err(NoSample::Long(fixed)),
-            fixed => Ok(Self { table: table(&codes), filter: filter(&codes), fixed, variables }),
+            _ => {
+                let digest = FixedState::default().hash_one((&codes, variables));
+                let (table, filter) = (table(&codes), filter(&codes));
+                Ok(Self { codes: codes.into(), table, filter, variables, digest })
+            }
         }
+    }
+
+    /// What tells these samples from other ones, by all that they have.
+    pub(crate) fn told_apart(samples: &[Self]) -> u64 {
+        samples.iter().fold(0, |all, sample| hash(all).rotate_left(1) ^ sample.digest)
     }
 
     /// How much a text looks like the sample, in thousandths; less than 200 is told as 0.
     pub(crate) fn resembles(&self, text: &Shingles) -> u16 {
         let perhaps: usize = text.codes().map(|code| usize::from(passes(&self.filter, code))).sum();
-        if self.share(perhaps.min(self.fixed), text.count() - perhaps) < LEAST {
+        if self.share(perhaps.min(self.codes.len()), text.count() - perhaps) < LEAST {
             return 0;
         }
-        let mut matched = Seen::default();
-        let mut beyond = 0;
+        let (mut matched, mut beyond, mut next) = (Seen::default(), 0, 0);
         for code in text.codes() {
-            match find(&self.table, code) {
-                Some(place) => matched.note(place),
+            // A text that is like the sample mostly goes on as that does.
+            let place = if self.codes.get(next) == Some(&code) { Some(next) } else { self.find(code) };
+            match place {
+                Some(place) => {
+                    matched.note(place);
+                    next = place + 1;
+                }
                 None => beyond += 1,
             }
         }
         Some(self.share(matched.count, beyond)).filter(|share| *share >= LEAST).unwrap_or_default() as u16
     }
 
+    /// Where a shingle is among the fixed ones.
+    fn find(&self, code: u64) -> Option<usize> {
+        let mut slot = home(code, &self.table);
+        loop {
+            let place = usize::from(*self.table.get(slot)?).checked_sub(1)?;
+            if self.codes.get(place) == Some(&code) {
+                return Some(place);
+            }
+            slot = (slot + 1) & (self.table.len() - 1);
+        }
+    }
+
     fn share(&self, matched: usize, beyond: usize) -> usize {
-        matched * 1000 / (self.fixed + beyond.saturating_sub(self.variables * VARIABLE))
+        matched * 1000 / (self.codes.len() + beyond.saturating_sub(self.variables * VARIABLE))
     }
 }
 
@@ -142,38 +172,26 @@ fn filter(codes: &[u64]) -> Box<Filter> {
     filter
 }
 
-/// The place where the search for a shingle begins.
-fn home(code: u64, table: &[u64]) -> usize {
+/// The slot where the search for a shingle begins.
+fn home(code: u64, table: &[u16]) -> usize {
     (hash(code) >> 32) as usize & (table.len() - 1)
 }
 
-fn table(codes: &[u64]) -> Box<[u64]> {
+fn table(codes: &[u64]) -> Box<[u16]> {
     let mut table = vec![0; (2 * codes.len()).next_power_of_two()].into_boxed_slice();
-    for code in codes {
+    for (code, place) in codes.iter().zip(1..) {
         let home = home(*code, &table);
         let (before, behind) = table.split_at_mut(home);
         if let Some(slot) = behind.iter_mut().chain(before).find(|slot| **slot == 0) {
-            *slot = *code;
+            *slot = place;
         }
     }
     table
 }
 
-#[inline]
-fn find(table: &[u64], code: u64) -> Option<usize> {
-    let mut place = home(code, table);
-    loop {
-        match *table.get(place)? {
-            0 => return None,
-            found if found == code => return Some(place),
-            _ => place = (place + 1) & (table.len() - 1),
-        }
-    }
-}
-
-/// Which places of a table have been found.
+/// Which fixed shingles have been found.
 struct Seen {
-    places: [u64; PLACES / 64],
+    places: [u64; MOST / 64],
     count: usize,
 }
 
@@ -189,7 +207,7 @@ impl Seen {
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { places: [0; PLACES / 64], count: 0 }
+        Self { places: [0; MOST / 64], count: 0 }
     }
 }
 

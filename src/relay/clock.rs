@@ -74,3 +74,46 @@ impl Clock {
         self.at(Instant::now())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct HandClock(Mutex<Moment>);
+
+    impl workflow::Clock for HandClock {
+        fn now(&self) -> Moment {
+            *self.0.lock().unwrap()
+        }
+    }
+
+    #[test]
+    fn the_walls_clock_is_followed_and_steady_time_is_not_set_by_it() {
+        let start = 1_795_521_600_000;
+        let moment = Moment { unix_millis: start, uptime_millis: 3_600_000, boot: 1 };
+        let hand = Arc::new(HandClock(Mutex::new(moment)));
+        let clock = Clock::new(hand.clone());
+        for (wall, uptime, expected) in [
+            (0, 0, (0, 0)),
+            (5_000, 5_000, (5_000, 5_000)),
+            // A day ahead, then two back: no time has passed.
+            (86_405_000, 5_000, (86_405_000, 5_000)),
+            (-86_395_000, 5_000, (-86_395_000, 5_000)),
+            (-86_394_000, 6_000, (-86_394_000, 6_000)),
+        ] {
+            let at = Instant::now();
+            let set = Moment { unix_millis: start + wall, uptime_millis: 3_600_000 + uptime, ..moment };
+            *hand.0.lock().unwrap() = set;
+            clock.follow_wall();
+            let now = clock.at(at);
+            // Some time of the test itself goes by between the two looks at the machine's clock.
+            let (wall, steady) = (now.unix_millis - start - expected.0, now.steady_millis - start - expected.1);
+            assert_eq!(wall, steady);
+            assert!((-60_000..=0).contains(&wall), "{wall}");
+            assert!(now.monotonic_nanos >= 1_000_000_000);
+        }
+    }
+}

@@ -280,10 +280,12 @@ fn with_reference(part: &BytesMut, reference: u32) -> BytesMut {
 struct Recipients {
     pdus: Vec<(BytesMut, usize)>,
     seed: u64,
+    /// Whether each text is another one, by letters at its end.
+    own_texts: bool,
 }
 
 impl Recipients {
-    fn new() -> Self {
+    fn new(own_texts: bool) -> Self {
         let numbers = ["4915112345678", "33612345678", "447911123456", "32470123456", "31612345678"];
         let pdu = |digits: &&str| {
             let mut bytes = BytesMut::new();
@@ -294,7 +296,7 @@ impl Recipients {
             let end = found.expect("the recipient") + digits.len();
             (bytes, end)
         };
-        Self { pdus: numbers.iter().map(pdu).collect(), seed: 0x9E37_79B9_7F4A_7C15 }
+        Self { pdus: numbers.iter().map(pdu).collect(), seed: 0x9E37_79B9_7F4A_7C15, own_texts }
     }
 
     fn next(&mut self) -> Frame<'_> {
@@ -308,22 +310,32 @@ impl Recipients {
             *digit = b'0' + (rest % 10) as u8;
             rest /= 10;
         }
+        if self.own_texts {
+            let (letters, mut rest) = (bytes.len() - 6..bytes.len(), self.seed >> 20);
+            for letter in &mut bytes[letters] {
+                *letter = b'a' + (rest % 26) as u8;
+                rest /= 26;
+            }
+        }
         Frame::from_bytes(bytes).expect("a frame")
     }
 }
 
-/// What the rules about recipients cost an offer, beside the same offer with all rules about its text and without them.
+/// What the rules about recipients cost an offer, beside the same offer with all rules about its text and without them;
+/// and where each text is another one, which is then found out for each.
 /// `SMPPOLICY_BENCH_RECIPIENTS`: how many are remembered (default a million; 50 million take 4 GiB).
 fn recipients(criterion: &mut Criterion) {
     let remembered = std::env::var("SMPPOLICY_BENCH_RECIPIENTS").ok().and_then(|count| count.parse().ok());
     let mut group = criterion.benchmark_group("recipients");
-    for (name, rules) in [
-        ("without the four rules", &RECIPIENTS[..]),
-        ("with destination", &["hours", "campaign", "repetition"]),
-        ("with hours", &["destination", "campaign", "repetition"]),
-        ("with campaign", &["destination", "hours", "repetition"]),
-        ("with repetition", &["destination", "hours", "campaign"]),
-        ("with all four", &[]),
+    for (name, rules, own_texts) in [
+        ("without the four rules", &RECIPIENTS[..], false),
+        ("with destination", &["hours", "campaign", "repetition"], false),
+        ("with hours", &["destination", "campaign", "repetition"], false),
+        ("with campaign", &["destination", "hours", "repetition"], false),
+        ("with repetition", &["destination", "hours", "campaign"], false),
+        ("with all four", &[], false),
+        ("other texts, without the four rules", &RECIPIENTS, true),
+        ("other texts, with all four", &[], true),
     ] {
         let more = off(rules.iter().chain(&["consent", "sender"]));
         let text = CONFIG.replace("\"transactional\"", "\"marketing\"\ncountry = \"DE\"");
@@ -337,7 +349,7 @@ fn recipients(criterion: &mut Criterion) {
         let mut config = config.unwrap_or_else(|faults| panic!("{faults}"));
         config.repetition.recipients = remembered.unwrap_or(config.repetition.recipients);
         let mut bench = Bench::of(config);
-        let mut recipients = Recipients::new();
+        let mut recipients = Recipients::new(own_texts);
         let refused = (0..1000).filter(|_| !bench.passes(recipients.next())).count();
         assert!(refused < 20, "{name}: {refused} of 1000");
         group.bench_function(name, |bencher| bencher.iter(|| bench.passes(recipients.next())));

@@ -22,7 +22,7 @@ use super::concatenation::{Assembly, Piece};
 use super::expressions::{self, Expressions};
 use super::lists::{self, Edge, Edges, Lists};
 use super::message::{Coding, Submission};
-use super::resemblance::{Mark, Shingles};
+use super::resemblance::Mark;
 use super::score::{Model, ModelFault};
 use super::{AccountFacts, Clause, Evidence, Field, Spot};
 use crate::config::{self, Faults, Mode};
@@ -32,7 +32,7 @@ use crate::text::{Content, Decoder, Extent, Normaliser, Readings, Segment, UserD
 use compiled::Wanted;
 use run::Run;
 pub(super) use sought::Sought;
-use sought::Told;
+use sought::{Ears, Told};
 
 /// A hit looks at no more octets of a view than this on either side of any octet of its own.
 const REACH: usize = 600;
@@ -146,7 +146,7 @@ struct Scratch {
 /// Those of the searches in a view.
 #[derive(Debug, Default)]
 struct Search {
-    shingles: Shingles,
+    ears: Ears,
     lists: lists::Scratch,
     links: Links,
     linked: Vec<lists::Link>,
@@ -349,7 +349,7 @@ fn read_all(
     scratch: &mut Scratch,
     findings: &mut Findings,
 ) {
-    let Scratch { decoder, normaliser, search: Search { shingles, links, .. } } = scratch;
+    let Scratch { decoder, normaliser, search: Search { ears, links, .. } } = scratch;
     let mut before: Vec<&Piece> = assembly.before(0).collect();
     before.reverse();
     let before = before.into_iter().map(|piece| (piece.coding, &*piece.octets));
@@ -359,7 +359,7 @@ fn read_all(
     let segments: Vec<Segment<'_>> = texts.map(|(segment, _)| segment).collect();
     let Ok(text) = decoder.decode(&segments, Extent::Whole) else { return };
     let normal = normaliser.normalise(text);
-    sought.listen((field, &normal), links.find(normal.folded().text).iter(), shingles, findings);
+    sought.listen((field, &normal), links.find(normal.folded().text).iter(), ears, findings);
     findings.settle(field);
 }
 

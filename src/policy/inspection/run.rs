@@ -163,7 +163,7 @@ impl Inspector {
         search: &mut Search,
         findings: &mut Findings,
     ) -> Result<(), Evidence> {
-        let (view, Search { shingles, lists, links, linked, brands, expressions }) = (window.view, search);
+        let (view, Search { ears, lists, links, linked, brands, expressions }) = (window.view, search);
         let found = links.find(view.text);
         if !found.is_all() {
             return Err(Evidence::Hidden("more links than any message has"));
@@ -171,7 +171,7 @@ impl Inspector {
         if let (true, Some(spot)) = (window.run.is_whole, window.run.spots.first())
             && view.kind == window.normal.folded().kind
         {
-            window.run.sought.listen((spot.field, window.normal), found.iter(), shingles, findings);
+            window.run.sought.listen((spot.field, window.normal), found.iter(), ears, findings);
         }
         let scanned = window.normal.scan_views().any(|scanned| scanned.kind == view.kind);
         linked.clear();

@@ -36,7 +36,7 @@ fn shingles(text: &str) -> Shingles {
 }
 
 fn mark(text: &str) -> Mark {
-    Marker::new(7).mark(text, &shingles(text))
+    Marker::new(7).mark(text, &mut shingles(text))
 }
 
 /// The masked text, made in another way than [`Shingles`] does.
@@ -160,6 +160,17 @@ fn what_resembles_what() {
 }
 
 #[test]
+fn more_space_between_words_says_nothing_more() {
+    let plain = "all coats at half the price until sunday evening";
+    for text in [plain.replace(' ', "  "), format!(" {plain}"), format!("{plain}   "), plain.replacen(' ', "   ", 1)] {
+        assert_eq!(mark(&text).hash, mark(plain).hash, "{text}");
+    }
+    for text in [plain.replacen(' ', "", 1), plain.replacen(' ', "\t", 1), plain.replacen("all", "all!", 1)] {
+        assert_ne!(mark(&text).hash, mark(plain).hash, "{text}");
+    }
+}
+
+#[test]
 fn short_texts_resemble_none_but_themselves() {
     let texts = ["", "ok", "yes", "code 1", "code 2", "ok thanks", "ok, thanks", "see you at noon", "see you at noon!"];
     for one in texts {
@@ -177,7 +188,7 @@ fn short_texts_resemble_none_but_themselves() {
 #[test]
 fn marks_under_another_seed_have_nothing_in_common() {
     let text = "two pizzas for the price of one when you order before nine tonight";
-    let [one, other] = [7, 8].map(|seed| Marker::new(seed).mark(text, &shingles(text)));
+    let [one, other] = [7, 8].map(|seed| Marker::new(seed).mark(text, &mut shingles(text)));
     assert!(one.sketch.resemblance(other.sketch) < 400 && one.hash != other.hash);
     assert_eq!(Sketch::from_bits(u128::MAX).bits().count_ones(), Sketch::BITS);
     assert_eq!(Sketch::from_bits(one.sketch.bits()), one.sketch);
@@ -241,7 +252,7 @@ fn recall_and_precision_on_a_planted_set() {
             text = edited(&text, &offers, &mut random);
         }
         let exact = jaccard(base, &text);
-        let [one, other] = [base, &text].map(|text| marker.mark(text, &shingles(text)));
+        let [one, other] = [base, &text].map(|text| marker.mark(text, &mut shingles(text)));
         let estimate = one.sketch.resemblance(other.sketch);
         let (pairs, similar, sum, squares) = &mut steps[(exact * 20.0 + 1e-9) as usize];
         let error = f64::from(estimate) / 1000.0 - exact;
