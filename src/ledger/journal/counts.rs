@@ -105,13 +105,19 @@ struct OwnRun {
     usage: Usage,
 }
 
+/// Whether two names are the same. Empty ones are not compared: they have no place in memory, and a comparison that
+/// looks there all the same takes as long as all else about an entry.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && (one.is_empty() || one == other)
+}
+
 impl Tally {
     /// Runs among which an entry's own is looked for: of one account there are those of its campaigns and of answers.
     const LATEST: usize = 16;
 
     pub(super) fn add(&mut self, entry: &Entry<'_>) {
         let Run { day, account, campaign, usage } = Run::of(entry);
-        let is_it = |run: &&mut OwnRun| run.day == day && *run.campaign == *campaign && *run.account == *account;
+        let is_it = |run: &&mut OwnRun| run.day == day && same(&run.campaign, campaign) && same(&run.account, account);
         match self.runs.iter_mut().rev().take(Self::LATEST).find(is_it) {
             Some(run) => run.usage += usage,
             None => self.runs.push(OwnRun { day, account: account.into(), campaign: campaign.into(), usage }),

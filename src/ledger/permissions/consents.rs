@@ -4,7 +4,9 @@
 //! subscriber never gave it (clauses 10 and 11). Never decides about a message.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use aho_corasick::{AhoCorasick, Match};
 
 use super::act::{Act, NotWritten, Outcome, OwnedTerms};
 use super::facts::{Cursor, Facts};
@@ -209,22 +211,30 @@ fn check_texts(method: &str, wording: &str, source: &str) -> Result<(), NoConsen
     Ok(())
 }
 
+/// The words of sources from which consent does not come, for one look at a source: those of bought lists first.
+static SOURCES: LazyLock<Option<(AhoCorasick, usize)>> = LazyLock::new(|| {
+    let words = |lists: &'static [&'static [&'static str]]| lists.iter().copied().flatten();
+    // Fails only on more words than memory holds.
+    let all = AhoCorasick::new(words(BOUGHT).chain(words(PUBLISHED))).ok()?;
+    Some((all, words(BOUGHT).count()))
+});
+
 /// Whether a source is one from which consent does not come: by the words in it, whatever their case.
 fn check_source(source: &str) -> Result<(), NoConsent> {
+    // What cannot be looked at is not taken.
+    let Some((words, bought)) = &*SOURCES else { return Err(NoConsent::Published) };
     let source = source.to_lowercase();
-    let says = |words: &[&[&str]]| words.iter().copied().flatten().any(|word| contains_word(&source, word));
-    if says(BOUGHT) {
-        return Err(NoConsent::Bought);
-    }
-    if says(PUBLISHED) { Err(NoConsent::Published) } else { Ok(()) }
-}
-
-fn contains_word(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(at, _)| {
-        let before = text.get(..at).and_then(|before| before.chars().next_back());
-        let after = text.get(at + word.len()..).and_then(|after| after.chars().next());
+    let is_whole = |found: &Match| {
+        let before = source.get(..found.start()).and_then(|before| before.chars().next_back());
+        let after = source.get(found.end()..).and_then(|after| after.chars().next());
         ![before, after].into_iter().flatten().any(char::is_alphanumeric)
-    })
+    };
+    let found = words.find_overlapping_iter(&source).filter(is_whole);
+    match found.map(|found| found.pattern().as_usize()).min() {
+        Some(word) if word < *bought => Err(NoConsent::Bought),
+        Some(_) => Err(NoConsent::Published),
+        None => Ok(()),
+    }
 }
 
 /// A consent in the index's 16 bits: 0 revoked or never valid, else the UTC day since 1970 on which it ends.
