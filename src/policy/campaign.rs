@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 
 use super::sample::Sample;
+use super::sender::is_us_long_code;
 use super::{Limiter, Msisdn, Quota, SenderKey};
 use crate::config::{self, Purpose};
-use crate::numbers::{self, Kind, Territory};
+use crate::numbers::Territory;
 use crate::pdu::Address;
 
 /// See the module.
@@ -43,7 +44,8 @@ impl CampaignFacts {
             let minute = Limiter::reuse_or_new_per_minute(before.map(|before| &before.minute), messages);
             ClassLimits { minute, day: Quota::reuse_or_new(before.map(|before| &before.day), class.per_day) }
         });
-        let is_of_ten_digits = !senders.is_empty() && senders.iter().all(|sender| is_ten_digits(sender));
+        let is_of_ten_digits =
+            !senders.is_empty() && senders.iter().all(|id| Msisdn::parse(id).is_ok_and(is_us_long_code));
         Self {
             is_of_ten_digits,
             senders: senders.iter().filter_map(|sender| SenderKey::declared(sender)).collect(),
@@ -131,12 +133,4 @@ pub(super) fn of_message<'c>(
     let sender = SenderKey::presented(source);
     let senders = || campaigns.iter().filter(|campaign| campaign.has_sender(sender));
     senders().find(|campaign| campaign.is_named(service_type)).or_else(|| senders().find(|it| it.is_of_sender()))
-}
-
-/// Whether a sender ID is a ten-digit number of the US that is not toll-free.
-fn is_ten_digits(id: &str) -> bool {
-    Msisdn::parse(id).is_ok_and(|number| {
-        let known = numbers::look_up(number.value());
-        known.territory() == Some(Territory::US) && known.kind != Kind::TollFree
-    })
 }

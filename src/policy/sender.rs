@@ -7,7 +7,7 @@ use super::facts::{DurableFacts, NoScope, Scope};
 use super::person::Person;
 use super::{Limiter, Msisdn};
 use crate::config::{self, Purpose, SenderKind};
-use crate::numbers::Territory;
+use crate::numbers::{self, Kind, Territory};
 use crate::pdu::Address;
 
 /// One sender ID that an account may use.
@@ -20,7 +20,7 @@ pub struct SenderFacts {
     limiter: Option<Limiter>,
     /// Its kind, declared or derived.
     kind: SenderKind,
-    number: Option<Msisdn>,
+    is_us_long_code: bool,
     /// Where it is registered.
     countries: Vec<Territory>,
     /// What it may send as a person's, if it may be one.
@@ -45,6 +45,7 @@ impl SenderFacts {
         let before = previous.and_then(|sender| sender.limiter.as_ref());
         let id = bare(&declared.id);
         let named: Vec<String> = account.brands.iter().filter(|brand| id.contains(&bare(brand))).cloned().collect();
+        let number = Msisdn::parse(&declared.id).ok().filter(|_| declared.kind == SenderKind::International);
         // A number can name none of the account's brands, and stands for all.
         let stands_for = if declared.kind == SenderKind::Alphanumeric { &named } else { &account.brands };
         Ok(Self {
@@ -58,15 +59,15 @@ impl SenderFacts {
             }),
             limiter: declared.rate.map(|limit| Limiter::reuse_or_new(before, limit)),
             kind: declared.kind,
-            number: Msisdn::parse(&declared.id).ok().filter(|_| declared.kind == SenderKind::International),
+            is_us_long_code: number.is_some_and(is_us_long_code),
             countries: declared.countries.iter().filter_map(|country| Territory::parse(country)).collect(),
             person,
         })
     }
 
-    /// Its number, if it is an international one.
-    pub(super) fn number(&self) -> Option<Msisdn> {
-        self.number
+    /// Whether it is a ten-digit number of the US that is not toll-free.
+    pub(super) fn is_us_long_code(&self) -> bool {
+        self.is_us_long_code
     }
 
     /// What it is.
@@ -160,6 +161,12 @@ impl Scopes {
 /// A name by its letters and digits alone, in lower case.
 pub(super) fn bare(name: &str) -> String {
     name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether it is a ten-digit number of the US that is not toll-free.
+pub(super) fn is_us_long_code(number: Msisdn) -> bool {
+    let known = numbers::look_up(number.value());
+    known.territory() == Some(Territory::US) && known.kind != Kind::TollFree
 }
 
 fn days_since_epoch(date: jiff::civil::Date) -> i32 {

@@ -7,9 +7,9 @@
 use std::ops::ControlFlow;
 
 use super::super::person::Before;
-use super::super::{Clause, Consuming, Context, Evidence, Recipient, Refusal, Rule, Verdict};
-use crate::config::{CampaignRule, Purpose, SenderKind, Unlike};
-use crate::numbers::{self, Kind, Territory};
+use super::super::{Clause, Consuming, Context, Evidence, Recipient, Refusal, Rule, SenderFacts, Verdict};
+use crate::config::{CampaignRule, Purpose, Unlike};
+use crate::numbers::Territory;
 use crate::pdu::CommandStatus;
 
 /// Clause 14: opt-in proof on request, with purpose and sample.
@@ -49,7 +49,7 @@ impl Rule for Campaign {
     #[inline]
     fn check_recipient(&self, context: &Context<'_>, recipient: &Recipient<'_>) -> Verdict {
         let is_personal = context.purpose() == Some(Purpose::P2p);
-        if !is_personal && is_ten_digits(context, recipient) && !is_registered(context) {
+        if !is_personal && is_within_us(context, recipient) && !is_registered(context) {
             let evidence = Evidence::Campaign("from a ten-digit number of the US, and not registered there");
             return Verdict::Refuse(refusal(TEN_DIGITS, CommandStatus::ESME_RINVSRCADR, evidence));
         }
@@ -143,12 +143,8 @@ fn unlikely(why: super::super::person::Unlikely) -> Refusal {
 }
 
 /// Whether the message goes from a ten-digit number of the US to somebody there.
-pub(super) fn is_ten_digits(context: &Context<'_>, recipient: &Recipient<'_>) -> bool {
-    let Some(sender) = context.sender.filter(|sender| sender.kind() == SenderKind::International) else { return false };
-    let is_us = |known: numbers::Known| known.territory() == Some(Territory::US);
-    let sends = sender.number().map(|number| numbers::look_up(number.value()));
-    sends.is_some_and(|known| is_us(known) && known.kind != Kind::TollFree)
-        && recipient.meant().is_some_and(|(_, known)| is_us(known))
+pub(super) fn is_within_us(context: &Context<'_>, recipient: &Recipient<'_>) -> bool {
+    context.sender.is_some_and(SenderFacts::is_us_long_code) && recipient.territory() == Some(Territory::US)
 }
 
 fn is_registered(context: &Context<'_>) -> bool {

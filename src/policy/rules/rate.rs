@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use super::super::allowances::{Taken, UsedUp};
 use super::super::limiter::Exhausted;
 use super::super::{Clause, Consuming, Context, Evidence, Limiter, Msisdn, Quota, Recipient, Refusal, Rule, Verdict};
-use super::campaign::is_ten_digits;
+use super::campaign::is_within_us;
 use crate::config::{Allowance, Purpose, RateRule};
 use crate::pdu::CommandStatus;
 
@@ -212,7 +212,7 @@ fn each_charge<'c>(
         each(Charge::Day((VOLUME, "messages of the campaign in a day"), quota, all))?;
     }
     if let Some(class) = context.campaign.and_then(|campaign| campaign.us_class())
-        && let Some(messages) = messages(parts, context.count_kept(|recipient| is_ten_digits(context, recipient)))
+        && let Some(messages) = messages(parts, context.count_kept(|recipient| is_within_us(context, recipient)))
     {
         each(Charge::Limit((TEN_DIGITS, "message class"), &class.minute, messages))?;
         each(Charge::Day((TEN_DIGITS, "messages of the message class in a day"), &class.day, messages))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::countries::Countries;
 use super::super::{Clause, Context, Evidence, Recipient, Refusal, Rule, Verdict};
-use super::campaign::is_ten_digits;
+use super::campaign::is_within_us;
 use crate::config::SenderKind;
 use crate::numbers::Territory;
 use crate::pdu::CommandStatus;
@@ -54,7 +54,7 @@ impl Rule for Sender {
         let Some(sender) = context.sender else { return Verdict::Pass };
         let Some(country) = recipient.territory() else { return Verdict::Pass };
         // Those are the campaign's matter.
-        if is_ten_digits(context, recipient) {
+        if is_within_us(context, recipient) {
             return Verdict::Pass;
         }
         let registered_in = |country| {
