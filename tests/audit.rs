@@ -1,15 +1,18 @@
-//! The record of refusals, as the files have it.
+//! The record of refusals and acts, as the files have it.
 
 #![cfg(test)]
 
 mod support;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use smppolicy::audit::Audit;
+use serde_json::Value;
+use smppolicy::audit::{Audit, Files, Known, LineHash, Tampering, Whole, verify};
+use smppolicy::ledger::workflow::{EventKind, Outgoing};
 use smppolicy::pdu::{CommandId, CommandStatus, SubmitSm};
 use support::look::Looks;
 use support::*;
@@ -26,11 +29,17 @@ async fn scene(fragment: &str) -> (Proxy, Link) {
 /// Folders where today's and tomorrow's files must be, so that nothing can be written until they go.
 struct Obstacles([PathBuf; 2]);
 
-fn obstruct(proxy: &Proxy) -> Obstacles {
+/// A proxy that finds them at its start, and has seen that it cannot write.
+async fn obstructed(fragment: &str) -> (Proxy, Link, Serving, Obstacles) {
+    let folder = tempfile::tempdir().unwrap();
     let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
-    let paths = [today, today.tomorrow().unwrap()].map(|day| proxy.folder().join(format!("audit/audit-{day}.ndjson")));
-    paths.iter().for_each(|path| std::fs::create_dir(path).unwrap());
-    Obstacles(paths)
+    let paths = [today, today.tomorrow().unwrap()].map(|day| folder.path().join(format!("audit/audit-{day}.ndjson")));
+    paths.iter().for_each(|path| std::fs::create_dir_all(path).unwrap());
+    let serving = Smsc::listen().await.serve();
+    let proxy = Proxy::start_in(folder, serving.address, fragment).await;
+    fails(&proxy.relay.audit(), true).await;
+    let esme = esme(&proxy, "shop").await;
+    (proxy, esme, serving, Obstacles(paths))
 }
 
 impl Drop for Obstacles {
@@ -39,10 +48,10 @@ impl Drop for Obstacles {
     }
 }
 
-/// Waits until the writer has met an obstacle.
-async fn fails(audit: &Audit) {
+/// Waits until the writer has met an obstacle, or overcome it.
+async fn fails(audit: &Audit, expected: bool) {
     let looks = Looks::within(PATIENCE);
-    while audit.health().failing.is_none() {
+    while audit.health().failing.is_some() != expected {
         looks.again().await.unwrap();
     }
 }
@@ -122,21 +131,17 @@ async fn an_answer_means_that_the_record_is_with_the_writer() {
 #[tokio::test]
 async fn a_writer_that_cannot_write_stops_the_reading_and_nothing_is_lost() {
     const COUNT: u32 = 200;
-    let (proxy, mut esme) = scene("audit.queue = 2").await;
-    let obstacles = obstruct(&proxy);
-
-    // The writer takes the first and fails; the next two fill the queue; more is not judged.
-    let sent: Vec<Vec<u8>> = (1..=COUNT).map(|sequence| submit(sequence, "Bank", b"hello")).collect();
-    assert_eq!(esme.ask(&sent[0]).await, refused(&sent[0], REFUSED_SENDER));
+    // The writer has the record of the start and fails; the next two fill the queue; more is not judged.
+    let (proxy, mut esme, _smsc, obstacles) = obstructed("audit.queue = 2").await;
     let audit = proxy.relay.audit();
-    fails(&audit).await;
-    esme.send(&sent[1..].concat()).await;
-    assert_eq!(esme.from.receive_all(2).await, [&sent[1], &sent[2]].map(|sent| refused(sent, REFUSED_SENDER)));
+    let sent: Vec<Vec<u8>> = (1..=COUNT).map(|sequence| submit(sequence, "Bank", b"hello")).collect();
+    esme.send(&sent.concat()).await;
+    assert_eq!(esme.from.receive_all(2).await, [&sent[0], &sent[1]].map(|sent| refused(sent, REFUSED_SENDER)));
     esme.from.is_quiet().await;
     assert_eq!(audit.health().queued, 2);
 
     drop(obstacles);
-    let answers: Vec<Vec<u8>> = sent[3..].iter().map(|sent| refused(sent, REFUSED_SENDER)).collect();
+    let answers: Vec<Vec<u8>> = sent[2..].iter().map(|sent| refused(sent, REFUSED_SENDER)).collect();
     assert_eq!(esme.from.receive_all(answers.len()).await, answers);
     let sequences: Vec<_> =
         proxy.stop_with([esme]).await.iter().map(|record| record["sequence"].as_u64().unwrap()).collect();
@@ -145,15 +150,13 @@ async fn a_writer_that_cannot_write_stops_the_reading_and_nothing_is_lost() {
 
 #[tokio::test]
 async fn what_is_relayed_and_recorded_is_not_lost_for_want_of_room() {
-    let (proxy, mut esme) = scene("audit.queue = 1\npolicy.sender.mode = 'shadow'").await;
-    let obstacles = obstruct(&proxy);
-    assert_eq!(esme.status(&submit(1, "Bank", b"hello")).await, CommandStatus::ESME_ROK);
-    fails(&proxy.relay.audit()).await;
-    // The second record fills the queue, the third finds no room, and the bind ends.
-    for sequence in 2..=3 {
+    let fragment = "audit.queue = 1\naudit.when_failing = 'serve'\npolicy.sender.mode = 'shadow'";
+    let (proxy, mut esme, _smsc, obstacles) = obstructed(fragment).await;
+    // The first record fills the queue, the second finds no room, and the bind ends.
+    for sequence in 1..=2 {
         assert_eq!(esme.status(&submit(sequence, "Bank", b"hello")).await, CommandStatus::ESME_ROK);
     }
-    esme.ask(&bare(CommandId::UNBIND, 4)).await;
+    esme.ask(&bare(CommandId::UNBIND, 3)).await;
     esme.ends().await;
     drop(esme);
     let looks = Looks::within(QUIET);
@@ -161,5 +164,124 @@ async fn what_is_relayed_and_recorded_is_not_lost_for_want_of_room() {
         assert!(proxy.relay.binds() > 0, "it ended without its record");
     }
     drop(obstacles);
-    assert_eq!(proxy.stop().await.len(), 3);
+    assert_eq!(proxy.stop().await.len(), 2);
+}
+
+#[tokio::test]
+async fn while_nothing_can_be_written_nothing_is_relayed_and_refusals_go_on() {
+    let (proxy, mut esme, smsc, obstacles) = obstructed("").await;
+    let refusal = submit(1, "Bank", b"hello");
+    assert_eq!(esme.ask(&refusal).await, refused(&refusal, REFUSED_SENDER));
+    for sequence in 2..=4 {
+        let sent = submit(sequence, "SHOP", b"hello");
+        assert_eq!(esme.ask(&sent).await, refused(&sent, CommandStatus::ESME_RMSGQFUL));
+    }
+    assert!(smsc.messages().is_empty(), "the SMSC saw something");
+
+    drop(obstacles);
+    fails(&proxy.relay.audit(), false).await;
+    assert_eq!(esme.status(&submit(5, "SHOP", b"hello")).await, CommandStatus::ESME_ROK);
+    assert_eq!(smsc.messages().len(), 1);
+    let folder = proxy.drain_with([esme]).await;
+    let lines = lines(folder.path());
+    let acts: Vec<&str> = lines.iter().filter_map(|line| line["act"].as_str()).collect();
+    assert_eq!(acts, ["start", "works_again", "stop"]);
+    let again = lines.iter().find(|line| line["act"] == "works_again").unwrap();
+    assert_eq!(again["details"]["withheld"], 3);
+    assert!(again["details"]["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+    assert_eq!(records(folder.path()).len(), 1);
+    let whole = whole(folder.path(), &Known::default());
+    assert_eq!(whole.checked, Some(whole.head.n));
+}
+
+#[tokio::test]
+async fn with_service_before_evidence_messages_pass_while_nothing_can_be_written() {
+    let (proxy, mut esme, smsc, obstacles) = obstructed("audit.when_failing = 'serve'").await;
+    assert_eq!(esme.status(&submit(1, "SHOP", b"hello")).await, CommandStatus::ESME_ROK);
+    assert_eq!(smsc.messages().len(), 1);
+    drop(obstacles);
+    proxy.stop_with([esme]).await;
+}
+
+/// Every line, of whatever kind.
+fn lines(folder: &Path) -> Vec<Value> {
+    let mut lines = Vec::new();
+    let files = Files::at(&folder.join("audit")).unwrap();
+    let read = files.each(|line| match serde_json::from_slice(line.octets) {
+        Ok(line) => {
+            lines.push(line);
+            ControlFlow::Continue(())
+        }
+        Err(error) => ControlFlow::Break(error),
+    });
+    assert!(read.unwrap().is_none());
+    lines
+}
+
+fn whole(folder: &Path, known: &Known) -> Whole {
+    verify(&Files::at(&folder.join("audit")).unwrap(), known).unwrap().unwrap_or_else(|finding| panic!("{finding}"))
+}
+
+#[tokio::test]
+async fn a_campaign_is_on_record_by_its_name() {
+    let campaigns = "[[account]]\nsystem_id = 'shop'\nsender = [{ id = 'SHOP' }]\n\
+                     [[account.campaign]]\nname = 'winter'\npurpose = 'marketing'\nsenders = ['SHOP']\n";
+    let (proxy, mut esme) = scene(campaigns).await;
+    assert_ne!(esme.status(&submit(1, "SHOP", b"hello")).await, CommandStatus::ESME_ROK, "nobody has agreed to it");
+    assert_ne!(esme.status(&submit(2, "Bank", b"hello")).await, CommandStatus::ESME_ROK);
+    let records = proxy.stop_with([esme]).await;
+    assert_eq!(records[0]["campaign"], "winter");
+    assert_eq!(records[1]["campaign"], Value::Null);
+}
+
+#[tokio::test]
+async fn start_reloads_and_stop_are_on_record_with_the_versions() {
+    let (proxy, esme) = scene("").await;
+    proxy.reload("policy.sender.mode = 'shadow'");
+    let folder = proxy.drain_with([esme]).await;
+    let lines = lines(folder.path());
+    let acts: Vec<&Value> = lines.iter().filter(|line| line.get("act").is_some()).collect();
+    assert_eq!(acts.iter().map(|act| act["act"].as_str().unwrap()).collect::<Vec<_>>(), ["start", "reload", "stop"]);
+    let [start, reload, stop] = [0, 1, 2].map(|index| &acts[index]["details"]);
+    assert_eq!(reload["result"], "reloaded");
+    assert_eq!((&start["policy_version"], &stop["policy_version"]), (&reload["from"], &reload["to"]));
+    assert_ne!(reload["from"], reload["to"]);
+    assert!(acts.iter().all(|act| act["by"] == "system"));
+}
+
+#[tokio::test]
+async fn a_checkpoint_goes_to_the_webhook_and_shows_a_tail_that_was_cut_off() {
+    // Nobody takes events there.
+    let webhook = "[admin]\nwebhook = 'http://127.0.0.1:9/'\nwebhook_secret_file = 'secret'\n";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), "0123456789abcdef").unwrap();
+    let serving = Smsc::listen().await.serve();
+    let fragment = format!("{webhook}[audit]\ncheckpoint_interval = '20ms'\n");
+    let proxy = Proxy::start_in(folder, serving.address, &fragment).await;
+    let mut esme = esme(&proxy, "shop").await;
+    esme.status(&submit(1, "Bank", b"hello")).await;
+    let ledger = proxy.relay.ledger();
+    let looks = Looks::within(PATIENCE);
+    let heads = || -> Vec<LineHash> {
+        let (events, kind) = (ledger.workflow().outgoing(None, 1, |_| false).unwrap(), EventKind::AuditCheckpoint);
+        let of = |event: &Outgoing| LineHash::parse(event.event.data["head"].as_str().unwrap().as_bytes()).unwrap();
+        events.iter().filter(|event| event.event.kind == kind).map(of).collect()
+    };
+    while heads().is_empty() {
+        looks.again().await.unwrap();
+    }
+    let known = Known { head: heads().first().copied(), keys: vec![] };
+    whole(proxy.folder(), &known);
+    drop(ledger);
+    let folder = proxy.drain_with([esme]).await;
+    whole(folder.path(), &known);
+
+    // All of it away but for the first line, which nothing but the head tells.
+    let files = Files::at(&folder.path().join("audit")).unwrap();
+    let path = folder.path().join("audit").join(files.name(0));
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.split_inclusive('\n').next().unwrap()).unwrap();
+    whole(folder.path(), &Known::default());
+    let finding = verify(&files, &known).unwrap().unwrap_err();
+    assert_eq!((finding.line, finding.what), (1, Tampering::CutOff(known.head.unwrap())));
 }

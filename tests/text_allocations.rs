@@ -40,7 +40,7 @@ impl Judge {
         let config = Config::parse(text, "test.toml", std::path::Path::new("/")).unwrap();
         let snapshot = Arc::new(Snapshot::new(config).unwrap());
         let account = snapshot.account(b"shop").unwrap().clone();
-        Self(Standing { snapshot, account, limiter: None })
+        Self(Standing { snapshot, account, limiter: None, withholds: false })
     }
 
     fn passes(&self, pdu: &[u8]) {

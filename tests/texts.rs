@@ -39,7 +39,7 @@ impl Judge {
         let config = Config::parse(&text, "texts.toml", Path::new("/")).unwrap_or_else(|faults| panic!("{faults}"));
         let snapshot = Arc::new(Snapshot::new(config).unwrap_or_else(|faults| panic!("{faults}")));
         let account = snapshot.account(b"shop").unwrap().clone();
-        Self { standing: Standing { snapshot, account, limiter: None } }
+        Self { standing: Standing { snapshot, account, limiter: None, withholds: false } }
     }
 
     /// Why a text is refused, if it is.
@@ -55,7 +55,7 @@ impl Judge {
         let policy = self.standing.snapshot.policy();
         match policy.clear(Frame::from_bytes(&pdu).unwrap(), &self.standing, now, &mut Vec::new()) {
             Outcome::Cleared(..) => None,
-            Outcome::Rejected(rejection) => Some(rejection),
+            Outcome::Rejected(rejection, _) => Some(rejection),
             outcome => panic!("{outcome:?}"),
         }
     }

@@ -100,7 +100,7 @@ impl Table {
     fn standing(&self, account: &str) -> Result<Standing, String> {
         let facts = self.snapshot.account(account.as_bytes()).cloned();
         let account = facts.ok_or_else(|| format!("there is no account {account}"))?;
-        Ok(Standing { snapshot: self.snapshot.clone(), account, limiter: None })
+        Ok(Standing { snapshot: self.snapshot.clone(), account, limiter: None, withholds: false })
     }
 
     fn outcome(case: &Case, explanation: &Explanation<'_>, without: usize) -> Result<Expected, String> {
@@ -153,7 +153,7 @@ fn names(ground: &Ground, rejection: &Rejection) -> Result<(), String> {
 fn agree(foretold: Option<&Foretold>, outcome: &Outcome<'_>) -> Result<(), String> {
     let agrees = match (foretold, outcome) {
         (Some(Foretold::Relayed), Outcome::Cleared(..)) | (None, Outcome::Malformed(_)) => true,
-        (Some(Foretold::Rejected(foretold)), Outcome::Rejected(rejection)) => foretold == rejection,
+        (Some(Foretold::Rejected(foretold)), Outcome::Rejected(rejection, _)) => foretold == rejection,
         (Some(Foretold::Reduced(foretold)), Outcome::Reduced { refused, .. }) => {
             foretold.iter().map(|(_, rejection)| rejection).eq(refused.iter().map(|(_, rejection)| rejection))
         }

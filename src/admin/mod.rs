@@ -4,6 +4,7 @@
 //! workflows is here: requests become commands, and what comes of them JSON.
 
 mod accounts;
+mod acts;
 mod asked;
 mod auth;
 mod binds;

@@ -83,7 +83,11 @@ impl Proxy for Running {
     }
 
     fn reload(&self) -> Result<(), NotReloaded> {
-        let config = Config::load(&self.file).map_err(|faults| faults.to_string());
+        let config = Config::load(&self.file).map_err(|faults| {
+            let faults = faults.to_string();
+            self.control.not_reloaded(&faults);
+            faults
+        });
         let reloaded = config.and_then(|config| self.control.reload(config).map_err(|fault| fault.to_string()));
         match &reloaded {
             Ok(()) => tracing::info!(file = %self.file.display(), "reloaded"),

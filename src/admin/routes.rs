@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post};
 
+use super::acts::recorded;
 use super::asked::MAX_BODY;
 use super::idempotency::idempotent;
 use super::problem::Problem;
@@ -197,6 +198,8 @@ pub(super) fn router(admin: &Admin) -> Router {
     routes
         .fallback(nowhere)
         .method_not_allowed_fallback(no_method)
+        // Nearer to the handlers: a request that is sent again with its key is not done again.
+        .layer(from_fn_with_state(admin.clone(), recorded))
         .layer(from_fn_with_state(admin.kept(), idempotent))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(admin.clone())

@@ -33,6 +33,8 @@ pub struct Record {
     /// The recipient's number in its one canonical form, else the same number gets two hashes; empty when the PDU names
     /// no single recipient.
     pub destination: Octets<64>,
+    /// The campaign that it belongs to, if it belongs to one and came far enough to tell.
+    pub campaign: Octets<64>,
     /// Whether the refusal counted.
     pub verdict: Verdict,
     /// The rule's mode.
@@ -88,7 +90,8 @@ struct Line<'a> {
     #[serde(serialize_with = "shown")]
     source: &'a Octets<64>,
     destination: Option<NumberHash>,
-    campaign: Option<&'a str>,
+    #[serde(serialize_with = "name")]
+    campaign: &'a Octets<64>,
     verdict: &'a str,
     mode: &'a str,
     rule: &'a str,
@@ -103,21 +106,31 @@ struct Line<'a> {
     data_version: &'static str,
 }
 
+/// A configured name, which is UTF-8 even where it was cut; none if there is none.
+fn name<S: Serializer>(octets: &Octets<64>, serializer: S) -> Result<S::Ok, S::Error> {
+    let octets = octets.as_slice();
+    let whole = std::str::from_utf8(octets).map_or_else(|cut| cut.valid_up_to(), str::len);
+    match octets.get(..whole).and_then(|octets| std::str::from_utf8(octets).ok()) {
+        None | Some("") => serializer.serialize_none(),
+        Some(name) => serializer.serialize_str(name),
+    }
+}
+
 fn hexadecimal<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{value:016x}"))
 }
 
-fn shown<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn shown<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 
-fn to_the_millisecond<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn to_the_millisecond<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{at:.3}"))
 }
 
 impl Record {
-    /// Appends the record's line to `out`, its line feed included.
-    pub(super) fn write_line(&self, key: &NumberKey, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    /// Appends the record's object to `out`.
+    pub(super) fn write_object(&self, key: &NumberKey, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let number = self.destination.as_slice();
         let line = Line {
             reference: self.reference,
@@ -128,7 +141,7 @@ impl Record {
             sequence: self.sequence.0,
             source: &self.source,
             destination: (!number.is_empty()).then(|| key.hash(number)),
-            campaign: None,
+            campaign: &self.campaign,
             verdict: self.verdict.name(),
             mode: self.mode,
             rule: self.rule,
@@ -141,8 +154,6 @@ impl Record {
             // The data that rules judge by is part of the program, and has its version.
             data_version: env!("CARGO_PKG_VERSION"),
         };
-        serde_json::to_writer(&mut *out, &line)?;
-        out.push(b'\n');
-        Ok(())
+        serde_json::to_writer(out, &line)
     }
 }

@@ -21,6 +21,10 @@ fn settings(folder: &TempDir) -> crate::config::Audit {
         queue: 4,
         sync_interval: Duration::from_secs(3600),
         msisdn_key_file: folder.path().join("msisdn-key"),
+        checkpoint_interval: Duration::from_secs(3600),
+        checkpoint_key_file: folder.path().join("audit-key"),
+        keep: Duration::from_secs(400 * 86_400),
+        when_failing: WhenFailing::Stop,
     }
 }
 
@@ -36,6 +40,7 @@ fn record(audit: &Audit, at: &str, sequence: u32) -> Record {
         sequence: SequenceNumber(sequence),
         source: Octets::new(b"SH\"OP\xE9\\"),
         destination: Octets::new(NUMBER.as_bytes()),
+        campaign: Octets::new("Été".as_bytes()),
         verdict: Verdict::Rejected,
         mode: "enforce",
         rule: "rate",
@@ -58,6 +63,10 @@ async fn enqueue(audit: &Audit, records: impl IntoIterator<Item = Record>) {
     }
 }
 
+fn verified(settings: &crate::config::Audit, known: &Known) -> Result<Whole, Finding> {
+    verify(&Files::at(&settings.path).unwrap(), known).unwrap()
+}
+
 async fn failing(audit: &Audit, expected: bool) {
     let mut state = audit.shared.state.clone();
     let reached = state.wait_for(|state| state.failing.is_some() == expected);
@@ -70,8 +79,9 @@ fn lines(folder: &TempDir, file: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// Those of the refusals.
 fn sequences(folder: &TempDir, file: &str) -> Vec<u64> {
-    lines(folder, file).iter().map(|line| line["sequence"].as_u64().unwrap()).collect()
+    lines(folder, file).iter().filter_map(|line| line["sequence"].as_u64()).collect()
 }
 
 #[tokio::test]
@@ -81,6 +91,7 @@ async fn a_line_has_every_field_in_its_order() {
     let first = record(&audit, "2026-11-24T03:22:16.0479Z", 0xFFFF_FFFF);
     let second = Record {
         destination: Octets::new(b""),
+        campaign: Octets::new(b""),
         verdict: Verdict::Shadow,
         mode: "shadow",
         clause: None,
@@ -95,10 +106,11 @@ async fn a_line_has_every_field_in_its_order() {
     let key = NumberKey::load_or_create(&folder.path().join("msisdn-key")).unwrap();
     let text = fs::read_to_string(folder.path().join("audit").join(DAY)).unwrap();
     let expected = format!(
-        r#"{{"ref":"{}","at":"2026-11-24T03:22:16.047Z","account":"shop","bind":17,"operation":"submit_sm","sequence":4294967295,"source":"SH\"OP\\xe9\\x5c","destination":"{}","campaign":null,"verdict":"rejected","mode":"enforce","rule":"rate","clause":23,"status":"ESME_RTHROTTLED","evidence":{{"limit":"bind","messages":3,"burst":100}},"text_hash":"abababababababab","segments":3,"policy_version":"0000000000005eed","data_version":"{}"}}"#,
+        r#"{{"ref":"{}","at":"2026-11-24T03:22:16.047Z","account":"shop","bind":17,"operation":"submit_sm","sequence":4294967295,"source":"SH\"OP\\xe9\\x5c","destination":"{}","campaign":"Été","verdict":"rejected","mode":"enforce","rule":"rate","clause":23,"status":"ESME_RTHROTTLED","evidence":{{"limit":"bind","messages":3,"burst":100}},"text_hash":"abababababababab","segments":3,"policy_version":"0000000000005eed","data_version":"{}","n":1,"prev":"{}"}}"#,
         first.reference,
         key.hash(NUMBER.as_bytes()),
         env!("CARGO_PKG_VERSION"),
+        "0".repeat(64),
     );
     assert_eq!(text.lines().next(), Some(expected.as_str()));
 
@@ -108,6 +120,7 @@ async fn a_line_has_every_field_in_its_order() {
         ("destination", Value::Null),
         ("verdict", json!("shadow")),
         ("clause", Value::Null),
+        ("campaign", Value::Null),
         ("operation", json!("0x010200FF")),
         ("status", json!("0x00000400")),
         ("evidence", json!({"permission": "allow_binary"})),
@@ -192,7 +205,7 @@ async fn a_number_is_nowhere_in_clear() {
 }
 
 #[tokio::test]
-async fn each_day_has_its_file_for_its_owner_alone() {
+async fn each_day_has_its_file_for_its_owner_alone_and_no_file_is_gone_back_to() {
     let folder = tempfile::tempdir().unwrap();
     let audit = Audit::open(&settings(&folder)).unwrap();
     for (sequence, at) in [
@@ -205,8 +218,8 @@ async fn each_day_has_its_file_for_its_owner_alone() {
         enqueue(&audit, [record(&audit, at, sequence)]).await;
     }
     audit.close(SOON).await.unwrap();
-    assert_eq!(sequences(&folder, DAY), [1, 3]);
-    assert_eq!(sequences(&folder, "audit-2026-11-25.ndjson"), [2, 4]);
+    assert_eq!(sequences(&folder, DAY), [1]);
+    assert_eq!(sequences(&folder, "audit-2026-11-25.ndjson"), [2, 3, 4]);
     assert_eq!(sequences(&folder, "audit-2026-11-26.ndjson"), [5]);
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(folder.path().join("audit").join(DAY)), 0o600);
@@ -287,11 +300,20 @@ async fn a_start_goes_on_where_a_crash_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(&folder);
     fs::create_dir(&settings.path).unwrap();
-    fs::write(settings.path.join(DAY), "{\"sequence\":7}\n{\"sequence\":8,\"sou").unwrap();
+    let audit = Audit::open(&settings).unwrap();
+    enqueue(&audit, [record(&audit, "2026-11-24T03:22:16Z", 7)]).await;
+    audit.close(SOON).await.unwrap();
+    let mut file = fs::OpenOptions::new().append(true).open(settings.path.join(DAY)).unwrap();
+    std::io::Write::write_all(&mut file, b"{\"sequence\":8,\"sou").unwrap();
     let audit = Audit::open(&settings).unwrap();
     enqueue(&audit, [record(&audit, "2026-11-24T03:22:16Z", 9)]).await;
     audit.close(SOON).await.unwrap();
     assert_eq!(sequences(&folder, DAY), [7, 9]);
+    let lines = lines(&folder, DAY);
+    assert_eq!(lines.iter().filter(|line| line["checkpoint"] == "close").count(), 2);
+    let repair = lines.iter().find(|line| line["act"] == "repair").unwrap();
+    assert_eq!(repair["details"], json!({"file": DAY, "ended": false, "cut": 18}));
+    assert_eq!(verified(&settings, &Known::default()).unwrap().lines, 5);
 }
 
 #[tokio::test]
@@ -320,5 +342,147 @@ fn octets_are_kept_in_place_and_shown_without_doubt() {
     assert_eq!(Octets::<4>::new(b"abcdef").as_slice(), b"abcd");
     assert_eq!(Octets::<4>::new(b"").as_slice(), b"");
     assert_eq!(Octets::<16>::new(b"a\\x41 \x00\x7f~").to_string(), "a\\x5cx41 \\x00\\x7f~");
-    assert!(std::mem::size_of::<Record>() <= 384, "{}", std::mem::size_of::<Record>());
+    assert!(std::mem::size_of::<Record>() <= 448, "{}", std::mem::size_of::<Record>());
+}
+
+#[tokio::test]
+async fn acts_stand_among_the_refusals_in_one_chain_over_all_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    for run in 0..2 {
+        let audit = Audit::open(&settings).unwrap();
+        for (day, sequence) in [("2026-11-24", 1), ("2026-11-24", 2), ("2026-11-25", 3)] {
+            let at: Timestamp = format!("{day}T12:00:00Z").parse().unwrap();
+            let act = Act::by("operator (jo)", "request", json!({"status": 200, "run": run}));
+            enqueue(&audit, [record(&audit, &at.to_string(), sequence)]).await;
+            while audit.note(at, act.clone()).is_err() {
+                audit.room().await;
+            }
+        }
+        audit.close(SOON).await.unwrap();
+    }
+    let first = lines(&folder, DAY);
+    assert_eq!(first[1]["act"], "request");
+    assert_eq!(first[1]["by"], "operator (jo)");
+    assert_eq!(first[1]["details"], json!({"status": 200, "run": 0}));
+    let keys: Vec<&String> = first[1].as_object().unwrap().keys().collect();
+    assert_eq!(keys.len(), 7, "ref at act by details n prev: {keys:?}");
+    assert_eq!(first[4]["checkpoint"], "day");
+    let whole = verified(&settings, &Known::default()).unwrap();
+    assert_eq!((whole.first, whole.lines, whole.head.n, whole.checked), (1, 15, 15, Some(15)));
+    assert_eq!(whole.keys.len(), 1);
+    assert_eq!(verified(&settings, &Known { keys: whole.keys, head: Some(whole.head.hash) }).unwrap().lines, 15);
+}
+
+/// A checkpoint is durable before it is told, and what it tells is the line itself.
+#[tokio::test]
+async fn checkpoints_come_when_something_was_written_and_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = crate::config::Audit { checkpoint_interval: Duration::from_millis(20), ..settings(&folder) };
+    let audit = Audit::open(&settings).unwrap();
+    let mut milestones = audit.milestones().unwrap();
+    assert!(audit.milestones().is_none(), "one is told");
+    for sequence in 0..2 {
+        enqueue(&audit, [record(&audit, "2026-11-24T03:22:16Z", sequence)]).await;
+        let told = tokio::time::timeout(SOON, milestones.recv()).await.unwrap().unwrap();
+        let Milestone::Checkpoint { head, key, .. } = told else { panic!("{told:?}") };
+        assert_eq!(head.n, 2 * u64::from(sequence) + 2, "none where nothing was written");
+        let whole = verified(&settings, &Known { keys: vec![key], head: Some(head.hash) }).unwrap();
+        assert_eq!((whole.head, whole.checked), (head, Some(head.n)));
+    }
+    audit.close(SOON).await.unwrap();
+    assert_eq!(milestones.recv().await, None);
+}
+
+#[tokio::test]
+async fn who_watches_sees_lines_and_who_is_too_slow_how_many_were_lost() {
+    use tokio::sync::broadcast::error::RecvError;
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(&settings(&folder)).unwrap();
+    let mut watching = audit.watch();
+    let count = 2 * WATCHED as u32;
+    enqueue(&audit, (0..count).map(|sequence| record(&audit, "2026-11-24T03:22:16Z", sequence))).await;
+    audit.close(SOON).await.unwrap();
+    let RecvError::Lagged(lost) = watching.recv().await.unwrap_err() else { panic!() };
+    assert_eq!(lost, u64::from(count) + 1 - WATCHED as u64, "the checkpoint is a line too");
+    let on_disk = fs::read_to_string(folder.path().join("audit").join(DAY)).unwrap();
+    for line in on_disk.lines().skip(lost as usize) {
+        assert_eq!(&*watching.recv().await.unwrap(), line);
+    }
+    assert_eq!(watching.recv().await.unwrap_err(), RecvError::Closed);
+}
+
+#[tokio::test]
+async fn while_nothing_can_be_written_what_needs_a_record_is_withheld_unless_service_goes_first() {
+    for (when_failing, withholds) in [(WhenFailing::Stop, true), (WhenFailing::Serve, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = crate::config::Audit { sync_interval: Duration::ZERO, when_failing, ..settings(&folder) };
+        let audit = Audit::open(&settings).unwrap();
+        let mut milestones = audit.milestones().unwrap();
+        let (spoil, mend) = crate::disk::faults::ALL[1];
+        spoil(&settings.path.join(DAY)).unwrap();
+        assert!(!audit.withholds());
+        audit.try_enqueue(&record(&audit, "2026-11-24T03:22:16Z", 0)).unwrap();
+        failing(&audit, true).await;
+        assert_eq!(audit.withholds(), withholds);
+        audit.withheld();
+        audit.withheld();
+        mend(&settings.path.join(DAY)).unwrap();
+        failing(&audit, false).await;
+        assert!(!audit.withholds());
+        let told = tokio::time::timeout(SOON, milestones.recv()).await.unwrap().unwrap();
+        assert!(matches!(told, Milestone::WorksAgain { withheld: 2, .. }), "{told:?}");
+        audit.close(SOON).await.unwrap();
+        let lines = lines(&folder, DAY);
+        let act = lines.iter().find(|line| line["act"] == "works_again").unwrap();
+        assert_eq!(act["details"]["withheld"], 2);
+        assert_eq!(verified(&settings, &Known::default()).unwrap().checked, Some(3));
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_too_old_go_and_what_they_were_stays_on_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = crate::config::Audit { keep: Duration::from_secs(86_400), ..settings(&folder) };
+    let audit = Audit::open(&settings).unwrap();
+    for day in 24..=27 {
+        enqueue(&audit, [record(&audit, &format!("2026-11-{day}T03:22:16Z"), day)]).await;
+    }
+    audit.close(SOON).await.unwrap();
+
+    let (audit, mut writer) = Audit::prepare(&settings).unwrap();
+    writer.forget("2026-11-27".parse().unwrap()).await.unwrap();
+    drop(audit);
+    writer.run().await;
+    let names = |folder: &TempDir| -> Vec<String> {
+        let files = Files::at(&folder.path().join("audit")).unwrap();
+        (0..files.count()).map(|file| files.name(file)).collect()
+    };
+    assert_eq!(names(&folder), ["audit-2026-11-26.ndjson", "audit-2026-11-27.ndjson"]);
+    let whole = verified(&settings, &Known::default()).unwrap();
+    assert_eq!((whole.first, whole.head.n, whole.checked), (5, 11, Some(11)), "8 of before, 2 acts, a checkpoint");
+    let last = lines(&folder, "audit-2026-11-27.ndjson");
+    let removed: Vec<&Value> =
+        last.iter().filter(|line| line["act"] == "retention").map(|line| &line["details"]).collect();
+    assert_eq!(removed.len(), 2);
+    assert_eq!([&removed[0]["file"], &removed[0]["first"], &removed[0]["last"]], [&json!(DAY), &json!(1), &json!(2)]);
+
+    // One more that goes is on no record.
+    fs::remove_file(settings.path.join("audit-2026-11-26.ndjson")).unwrap();
+    let finding = verified(&settings, &Known::default()).unwrap_err();
+    assert_eq!((&*finding.file, finding.line), ("audit-2026-11-27.ndjson", 1));
+    assert_eq!(finding.what, Tampering::Dropped { first: 1, last: 6 });
+}
+
+#[tokio::test]
+async fn what_is_to_be_done_has_its_room_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(&crate::config::Audit { queue: 1, ..settings(&folder) }).unwrap();
+    let place = audit.place().unwrap();
+    assert_eq!(audit.place().unwrap_err(), NotTaken::Full);
+    assert_eq!(audit.try_enqueue(&record(&audit, "2026-11-24T03:22:16Z", 0)), Err(NotTaken::Full));
+    place.note("2026-11-24T03:22:16Z".parse().unwrap(), Act::of_system("start", json!({})));
+    audit.clone().close(SOON).await.unwrap();
+    assert_eq!(lines(&folder, DAY)[0]["act"], "start");
+    assert_eq!(audit.place().unwrap_err(), NotTaken::Closed);
 }

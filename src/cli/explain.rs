@@ -97,7 +97,7 @@ pub(super) fn explain(config: &Path, arguments: &ExplainArguments) -> Result<Exi
     let account = snapshot.account(arguments.account.as_bytes()).cloned();
     let account = account.ok_or_else(|| Failure::Input("there is no such account".to_owned()))?;
     let limiter = account.declared().bind_rate.map(Limiter::new);
-    let standing = Standing { snapshot: Arc::new(snapshot), account, limiter };
+    let standing = Standing { snapshot: Arc::new(snapshot), account, limiter, withholds: false };
 
     let octets = match &arguments.pdu {
         Some(hexadecimal) => message::from_hexadecimal(hexadecimal)?,

@@ -4,6 +4,7 @@
 
 mod account;
 mod answer;
+mod audit;
 mod check;
 mod client;
 mod complaint;
@@ -156,6 +157,9 @@ enum Command {
     Proof(Asking<proof::Proof>),
     /// What is held about a person: show, erase
     Subject(Asking<subject::Subject>),
+    /// The record of refusals and of what operators do: verify, export, show
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Make a score model of labelled texts, and say how it does on texts that it has not seen
     Train(train::TrainArguments),
     /// Print a completion script for a shell
@@ -201,6 +205,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Complaint(asking) => ask(&config, |client| complaint::complaint(client, &asking)),
         Command::Proof(asking) => ask(&config, |client| proof::proof(client, &asking)),
         Command::Subject(asking) => ask(&config, |client| subject::subject(client, &asking)),
+        Command::Audit(command) => audit::audit(&config, command),
         Command::Train(arguments) => train::train(&arguments),
         Command::Completions { shell } => completions(shell),
     }

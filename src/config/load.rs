@@ -17,7 +17,7 @@ use super::reader::{Document, Table, nearest};
 use super::value::{Read as Outcome, Wrong};
 use super::{
     Account, Admin, Audit, Brand, Config, Journal, Ledger, Listen, ListenTls, UnknownAccount, Upstream,
-    UpstreamAddress, UpstreamTls, account, pem, report::report, value, workflow,
+    UpstreamAddress, UpstreamTls, WhenFailing, account, pem, report::report, value, workflow,
 };
 use crate::pdu::HEADER_LEN;
 use crate::policy::countries::Packs;
@@ -227,15 +227,24 @@ fn admin(mut table: Table<'_>, listen: &Listen) -> Admin {
     Admin { address, token_file, webhook: workflow::webhook(&mut table) }
 }
 
+const WHEN_FAILING: [(&str, WhenFailing); 2] = [("stop", WhenFailing::Stop), ("serve", WhenFailing::Serve)];
+
 fn audit(mut table: Table<'_>) -> Audit {
     let base = table.base();
     // The record keeps no text so far, and does not pretend to.
     table.or("store_text", (), value::choice(&[("never", ())]));
+    let msisdn_key_file = table.or("msisdn_key_file", base.join("var/msisdn-key"), value::path(base));
+    // Beside the other key, if nothing else is said.
+    let checkpoint_key_file = msisdn_key_file.with_file_name("audit-key");
     Audit {
         path: table.or("path", base.join("var/audit"), value::path(base)),
         queue: table.or("queue", 65_536, value::count(1..=1 << 24)),
         sync_interval: table.or("sync_interval", Duration::from_millis(50), value::duration),
-        msisdn_key_file: table.or("msisdn_key_file", base.join("var/msisdn-key"), value::path(base)),
+        checkpoint_interval: table.or("checkpoint_interval", Duration::from_secs(3600), value::duration),
+        checkpoint_key_file: table.or("checkpoint_key_file", checkpoint_key_file, value::path(base)),
+        msisdn_key_file,
+        keep: table.or("keep", value::days(400), value::age),
+        when_failing: table.or("when_failing", WhenFailing::Stop, value::choice(&WHEN_FAILING)),
     }
 }
 

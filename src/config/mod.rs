@@ -243,6 +243,23 @@ pub struct Audit {
     pub sync_interval: Duration,
     /// The key of the keyed hash that stands for a subscriber's number; made at first start, mode 0600.
     pub msisdn_key_file: PathBuf,
+    /// How often checkpoints are signed while something is written.
+    pub checkpoint_interval: Duration,
+    /// The Ed25519 key that they are signed with; made at first start, mode 0600, the public key beside it in `.pub`.
+    pub checkpoint_key_file: PathBuf,
+    /// After so long a day's file is deleted.
+    pub keep: Duration,
+    /// What goes on while nothing can be written.
+    pub when_failing: WhenFailing,
+}
+
+/// `audit.when_failing`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFailing {
+    /// Evidence over service: nothing is relayed and nothing changed.
+    Stop,
+    /// Service over evidence.
+    Serve,
 }
 
 /// `[journal]`

@@ -30,8 +30,12 @@ impl Records {
         let mut records = HashMap::new();
         for entry in std::fs::read_dir(folder)? {
             for line in std::fs::read_to_string(entry?.path())?.lines() {
-                let record: Record = serde_json::from_str(line)?;
-                records.insert(record.sequence, record);
+                // Others are of what operators do, and checkpoints.
+                let line: serde_json::Value = serde_json::from_str(line)?;
+                if line.get("verdict").is_some() {
+                    let record: Record = serde_json::from_value(line)?;
+                    records.insert(record.sequence, record);
+                }
             }
         }
         Ok(Self(records))

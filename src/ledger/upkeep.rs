@@ -5,12 +5,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::journal::Steadiness;
-use super::workflow::Webhook;
+use super::workflow::{EventKind, Webhook};
 use super::{Journal, Ledger};
+use crate::audit::Milestone;
 use crate::config;
 
 /// How often deadlines are looked at.
@@ -66,6 +68,24 @@ pub async fn run(ledger: Arc<Ledger>, journal: Journal, webhook: Option<Webhook>
     if let Some(delivery) = delivery {
         // It ends by itself, and what may panic in it is a task of its own.
         let _ended = delivery.await;
+    }
+}
+
+/// Tells the webhook what becomes of the audit record, until that ends. What the ledger cannot take is left out: a later
+/// checkpoint tells what an earlier one did.
+pub async fn tell_of_the_record(ledger: Arc<Ledger>, mut milestones: mpsc::Receiver<Milestone>) {
+    while let Some(milestone) = milestones.recv().await {
+        let ledger = ledger.clone();
+        aside("telling of the audit record", move || {
+            let kind = match milestone {
+                Milestone::Checkpoint { .. } => EventKind::AuditCheckpoint,
+                Milestone::WorksAgain { .. } => EventKind::AuditWorksAgain,
+            };
+            if let Err(fault) = ledger.workflow().tell(ledger.now(), kind, milestone.data()) {
+                tracing::error!(%fault, ?kind, "an event about the audit record could not be kept");
+            }
+        })
+        .await;
     }
 }
 

@@ -251,8 +251,8 @@ mod tests {
                 let (addresses, rejections): (Vec<_>, Vec<_>) = refused.into_iter().unzip();
                 Foretold::Reduced(addresses.into_iter().map(place).zip(rejections).collect())
             }
-            Outcome::Rejected(rejection) => Foretold::Rejected(rejection),
-            Outcome::Malformed(malformed) => panic!("{malformed}"),
+            Outcome::Rejected(rejection, _) => Foretold::Rejected(rejection),
+            outcome => panic!("{outcome:?}"),
         }
     }
 

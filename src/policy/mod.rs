@@ -109,6 +109,8 @@ pub struct Standing {
     pub account: Arc<AccountFacts>,
     /// The bind's own limit.
     pub limiter: Option<Limiter>,
+    /// Whether nothing may be relayed now, as nothing that is refused could be put on record.
+    pub withholds: bool,
 }
 
 /// One rule: what it checks of a message and of each recipient.
@@ -219,8 +221,10 @@ pub enum Outcome<'b> {
         /// What it was judged as, with all its destinations.
         passed: Passed<'b>,
     },
-    /// It is refused.
-    Rejected(Rejection),
+    /// It is refused; and the place of its campaign among [`AccountFacts::campaigns`], if it belongs to one.
+    Rejected(Rejection, Option<usize>),
+    /// No rule refuses it, but now nothing may be relayed. It has taken nothing, and may come again.
+    Withheld,
     /// Its body cannot be read, so it cannot be judged, so it is not relayed.
     Malformed(Malformed),
 }
@@ -290,7 +294,11 @@ impl Policy {
         let assembly = message.part.map(|part| concatenation.enter(account, &message, part, now));
         let reference = standing.snapshot.memory().refs.at(now.unix_millis);
         let mut context = Context::new(&message, standing, assembly.as_ref(), reference, now);
-        let judged = self.judge(&mut context, shadowed);
+        let checked = self.judge(&mut context, shadowed);
+        if checked.is_ok() && standing.withholds {
+            return Outcome::Withheld;
+        }
+        let judged = checked.and_then(|()| self.take(&context, shadowed));
         let campaign = context.campaign.map(CampaignFacts::index);
         let (purpose, reference, is_remembered) = (context.purpose(), context.reference, context.is_remembered.get());
         let passed = Passed { message, purpose, reference, is_remembered, campaign };
@@ -300,7 +308,7 @@ impl Policy {
                 if let Some(assembly) = assembly.filter(|_| rejection.condemns()) {
                     assembly.condemn(&rejection);
                 }
-                Outcome::Rejected(rejection)
+                Outcome::Rejected(rejection, campaign)
             }
             Ok(()) => {
                 if let Some(assembly) = assembly {
@@ -315,7 +323,7 @@ impl Policy {
         }
     }
 
-    /// The checks, then the takes. The recipients that are refused while others pass are in the context then.
+    /// The checks. The recipients that are refused while others pass are in the context then.
     fn judge(&self, context: &mut Context<'_>, shadowed: &mut Vec<Rejection>) -> Result<(), Rejection> {
         let mut read = self.may_turn_out_an_offer(context);
         if read {
@@ -346,7 +354,7 @@ impl Policy {
             let octets = context.message.texts().map(|(_, octets)| octets.len()).sum();
             assembly.room(octets).map_err(|Full(held)| Rejection::full(held))?;
         }
-        self.take(context, shadowed)
+        Ok(())
     }
 
     /// Reads what the message says. What cannot be read cannot be judged, and is not relayed, unless the account may
@@ -447,7 +455,10 @@ fn reduce<'b>(frame: Frame<'b>, passed: Passed<'b>, refused: Vec<(usize, Rejecti
             let refused = addresses.into_iter().zip(refused.into_iter().map(|(_, rejection)| rejection)).collect();
             Outcome::Reduced { rewritten, refused, passed }
         }
-        _ => Outcome::Rejected(refused.into_iter().next().map_or_else(Rejection::unwritable, |(_, first)| first)),
+        _ => {
+            let first = refused.into_iter().next().map_or_else(Rejection::unwritable, |(_, first)| first);
+            Outcome::Rejected(first, passed.campaign)
+        }
     }
 }
 

@@ -49,7 +49,7 @@ impl Scene {
         // Tuesday, 2026-11-24T12:00:00Z.
         let at = 1_795_521_600_000;
         let now = Now { monotonic_nanos: 5_000_000_000, unix_millis: at, steady_millis: at };
-        Self { standing: Standing { snapshot, account, limiter }, now, shadowed: Vec::new() }
+        Self { standing: Standing { snapshot, account, limiter, withholds: false }, now, shadowed: Vec::new() }
     }
 
     /// What becomes of these octets: whether they pass, or why not.
@@ -60,7 +60,7 @@ impl Scene {
                 assert_eq!(cleared.bytes(), pdu);
                 Ok(())
             }
-            Outcome::Rejected(rejection) => Err(rejection),
+            Outcome::Rejected(rejection, _) => Err(rejection),
             outcome => panic!("{outcome:?}"),
         }
     }
@@ -214,4 +214,26 @@ fn what_cannot_be_read_is_not_judged() {
     let frame = Frame::from_bytes(&cut_short).unwrap();
     let outcome = scene.standing.snapshot.policy().clear(frame, &scene.standing, scene.now, &mut scene.shadowed);
     assert!(matches!(outcome, Outcome::Malformed(_)), "{outcome:?}");
+}
+
+#[test]
+fn what_is_withheld_has_taken_nothing_and_what_is_refused_is_refused_all_the_same() {
+    let mut scene = Scene::new("sender = [{ id = 'SHOP' }]\nrate = { per_second = 1, burst = 2 }");
+    scene.standing.withholds = true;
+    let pdu = submit(message(), &[]);
+    let outcome = |scene: &mut Scene, pdu: &[u8]| {
+        let frame = Frame::from_bytes(pdu).unwrap();
+        let policy = scene.standing.snapshot.policy();
+        match policy.clear(frame, &scene.standing, scene.now, &mut scene.shadowed) {
+            Outcome::Withheld => "withheld",
+            Outcome::Rejected(..) => "rejected",
+            _ => "other",
+        }
+    };
+    assert!((0..5).all(|_| outcome(&mut scene, &pdu) == "withheld"));
+    let of_another = submit(SubmitSm { source: address(b"Bank"), ..message() }, &[]);
+    assert_eq!(outcome(&mut scene, &of_another), "rejected");
+    scene.standing.withholds = false;
+    assert_eq!([scene.clear(&pdu), scene.clear(&pdu)], [Ok(()), Ok(())], "the whole burst is left");
+    assert_eq!(scene.status(&pdu), CommandStatus::ESME_RTHROTTLED);
 }

@@ -404,7 +404,7 @@ async fn conclude(
     }
     let facts = shared.facts.clone();
     let limiter = admitted.account.declared().bind_rate.map(Limiter::new);
-    let standing = Standing { snapshot: facts.load_full(), account: admitted.account, limiter };
+    let standing = Standing { snapshot: facts.load_full(), account: admitted.account, limiter, withholds: false };
     let system_id = String::from_utf8_lossy(&system_id).into_owned().into_boxed_str();
     tracing::info!(bind = place.handle().id(), account = %system_id, address = %applicant.address, state = state.name(), "bound");
     if stop.is_cancelled() {

@@ -4,11 +4,17 @@
 
 use std::sync::{Arc, PoisonError};
 
+use serde_json::{Value, json};
+
 use super::registry::Order;
 use super::{ReloadFault, Shared, recall_quotas, upstreams};
+use crate::audit::Act;
 use crate::config::{AccountState, Config};
 use crate::ledger::permissions::Names;
 use crate::ledger::upkeep;
+
+/// Faults of a configuration that go on record; the log has all.
+const FAULTS_ON_RECORD: usize = 20;
 
 /// See the module. Clones reach the same proxy.
 #[derive(Debug, Clone)]
@@ -80,6 +86,29 @@ impl Control {
     /// # Errors
     /// [`ReloadFault`]; everything stays as it was then.
     pub fn reload(&self, config: Config) -> Result<(), ReloadFault> {
+        let before = self.0.version();
+        let reloaded = self.put_in_force(config);
+        match &reloaded {
+            Ok(()) => self.note_reload("reloaded", json!({"from": before, "to": self.0.version()})),
+            Err(fault) => self.not_reloaded(&fault.to_string()),
+        }
+        reloaded
+    }
+
+    /// Puts on record that another configuration was to be put in force and could not, for these faults, one a line.
+    pub fn not_reloaded(&self, faults: &str) {
+        let faults: Vec<&str> = faults.lines().take(FAULTS_ON_RECORD).collect();
+        self.note_reload("refused", json!({"from": self.0.version(), "faults": faults}));
+    }
+
+    fn note_reload(&self, result: &str, mut details: Value) {
+        if let Some(details) = details.as_object_mut() {
+            details.insert("result".to_owned(), result.into());
+        }
+        self.0.note(Act::of_system("reload", details));
+    }
+
+    fn put_in_force(&self, config: Config) -> Result<(), ReloadFault> {
         let shared = &self.0;
         let _one_at_a_time = shared.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let upstreams = upstreams(&config, shared.simulator)?;

@@ -119,6 +119,8 @@ pub(super) struct Counts {
     pub(super) relayed_down: u64,
     /// Messages refused by a rule.
     pub(super) refused: u64,
+    /// Messages that no rule refused, and that did not pass as nothing could be put on record.
+    pub(super) withheld: u64,
     /// Requests answered with an error of the protocol.
     pub(super) malformed: u64,
     /// Frames of either side that mean nothing here.

@@ -30,13 +30,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use serde_json::json;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{Audit, AuditFault};
+use crate::audit::{Act, Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
 use crate::ledger::workflow::{self, MachineClock, Webhook, WebhookFault};
 use crate::ledger::{Journal, Ledger, LedgerFault, upkeep};
@@ -68,6 +69,8 @@ pub struct Relay {
     tasks: TaskTracker,
     simulator: Option<Smsc>,
     upkeep: JoinHandle<()>,
+    /// Ends behind the audit record.
+    telling: JoinHandle<()>,
 }
 
 /// What a proxy is given in place of what it would find: to show what it does at another time, or knowing other things.
@@ -213,13 +216,19 @@ impl Relay {
             simulator: simulated,
             reloading: Mutex::default(),
         });
+        shared.note(Act::of_system(
+            "start",
+            json!({"version": env!("CARGO_PKG_VERSION"), "policy_version": shared.version()}),
+        ));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(listener::accept(listener, shared.clone(), stop.clone(), tasks.clone()));
         tasks.spawn(housekeeping(shared.clone(), stop.clone()));
         tasks.spawn(follow_states(shared.clone(), stop.clone()));
         let upkeep = upkeep::run(shared.ledger.clone(), shared.journal.clone(), webhook, stop.clone());
         let upkeep = tokio::spawn(upkeep);
-        Ok(Self { shared, address, stop, tasks, simulator, upkeep })
+        let milestones = shared.audit.milestones().unwrap_or_else(|| mpsc::channel(1).1);
+        let telling = tokio::spawn(upkeep::tell_of_the_record(shared.ledger.clone(), milestones));
+        Ok(Self { shared, address, stop, tasks, simulator, upkeep, telling })
     }
 
     /// Where it listens, with the real port.
@@ -280,11 +289,14 @@ impl Relay {
         if let Some(simulator) = self.simulator {
             simulator.stop().await;
         }
+        self.shared.note(Act::of_system("stop", json!({"cut_off": cut_off, "policy_version": self.shared.version()})));
         let left = || deadline.saturating_duration_since(Instant::now()).max(LAST_WORD);
         let (audit, journal) = (self.shared.audit.clone(), self.shared.journal.clone());
         let (audit, journal) = tokio::join!(audit.close(left()), journal.close(left()));
         let unwritten = [audit, journal].map(|closed| closed.map_or_else(|unwritten| unwritten.records, |()| 0));
         let unwritten = unwritten.iter().sum();
+        // Whether it panicked is of no consequence now.
+        let _told = timeout(left(), self.telling).await;
         // It ends what it has begun; whether it panicked is of no consequence now.
         let _ended = timeout(left(), self.upkeep).await;
         let ledger = self.shared.ledger.clone();
@@ -301,6 +313,25 @@ impl Shared {
     fn lockout(&self) -> Lockout {
         Lockout { failures: self.listen.lockout_failures, time: self.listen.lockout_time }
     }
+
+    /// The configuration in force, as records name it.
+    fn version(&self) -> String {
+        shown_version(self.facts.load().version())
+    }
+
+    /// Puts on record what has been done, which nothing can undo: without room there it is at least in the log.
+    fn note(&self, act: Act) {
+        let at = jiff::Timestamp::from_millisecond(self.clock.now().unix_millis).unwrap_or_default();
+        let (name, details) = (act.act, act.details.clone());
+        if let Err(reason) = self.audit.note(at, act) {
+            tracing::error!(%reason, act = name, ?details, "this is not on record");
+        }
+    }
+}
+
+/// The beginning of a configuration file's SHA-256, as records show it.
+fn shown_version(version: u64) -> String {
+    format!("{version:016x}")
 }
 
 /// What campaigns have sent today counts after a restart as well. Days are those of UTC.

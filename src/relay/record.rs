@@ -13,12 +13,18 @@ use crate::policy::{Now, Recipients, Rejection, Standing, Submission};
 pub(super) struct Subject<'a> {
     frame: Frame<'a>,
     recipient: Option<Address<'a>>,
+    campaign: Option<usize>,
 }
 
 impl<'a> Subject<'a> {
     /// The message as a whole.
     pub(super) fn of(frame: Frame<'a>) -> Self {
-        Self { frame, recipient: None }
+        Self { frame, recipient: None, campaign: None }
+    }
+
+    /// The message of this campaign of its account.
+    pub(super) fn of_campaign(self, place: Option<usize>) -> Self {
+        Self { campaign: place, ..self }
     }
 
     /// The message to one of its recipients.
@@ -54,6 +60,12 @@ pub(super) fn make(
         operation: subject.frame.command_id(),
         sequence: subject.frame.sequence_number(),
         source: Octets::new(message.map_or(&[], |message| message.source.digits)),
+        campaign: Octets::new(
+            subject
+                .campaign
+                .and_then(|place| standing.account.campaigns().get(place))
+                .map_or(&[], |campaign| campaign.name().as_bytes()),
+        ),
         destination: Octets::new(recipient.map_or(&[], |address| address.without_prefix())),
         verdict: if rejection.mode == Mode::Enforce { Verdict::Rejected } else { Verdict::Shadow },
         mode: rejection.mode.name(),

@@ -329,6 +329,7 @@ impl Drop for Session {
             up = counts.relayed_up,
             down = counts.relayed_down,
             refused = counts.refused,
+            withheld = counts.withheld,
             malformed = counts.malformed,
             ignored = counts.ignored,
             unanswered = counts.unanswered,

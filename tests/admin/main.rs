@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod acts;
 mod cases;
 mod consents;
 mod files;

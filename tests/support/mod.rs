@@ -77,10 +77,15 @@ impl Proxy {
 
     /// [`stop`](Self::stop), while these peers agree to end.
     pub(crate) async fn stop_with(self, peers: impl IntoIterator<Item = Link>) -> Vec<serde_json::Value> {
+        records(self.drain_with(peers).await.path())
+    }
+
+    /// [`drain`](Self::drain), while these peers agree to end.
+    pub(crate) async fn drain_with(self, peers: impl IntoIterator<Item = Link>) -> TempDir {
         for peer in peers {
             tokio::spawn(serve(peer, Arc::default()));
         }
-        self.stop().await
+        self.drain().await
     }
 
     /// Drains, and gives the audit's records in the order they were written.
@@ -99,14 +104,15 @@ impl Proxy {
     }
 }
 
-/// The audit's records in `folder`, in the order they were written.
+/// The audit's records of refusals in `folder`, in the order they were written.
 pub(crate) fn records(folder: &Path) -> Vec<serde_json::Value> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder.join("audit")).unwrap().map(|file| file.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "ndjson"));
     files.sort();
     let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines.filter(|line| line.get("verdict").is_some()).collect()
 }
 
 fn load(upstream: SocketAddr, fragment: &str, folder: &Path) -> Config {

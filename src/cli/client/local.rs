@@ -17,7 +17,7 @@ use crate::admin::{Admin, Stopped};
 use crate::audit::{Audit, NumberKey};
 use crate::cli::Failure;
 use crate::config::Config;
-use crate::ledger::{Journal, Ledger};
+use crate::ledger::{Journal, Ledger, upkeep};
 
 /// How long the records may take to be written at the end.
 const LAST_WORD: Duration = Duration::from_secs(10);
@@ -73,8 +73,15 @@ impl Local {
     /// Ends what writes. What the command has changed in the ledger is on the disk already.
     pub(super) fn close(self) -> Result<(), Failure> {
         let Some(Held { ledger, audit, journal, .. }) = self.held else { return Ok(()) };
+        let milestones = audit.milestones();
+        let closed = self.runtime.block_on(async {
+            let closed = tokio::join!(audit.close(LAST_WORD), journal.close(LAST_WORD));
+            if let Some(milestones) = milestones {
+                upkeep::tell_of_the_record(ledger.clone(), milestones).await;
+            }
+            closed
+        });
         ledger.close().map_err(|fault| Failure::Environment(fault.to_string()))?;
-        let closed = self.runtime.block_on(async { tokio::join!(audit.close(LAST_WORD), journal.close(LAST_WORD)) });
         match closed {
             (Ok(()), Ok(())) => Ok(()),
             _ => Err(Failure::Environment("it is done, but not all of the record of it could be written".to_owned())),

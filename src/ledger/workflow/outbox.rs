@@ -78,6 +78,12 @@ pub enum EventKind {
     /// Somebody has decided.
     #[serde(rename = "complaint.resolved")]
     ComplaintResolved,
+    /// How far the audit record has come: files that end before have been cut off.
+    #[serde(rename = "audit.checkpoint")]
+    AuditCheckpoint,
+    /// The audit record could not be written for some time.
+    #[serde(rename = "audit.works_again")]
+    AuditWorksAgain,
 }
 
 impl EventKind {
@@ -107,7 +113,7 @@ pub struct Event {
     pub id: u64,
     /// When, in milliseconds since 1970.
     pub at: i64,
-    /// Whose; none of a complaint about nobody known.
+    /// Whose; none of a complaint about nobody known, and of the audit record.
     pub account: Option<String>,
     /// What.
     pub kind: EventKind,
@@ -194,6 +200,14 @@ impl Workflow {
             }
             Ok(found)
         })
+    }
+
+    /// Adds an event about no account.
+    ///
+    /// # Errors
+    /// [`WorkflowFault::Ledger`]
+    pub fn tell(&self, now: Moment, kind: EventKind, data: Value) -> Result<(), WorkflowFault> {
+        self.change(now, |change| change.emit(None, kind, data))
     }
 
     /// How many events wait.

@@ -345,7 +345,7 @@ fn two_recipients_of_one_text_are_refused_together() {
     multi.encode(crate::pdu::SequenceNumber(1), &mut pdu).unwrap();
     let frame = Frame::from_bytes(&pdu).unwrap();
     let outcome = scene.standing.snapshot.policy().clear(frame, &scene.standing, scene.now, &mut Vec::new());
-    assert!(matches!(outcome, Outcome::Rejected(_)), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::Rejected(..)), "{outcome:?}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Bound {
         let slot = registry.connect(1).unwrap();
         let identity = Identity { system_id: "shop".into(), state, takes_tlvs: true, place, _slot: slot };
         let account = snapshot.account(b"shop").unwrap().clone();
-        let standing = Standing { snapshot, account, limiter: None };
+        let standing = Standing { snapshot, account, limiter: None, withholds: false };
         let bounds = Bounds { window: WINDOW, drain_timeout: DRAIN, response_timeout: RESPONSE };
         let at = Instant::now();
         let dialogue = Dialogue::new(identity, standing, Cache::new(facts.clone()), records, bounds, at);

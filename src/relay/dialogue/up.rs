@@ -72,33 +72,39 @@ impl Dialogue {
         if self.is_window_full() || !self.catch_up() || self.records.pen.room(frame.bytes().len()).is_err() {
             return Fate::Hold;
         }
+        self.standing.withholds = self.records.audit.withholds();
         let outcome = self.standing.snapshot.policy().clear(frame, &self.standing, now, &mut self.shadowed);
-        let fate = match outcome {
+        let (campaign, fate) = match outcome {
             Outcome::Cleared(cleared, passed) => {
                 let asked = self.note(frame, &passed, &[], now);
                 self.sent_up(frame, at, asked);
-                Fate::Pass(cleared)
+                (passed.campaign, Fate::Pass(cleared))
             }
-            Outcome::Malformed(malformed) => self.malformed(frame, malformed),
-            Outcome::Rejected(rejection) if self.record(&rejection, Subject::of(frame), now) => {
-                self.reject(frame, &rejection)
+            Outcome::Malformed(malformed) => (None, self.malformed(frame, malformed)),
+            Outcome::Rejected(rejection, campaign) => {
+                if !self.record(&rejection, Subject::of(frame).of_campaign(campaign), now) {
+                    self.shadowed.clear();
+                    self.stalled = true;
+                    return Fate::Hold;
+                }
+                (campaign, self.reject(frame, &rejection))
             }
-            Outcome::Rejected(_no_room_for_its_record) => {
+            Outcome::Withheld => {
                 self.shadowed.clear();
-                self.stalled = true;
-                return Fate::Hold;
+                return self.withhold(frame);
             }
             Outcome::Reduced { rewritten, refused, passed } => {
+                let (campaign, subject) = (passed.campaign, Subject::of(frame).of_campaign(passed.campaign));
                 for (recipient, rejection) in &refused {
-                    self.record_or_keep(rejection, Subject::of(frame).to(recipient), now);
+                    self.record_or_keep(rejection, subject.to(recipient), now);
                 }
                 self.counts.refused += refused.len() as u64;
                 let asked = self.note_reduced(rewritten.bytes(), passed, &refused, now);
                 self.sent_up(frame, at, asked);
-                Fate::Instead(rewritten)
+                (campaign, Fate::Instead(rewritten))
             }
         };
-        self.record_shadowed(frame, now);
+        self.record_shadowed(Subject::of(frame).of_campaign(campaign), now);
         fate
     }
 
@@ -163,10 +169,10 @@ impl Dialogue {
         asked
     }
 
-    fn record_shadowed(&mut self, frame: Frame<'_>, now: Now) {
+    fn record_shadowed(&mut self, subject: Subject<'_>, now: Now) {
         let mut shadowed = std::mem::take(&mut self.shadowed);
         for rejection in shadowed.drain(..) {
-            self.record_or_keep(&rejection, Subject::of(frame), now);
+            self.record_or_keep(&rejection, subject, now);
         }
         self.shadowed = shadowed;
     }
@@ -178,6 +184,14 @@ impl Dialogue {
             return Fate::Drop;
         }
         self.refuse(frame, rejection.status)
+    }
+
+    /// Nothing wrong with it, but it must not pass while nothing can be put on record. It may come again, and soon: how
+    /// long a disk is full nobody knows.
+    fn withhold<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Up> {
+        self.counts.withheld += 1;
+        self.records.audit.withheld();
+        self.refuse(frame, CommandStatus::ESME_RMSGQFUL)
     }
 
     fn malformed<'f>(&mut self, frame: Frame<'f>, malformed: Malformed) -> Fate<'f, Up> {

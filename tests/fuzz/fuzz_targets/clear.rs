@@ -31,7 +31,7 @@ static SNAPSHOT: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
 
 fuzz_target!(|stream: &[u8]| {
     let account = SNAPSHOT.account(b"fuzz").expect("the account is declared").clone();
-    let standing = Standing { snapshot: SNAPSHOT.clone(), account, limiter: None };
+    let standing = Standing { snapshot: SNAPSHOT.clone(), account, limiter: None, withholds: false };
     let now = Now { monotonic_nanos: 1, unix_millis: 0, steady_millis: 0 };
     let mut rest = stream;
     while let Ok(Parsed::Whole(frame)) = next_frame(rest, 1 << 16) {
@@ -42,7 +42,8 @@ fuzz_target!(|stream: &[u8]| {
             Outcome::Reduced { rewritten, refused, .. } => {
                 assert!(rewritten.bytes().len() <= frame.bytes().len() && !refused.is_empty());
             }
-            Outcome::Rejected(_) | Outcome::Malformed(_) => {}
+            Outcome::Rejected(..) | Outcome::Malformed(_) => {}
+            Outcome::Withheld => unreachable!("nothing is withheld here"),
         }
         let again = SNAPSHOT.policy().clear(frame, &standing, now, &mut shadowed);
         assert_eq!(discriminant(&outcome), discriminant(&again));

@@ -103,7 +103,7 @@ fn what_was_not_answered_when_the_link_was_lost_may_come_again() {
     assert_eq!(bound.up(&submit(1)), Became::Passed);
     let snapshot = bound.facts.load_full();
     let account = snapshot.account(b"shop").unwrap().clone();
-    let standing = Standing { snapshot, account, limiter: None };
+    let standing = Standing { snapshot, account, limiter: None, withholds: false };
     let pdu = submit(2);
     let passes = || {
         let policy = standing.snapshot.policy();
