@@ -100,7 +100,7 @@ async fn messages_answers_and_octets_are_counted_exactly() {
         (messages("relayed"), 4.0 * rounds),
         (messages("shadow"), rounds),
         (messages("rejected"), 2.0 * rounds),
-        (ground("rejections", "sender", "2", "ESME_RINVSRCADR"), rounds),
+        (ground("rejections", "sender", "5", "ESME_RINVSRCADR"), rounds),
         (ground("rejections", "account", "none", "ESME_RCNTSUBDL"), 2.0 * rounds),
         (ground("shadow_rejections", "content", "30", "ESME_RSUBMITFAIL"), rounds),
         ("smppolicy_malformed_requests_total{account=\"shop\"}".to_owned(), rounds),
