@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use smppolicy::pdu::{
-    Address, CommandId, CommandStatus, Destination, Destinations, EsmClass, ReplaceSm, SequenceNumber, SubmitMulti,
-    SubmitMultiResp, SubmitSm, Unsuccess, Unsuccesses,
+    Address, CommandId, CommandStatus, Destination, EsmClass, ReplaceSm, SequenceNumber, SubmitMultiResp, SubmitSm,
+    Unsuccess, Unsuccesses,
 };
 use support::*;
 

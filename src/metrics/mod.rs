@@ -54,7 +54,7 @@ const UPSTREAM_MICROS: &[u64] = &[
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// It went up, and no rule had anything against it.
     Relayed,
     /// It did not.

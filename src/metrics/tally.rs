@@ -73,7 +73,7 @@ impl<K: PartialEq> Run<K> {
 
 impl Tally {
     /// Of a bind of this account.
-    pub(crate) fn new(metrics: Arc<Metrics>, account: &str) -> Self {
+    pub fn new(metrics: Arc<Metrics>, account: &str) -> Self {
         let of = |verdict: Verdict| {
             let labels = OfVerdict { account: account.to_owned(), verdict: verdict.name() };
             metrics.messages.get_or_create_owned(&labels)
@@ -85,7 +85,7 @@ impl Tally {
     }
 
     /// From now on it is of this account.
-    pub(crate) fn turn_to(&mut self, account: &str) {
+    pub fn turn_to(&mut self, account: &str) {
         if *account != *self.account {
             *self = Self::new(self.metrics.clone(), account);
         }
@@ -93,7 +93,7 @@ impl Tally {
 
     /// A message was judged.
     #[inline]
-    pub(crate) fn judged(&mut self, verdict: Verdict) {
+    pub fn judged(&mut self, verdict: Verdict) {
         if let Some(count) = self.burst.messages.get_mut(verdict as usize) {
             *count += 1;
             self.burst.judged += 1;
@@ -101,12 +101,12 @@ impl Tally {
     }
 
     /// A request was answered with an error of the protocol.
-    pub(crate) fn malformed(&mut self) {
+    pub fn malformed(&mut self) {
         self.burst.malformed += 1;
     }
 
     /// A rule refuses a message or one of its destinations, or would in another mode.
-    pub(crate) fn refused(&mut self, rejection: &Rejection) {
+    pub fn refused(&mut self, rejection: &Rejection) {
         let key = (Ground::of(rejection), rejection.mode);
         if let Some((_, counter)) = self.grounds.iter().find(|(known, _)| *known == key) {
             counter.inc();
@@ -123,7 +123,7 @@ impl Tally {
 
     /// The SMSC answered a message after this time.
     #[inline]
-    pub(crate) fn answered(&mut self, status: CommandStatus, after: Duration) {
+    pub fn answered(&mut self, status: CommandStatus, after: Duration) {
         let micros = after.as_micros() as u64;
         let known = status.name().map(|_| status);
         if let Some((known, count, _)) = self.burst.answers.add(known, 0) {
@@ -137,7 +137,7 @@ impl Tally {
 
     /// So long it took to judge the messages of one read: each counts as having taken the mean of them.
     #[inline]
-    pub(crate) fn took(&mut self, elapsed: Duration) {
+    pub fn took(&mut self, elapsed: Duration) {
         let count = std::mem::take(&mut self.burst.judged);
         let nanos = elapsed.as_nanos() as u64;
         if let Some(mean) = nanos.checked_div(count) {
@@ -148,7 +148,7 @@ impl Tally {
 
     /// The end of a burst, in which so many octets left to the SMSC and to the ESME.
     #[inline]
-    pub(crate) fn end_burst(&mut self, up: u64, down: u64) {
+    pub fn end_burst(&mut self, up: u64, down: u64) {
         let [upwards, downwards] = &self.metrics.bytes;
         for (counter, octets) in [(upwards, up), (downwards, down)] {
             if octets > 0 {
