@@ -20,6 +20,8 @@
 //! | [`policy`] | a message in, a verdict out: rules, limits, declared facts | I/O, read a clock |
 //! | [`audit`] | the record of refusals, in a thread of its own | block or drop |
 //! | [`ledger`] | the durable facts, on the disk and in indexes | judge a message |
+//! | [`metrics`] | what can be counted, by name, and what it stands at | lock or allocate for a message that passes |
+//! | `otlp` | spans on their way to a collector, with the feature of that name | make anything wait |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
 //! | [`admin`] | the operator's HTTP interface | judge, hold rules of the workflows |
@@ -71,7 +73,10 @@ pub mod demo;
 mod disk;
 mod hex;
 pub mod ledger;
+pub mod metrics;
 pub mod numbers;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod pdu;
 pub mod policy;
 pub mod reference;

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use smppolicy::pdu::{
-    Address, CommandId, CommandStatus, Destination, Destinations, EsmClass, ReplaceSm, SequenceNumber, SubmitMulti,
-    SubmitMultiResp, SubmitSm, Unsuccess, Unsuccesses,
+    Address, CommandId, CommandStatus, Destination, EsmClass, ReplaceSm, SequenceNumber, SubmitMultiResp, SubmitSm,
+    Unsuccess, Unsuccesses,
 };
 use smppolicy::relay::Given;
 use support::clock::HandClock;
@@ -25,20 +25,6 @@ fn submit_from(sequence: u32, source: Address<'_>) -> Vec<u8> {
     submit_with(sequence, SubmitSm { source, ..submit_defaults() }, &[])
 }
 
-/// A submit_multi of `SHOP`.
-fn multi(sequence: u32, destinations: &[Destination<'_>], esm_class: u8, text: &[u8]) -> Vec<u8> {
-    let (mut list, mut out) = (BytesMut::new(), BytesMut::new());
-    let message = SubmitMulti {
-        source: sender("SHOP"),
-        destinations: Destinations::build(destinations.iter().copied(), &mut list).unwrap(),
-        esm_class: EsmClass(esm_class),
-        short_message: text,
-        ..SubmitMulti::default()
-    };
-    message.encode(SequenceNumber(sequence), &mut out).unwrap();
-    out.to_vec()
-}
-
 fn multi_answer(sequence: u32, unsuccess: &[(Address<'_>, CommandStatus)]) -> Vec<u8> {
     let (mut list, mut out) = (BytesMut::new(), BytesMut::new());
     let items = unsuccess.iter().map(|(address, status)| Unsuccess { address: *address, status: *status });
@@ -46,10 +32,6 @@ fn multi_answer(sequence: u32, unsuccess: &[(Address<'_>, CommandStatus)]) -> Ve
     let answer = SubmitMultiResp { message_id: b"m-1", unsuccess, ..SubmitMultiResp::default() };
     answer.encode(OK, SequenceNumber(sequence), &mut out).unwrap();
     out.to_vec()
-}
-
-fn sme(digits: &str) -> Destination<'_> {
-    Destination::Sme(number(digits))
 }
 
 /// The proxy in front of an SMSC that accepts everything, and a bound ESME.

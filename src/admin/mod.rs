@@ -28,8 +28,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
@@ -45,6 +47,7 @@ pub use running::RunningFile;
 use crate::audit::{Audit, NumberHash};
 use crate::ledger::workflow::{Moment, Workflow};
 use crate::ledger::{Journal, Ledger};
+use crate::metrics::Format;
 use crate::policy::Msisdn;
 use idempotency::Idempotency;
 use problem::Problem;
@@ -97,9 +100,12 @@ impl Admin {
         routes::router(self)
     }
 
-    /// Serves on this socket until told to stop: `/healthz` and `/readyz` to anybody, all else to who shows the token.
+    /// Serves on this socket until told to stop: `/healthz`, `/readyz` and `/metrics` to anybody, all else to who shows the token.
     pub async fn serve(self, listener: TcpListener, token: Token, stop: CancellationToken) {
-        let open = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
+        let open = Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics));
         let guarded = self.router().layer(from_fn_with_state(token, auth::guard));
         let routes = open.with_state(self).merge(guarded);
         let served = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -167,6 +173,12 @@ impl Admin {
 /// The system's, when the address is taken or not this machine's.
 pub async fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
+}
+
+async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> Result<Response, Problem> {
+    let format = Format::of(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default());
+    let text = admin.blocking(move |admin| Ok::<_, Problem>(admin.proxy().metrics(format))).await?;
+    Ok(([(CONTENT_TYPE, format.media_type())], text).into_response())
 }
 
 async fn ready(State(admin): State<Admin>) -> (StatusCode, Json<Ready>) {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{Account, AccountState, Config};
 use crate::ledger::permissions::Names;
+use crate::metrics::Format;
 use crate::relay::{Control, LiveBind};
 
 /// Accounts by their system_id, each with the state that the configuration declares.
@@ -28,6 +29,9 @@ pub trait Proxy: fmt::Debug + Send + Sync {
 
     /// Ends a bind once its outstanding answers are through; false if there is none with this number.
     fn unbind(&self, id: u64) -> bool;
+
+    /// The metrics as they are now; empty if none runs. Blocks.
+    fn metrics(&self, format: Format) -> String;
 
     /// Reads the configuration's file again and puts it in force, whole or not at all. Blocks.
     ///
@@ -82,7 +86,12 @@ impl Proxy for Running {
         self.control.unbind(id)
     }
 
+    fn metrics(&self, format: Format) -> String {
+        self.control.metrics(format)
+    }
+
     fn reload(&self) -> Result<(), NotReloaded> {
+        let _reload = tracing::error_span!("reload").entered();
         let config = Config::load(&self.file).map_err(|faults| {
             let faults = faults.to_string();
             self.control.not_reloaded(&faults);
@@ -144,6 +153,10 @@ impl Proxy for Stopped {
 
     fn unbind(&self, _id: u64) -> bool {
         false
+    }
+
+    fn metrics(&self, _format: Format) -> String {
+        String::new()
     }
 
     fn reload(&self) -> Result<(), NotReloaded> {

@@ -355,6 +355,11 @@ impl Audit {
         Health { failing: self.shared.state.borrow().failing.clone(), queued }
     }
 
+    /// How many records may wait.
+    pub fn capacity(&self) -> usize {
+        self.shared.entries.max_capacity()
+    }
+
     /// Takes no more records from any clone, and waits until all that were taken are durable.
     ///
     /// # Errors

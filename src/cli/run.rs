@@ -8,10 +8,15 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+#[cfg(feature = "otlp")]
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 
 use super::{Exit, Failure};
 use crate::admin::{self, Admin, Proxy, Running, RunningFile, Token};
 use crate::config::Config;
+#[cfg(feature = "otlp")]
+use crate::otlp::Spans;
 use crate::relay::Relay;
 use crate::report;
 
@@ -24,12 +29,23 @@ const SIGXFSZ: i32 = 25;
 /// Runs the proxy that the file at `path` describes: SIGTERM and SIGINT drain it, SIGHUP reloads the file.
 pub(super) fn run(path: &Path) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
-    log_to_stderr();
+    #[cfg(feature = "otlp")]
+    let spans = config.otlp_endpoint.as_deref().map(Spans::to).transpose();
+    #[cfg(feature = "otlp")]
+    let spans =
+        spans.map_err(|error| Failure::Environment(format!("cannot send to telemetry.otlp_endpoint: {error}")))?;
+    let logger = logger();
+    #[cfg(feature = "otlp")]
+    let logger = logger.with(spans.as_ref().map(Spans::layer));
+    // Set once, before anything logs.
+    let _set = tracing::subscriber::set_global_default(logger);
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve(path, config));
     // A call to a webhook or a disk that hangs must not keep the process.
     runtime.shutdown_timeout(LAST_WORD);
+    #[cfg(feature = "otlp")]
+    spans.into_iter().for_each(Spans::end);
     served
 }
 
@@ -133,14 +149,13 @@ fn outlive_file_size_limit() -> std::io::Result<()> {
     signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
 }
 
-fn log_to_stderr() {
+/// Logs to standard error.
+fn logger() -> impl tracing::Subscriber + for<'s> LookupSpan<'s> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let logger = tracing_subscriber::fmt()
+    tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .finish();
-    // Set once, before anything logs.
-    let _set = tracing::subscriber::set_global_default(logger);
+        .finish()
 }

@@ -17,7 +17,7 @@ use super::reader::{Document, Table, nearest};
 use super::value::{Read as Outcome, Wrong};
 use super::{
     Account, Admin, Audit, Brand, Config, Journal, Ledger, Listen, ListenTls, UnknownAccount, Upstream,
-    UpstreamAddress, UpstreamTls, WhenFailing, account, pem, report::report, value, workflow,
+    UpstreamAddress, UpstreamTls, WhenFailing, account, pem, report::report, telemetry, value, workflow,
 };
 use crate::pdu::HEADER_LEN;
 use crate::policy::countries::Packs;
@@ -101,6 +101,8 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
     let ledger = ledger(root.section("ledger"));
     let audit = audit(root.section("audit"));
     let journal = journal(root.section("journal"), &ledger);
+    #[cfg(not(feature = "otlp"))]
+    telemetry::refuse(&mut root);
     Config {
         version,
         listen,
@@ -113,6 +115,8 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
         retention: workflow::retention(root.section("retention")),
         audit,
         journal,
+        #[cfg(feature = "otlp")]
+        otlp_endpoint: telemetry::otlp_endpoint(&mut root),
         unknown,
         rules,
         concatenation,

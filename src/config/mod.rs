@@ -12,6 +12,7 @@ mod policy;
 pub(crate) mod reader;
 mod report;
 mod rule;
+mod telemetry;
 pub(crate) mod value;
 mod workflow;
 
@@ -64,6 +65,9 @@ pub struct Config {
     pub audit: Audit,
     /// The record of relayed messages.
     pub journal: Journal,
+    /// The URL of the collector that spans go to; absent: they go nowhere.
+    #[cfg(feature = "otlp")]
+    pub otlp_endpoint: Option<String>,
     /// What happens to a system_id of no account.
     pub unknown: UnknownAccount,
     /// How each rule is to be applied; a rule that the file does not name has its default here.

@@ -166,6 +166,16 @@ impl Concatenation {
         Assembly { memory: self, account: account.held(), entry, part, hash, now_nanos, relation, ways }
     }
 
+    /// How many messages are remembered, and how many octets they take.
+    pub fn held(&self) -> (usize, usize) {
+        (self.held.references.load(Ordering::Relaxed), self.held.octets.load(Ordering::Relaxed))
+    }
+
+    /// What it was made with.
+    pub fn bounds(&self) -> &config::Concatenation {
+        &self.bounds
+    }
+
     /// Forgets what has expired. Called from time to time, never by a message.
     pub fn prune(&self, now: Now) {
         self.known.retain(|_, known| {

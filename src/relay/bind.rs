@@ -16,15 +16,19 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::codec::{Framed, FramedParts};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::field::Empty;
+use tracing::{Instrument, Span, error_span};
 
 use super::bind_state::BindState;
 use super::certificate::matches_certificate;
 use super::dialogue::{Bounds, Dialogue, Records};
 use super::peer::{LINGER, Peer};
+use super::refused::{Closed, Refused};
 use super::registry::{Holder, Identity, Order, PendingPlace, Slot};
 use super::session::Session;
 use super::{Shared, Stream};
 use crate::config::{AccountState, within};
+use crate::metrics::Tally;
 use crate::pdu::{Bind, CommandId, CommandStatus, Frame, FrameCodec, Password, SequenceNumber, header_only};
 use crate::policy::{AccountFacts, Limiter, Standing};
 
@@ -86,57 +90,76 @@ struct Admitted {
 #[derive(Debug)]
 struct NotAdmitted {
     status: CommandStatus,
-    reason: &'static str,
+    reason: Refused,
     /// Whether it counts towards a lockout: who asks may not be who they say.
     suspect: bool,
 }
 
 impl NotAdmitted {
     fn malformed(status: CommandStatus) -> Self {
-        Self { status, reason: "the PDU cannot be read", suspect: false }
+        Self { status, reason: Refused::Malformed, suspect: false }
     }
 
-    fn for_now(reason: &'static str) -> Self {
+    fn for_now(reason: Refused) -> Self {
         Self { status: CommandStatus::ESME_RBINDFAIL, reason, suspect: false }
     }
 
-    fn suspect(status: CommandStatus, reason: &'static str) -> Self {
+    fn suspect(status: CommandStatus, reason: Refused) -> Self {
         Self { status, reason, suspect: true }
     }
 }
-
-/// The ESME went away before its bind was answered.
-struct Gone;
 
 /// Serves a connection until it is bound and has a session of its own, or is closed.
 pub(super) async fn serve(shared: Arc<Shared>, connection: Connection, stop: CancellationToken, tasks: TaskTracker) {
     let Connection { stream, peer, early, deadline, slot } = connection;
     let mut esme = link(stream, MAX_FRAME_UNBOUND, early);
     let waiting = timeout_at(deadline, await_bind(&mut esme));
-    let Some(Ok(Some(request))) = stop.run_until_cancelled(waiting).await else { return };
+    let request = match stop.run_until_cancelled(waiting).await {
+        Some(Ok(Some(request))) => request,
+        Some(_) => return shared.metrics.refused_connection(Closed::NoBind.name()),
+        None => return,
+    };
     esme.codec_mut().max_frame = shared.listen.max_frame;
+    // Of the highest level, so that whatever is logged of the bind is logged with it.
+    let span = error_span!("bind", id = Empty, account = Empty, %peer, kind = request.state.name());
+    let applicant = Applicant { request, esme, held: BytesMut::new(), address: peer.ip(), deadline };
+    answer(shared, applicant, slot, (stop, tasks)).instrument(span).await;
+}
 
-    let mut applicant = Applicant { request, esme, held: BytesMut::new(), address: peer.ip(), deadline };
+/// Finds out whether the bind is allowed, by us and by the SMSC, and answers it.
+async fn answer(
+    shared: Arc<Shared>,
+    mut applicant: Applicant,
+    slot: Slot,
+    (stop, tasks): (CancellationToken, TaskTracker),
+) {
     let system_id = applicant.system_id();
-    let admitting = timeout_at(deadline, applicant.admit(&shared)).await;
-    let admitted = match admitting.unwrap_or(Err(NotAdmitted::for_now("too many passwords are being checked"))) {
+    let admitting = timeout_at(applicant.deadline, applicant.admit(&shared)).await;
+    let admitted = match admitting.unwrap_or(Err(NotAdmitted::for_now(Refused::Busy))) {
         Ok(admitted) => admitted,
         Err(NotAdmitted { status, reason, suspect }) => {
             if suspect {
                 let now = shared.clock.now().monotonic_nanos;
-                shared.registry.failed(&system_id, peer.ip(), shared.lockout(), now);
+                shared.registry.failed(&system_id, applicant.address, shared.lockout(), now);
             }
-            tracing::info!(system_id = %system_id.escape_ascii(), %peer, %status, reason, "bind refused");
+            tracing::info!(system_id = %system_id.escape_ascii(), %status, %reason, "bind refused");
+            shared.metrics.refused_bind(reason.name(), Some(status));
             return applicant.refuse(status).await;
         }
     };
+    Span::current().record("account", admitted.account.system_id());
     match applicant.bind_upstream(&shared, &admitted).await {
-        Ok(Ok((smsc, answer))) => conclude(shared, applicant, admitted, (smsc, answer), slot, (stop, tasks)).await,
-        Ok(Err(reason)) => {
-            tracing::warn!(system_id = %system_id.escape_ascii(), %peer, reason, "bind refused: the SMSC gives no answer");
-            applicant.refuse(CommandStatus::ESME_RBINDFAIL).await;
+        Ok(bound) => conclude(shared, applicant, admitted, bound, slot, (stop, tasks)).await,
+        Err(reason @ Refused::EsmeGone) => {
+            tracing::debug!(%reason, "not bound");
+            shared.metrics.refused_bind(reason.name(), None);
         }
-        Err(Gone) => tracing::debug!(%peer, "the ESME went away before its bind was answered"),
+        Err(reason) => {
+            let status = CommandStatus::ESME_RBINDFAIL;
+            tracing::warn!(%status, %reason, "bind refused");
+            shared.metrics.refused_bind(reason.name(), Some(status));
+            applicant.refuse(status).await;
+        }
     }
 }
 
@@ -197,24 +220,24 @@ impl Applicant {
         let bind = Bind::decode(frame).map_err(|malformed| NotAdmitted::malformed(malformed.status()))?;
         let now = shared.clock.now().monotonic_nanos;
         if shared.registry.is_locked_out(bind.system_id, self.address, shared.lockout(), now) {
-            return Err(NotAdmitted::for_now("locked out after too many failures"));
+            return Err(NotAdmitted::for_now(Refused::LockedOut));
         }
         let facts = shared.facts.load_full();
-        let unknown = NotAdmitted::suspect(CommandStatus::ESME_RINVSYSID, "no such account");
+        let unknown = NotAdmitted::suspect(CommandStatus::ESME_RINVSYSID, Refused::UnknownAccount);
         let account = facts.account(bind.system_id).ok_or(unknown)?.clone();
         let declared = account.declared();
         if let Some(reason) = barred(account.state()) {
             return Err(NotAdmitted::for_now(reason));
         }
         if !declared.allow_from.is_empty() && !within(&declared.allow_from, self.address) {
-            return Err(NotAdmitted::suspect(CommandStatus::ESME_RBINDFAIL, "the address is not in allow_from"));
+            return Err(NotAdmitted::suspect(CommandStatus::ESME_RBINDFAIL, Refused::Address));
         }
         if !declared.client_certificate.as_ref().is_none_or(|expected| self.shows_certificate(expected)) {
-            return Err(NotAdmitted::suspect(CommandStatus::ESME_RBINDFAIL, "not the account's client certificate"));
+            return Err(NotAdmitted::suspect(CommandStatus::ESME_RBINDFAIL, Refused::Certificate));
         }
         let max_pending = shared.listen.max_pending_binds;
         let pending = shared.registry.pend(&declared.system_id, declared.max_binds, max_pending);
-        let pending = pending.ok_or(NotAdmitted::for_now("max_binds or listen.max_pending_binds are in use"))?;
+        let pending = pending.ok_or(NotAdmitted::for_now(Refused::Limit))?;
         if let Some(hash) = &declared.password_hash
             && let Some(not_admitted) = self.check_password(shared, &bind, hash.expose_secret()).await
         {
@@ -232,14 +255,14 @@ impl Applicant {
         // Others may have failed while this one waited.
         let now = shared.clock.now().monotonic_nanos;
         if shared.registry.is_locked_out(bind.system_id, self.address, shared.lockout(), now) {
-            return Some(NotAdmitted::for_now("locked out after too many failures"));
+            return Some(NotAdmitted::for_now(Refused::LockedOut));
         }
         let (password, hash) = (bind.password.0.to_vec(), hash.to_owned());
         let verified = tokio::task::spawn_blocking(move || {
             let _held_to_the_end_of_the_work = permit;
             PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(&password, &hash).is_ok())
         });
-        let wrong = NotAdmitted::suspect(CommandStatus::ESME_RINVPASWD, "wrong password");
+        let wrong = NotAdmitted::suspect(CommandStatus::ESME_RINVPASWD, Refused::Password);
         (!verified.await.unwrap_or(false)).then_some(wrong)
     }
 
@@ -262,22 +285,19 @@ impl Applicant {
         Ok(bytes.freeze())
     }
 
-    /// Binds to the account's SMSC. The inner error says why there is no answer.
-    async fn bind_upstream(
-        &mut self,
-        shared: &Shared,
-        admitted: &Admitted,
-    ) -> Result<Result<(Link, Bytes), &'static str>, Gone> {
-        let upstreams = shared.upstreams.load_full();
-        let Some(upstream) = upstreams.get(&admitted.account.declared().upstream) else {
-            return Ok(Err("the account's upstream is not configured"));
-        };
+    /// Binds to the account's SMSC, and gives its answer.
+    async fn bind_upstream(&mut self, shared: &Shared, admitted: &Admitted) -> Result<(Link, Bytes), Refused> {
+        let (upstreams, name) = (shared.upstreams.load_full(), &admitted.account.declared().upstream);
+        let upstream = upstreams.get(name).ok_or(Refused::NoUpstream)?;
         let deadline = self.deadline;
         let stream = tokio::select! {
             stream = upstream.connect(deadline) => stream,
             gone = watch(&mut self.esme, &mut self.held) => return Err(gone),
         };
-        let Ok(stream) = stream else { return Ok(Err("cannot connect")) };
+        let Ok(stream) = stream else {
+            shared.metrics.unreachable(name);
+            return Err(Refused::Unreachable);
+        };
         let mut smsc = link(stream, shared.listen.max_frame, BytesMut::new());
         let answer = tokio::select! {
             answer = timeout_at(deadline, ask(&mut smsc, &admitted.bytes)) => answer,
@@ -287,11 +307,11 @@ impl Applicant {
             }
         };
         match answer {
-            Ok(Some(bytes)) => Ok(Ok((smsc, bytes))),
-            Ok(None) => Ok(Err("closed before it answered the bind")),
+            Ok(Some(bytes)) => Ok((smsc, bytes)),
+            Ok(None) => Err(Refused::ClosedBySmsc),
             Err(_) => {
                 abandon(smsc).await;
-                Ok(Err("did not answer the bind in time"))
+                Err(Refused::SilentSmsc)
             }
         }
     }
@@ -312,27 +332,27 @@ impl Applicant {
 }
 
 /// Why an account in this state may not bind, if it may not.
-fn barred(state: AccountState) -> Option<&'static str> {
+fn barred(state: AccountState) -> Option<Refused> {
     match state {
         AccountState::Active | AccountState::Held => None,
-        AccountState::Blocked => Some("the account is blocked"),
-        AccountState::Deactivated => Some("the account is deactivated"),
+        AccountState::Blocked => Some(Refused::Blocked),
+        AccountState::Deactivated => Some(Refused::Deactivated),
     }
 }
 
 /// Keeps what comes behind the bind, answers enquire_link, and ends when the ESME has gone.
-async fn watch(esme: &mut Link, held: &mut BytesMut) -> Gone {
+async fn watch(esme: &mut Link, held: &mut BytesMut) -> Refused {
     loop {
         if held.len() >= MAX_HELD {
             return std::future::pending().await;
         }
-        let Some(Ok(bytes)) = esme.next().await else { return Gone };
+        let Some(Ok(bytes)) = esme.next().await else { return Refused::EsmeGone };
         match Frame::from_bytes(&bytes) {
             Some(frame) if frame.command_id() == CommandId::ENQUIRE_LINK => {
                 let answer =
                     header_only(CommandId::ENQUIRE_LINK_RESP, CommandStatus::ESME_ROK, frame.sequence_number());
                 if esme.send(&answer[..]).await.is_err() {
-                    return Gone;
+                    return Refused::EsmeGone;
                 }
             }
             _ => held.extend_from_slice(&bytes),
@@ -388,30 +408,36 @@ async fn conclude(
             let now = shared.clock.now().monotonic_nanos;
             shared.registry.failed(&system_id, applicant.address, shared.lockout(), now);
         }
-        tracing::info!(system_id = %system_id.escape_ascii(), address = %applicant.address, %status, "bind refused by the SMSC");
+        tracing::info!(%status, reason = %Refused::BySmsc, "bind refused");
+        shared.metrics.refused_bind(Refused::BySmsc.name(), Some(status));
         return applicant.dismiss(&answer).await;
     }
     let declared = admitted.account.declared();
     let (state, since) = (applicant.request.state, shared.clock.now().unix_millis);
     let live = Holder { account: declared.system_id.as_str().into(), state, since };
     let Some(place) = shared.registry.bind(admitted.pending, declared.max_binds, live) else {
+        shared.metrics.refused_bind(Refused::Limit.name(), Some(CommandStatus::ESME_RBINDFAIL));
         abandon(smsc).await;
         return applicant.refuse(CommandStatus::ESME_RBINDFAIL).await;
     };
     shared.registry.succeeded(&system_id, applicant.address);
     if !matches!(timeout_at(applicant.deadline, applicant.esme.send(&answer)).await, Ok(Ok(()))) {
+        shared.metrics.refused_bind(Refused::EsmeGone.name(), None);
         return abandon(smsc).await;
     }
     let facts = shared.facts.clone();
+    let tally = Tally::new(shared.metrics.clone(), admitted.account.system_id());
     let limiter = admitted.account.declared().bind_rate.map(Limiter::new);
     let standing = Standing { snapshot: facts.load_full(), account: admitted.account, limiter, withholds: false };
     let system_id = String::from_utf8_lossy(&system_id).into_owned().into_boxed_str();
-    tracing::info!(bind = place.handle().id(), account = %system_id, address = %applicant.address, state = state.name(), "bound");
+    let span = Span::current();
+    span.record("id", place.handle().id());
+    tracing::info!(%system_id, "bound");
     if stop.is_cancelled() {
         // The drain began while this bind was under way, and has not seen it.
         place.handle().ask(Order::Leave);
     }
-    let identity = Identity { system_id, state, takes_tlvs: applicant.takes_tlvs(), place, _slot: slot };
+    let identity = Identity { system_id, state, takes_tlvs: applicant.takes_tlvs(), place, _slot: slot, span };
     let bounds = Bounds {
         window: shared.listen.window,
         drain_timeout: shared.listen.drain_timeout,
@@ -419,7 +445,7 @@ async fn conclude(
     };
     let now = Instant::now();
     let (audit, ledger) = (shared.audit.clone(), shared.ledger.clone());
-    let records = Records { audit, pen: shared.journal.pen(), ledger };
+    let records = Records { audit, pen: shared.journal.pen(), ledger, tally };
     let dialogue = Dialogue::new(identity, standing, Cache::new(facts), records, bounds, now);
     let (esme, smsc) = (applicant.esme.into_parts(), smsc.into_parts());
     let mut from_esme = applicant.held;
@@ -438,6 +464,6 @@ mod tests {
     #[test]
     fn who_may_not_bind_is_told_apart_in_the_log() {
         let reasons = AccountState::ALL.map(barred);
-        assert_eq!(reasons, [None, None, Some("the account is blocked"), Some("the account is deactivated")]);
+        assert_eq!(reasons, [None, None, Some(Refused::Blocked), Some(Refused::Deactivated)]);
     }
 }

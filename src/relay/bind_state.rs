@@ -14,6 +14,9 @@ pub(super) enum BindState {
 }
 
 impl BindState {
+    /// Every one.
+    pub(super) const ALL: [Self; 3] = [Self::Transmitter, Self::Receiver, Self::Transceiver];
+
     /// The state that this bind leads to.
     pub(super) fn from_bind(bind: CommandId) -> Option<Self> {
         match bind {

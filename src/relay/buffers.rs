@@ -28,6 +28,16 @@ impl Buffers {
         Self { in_use: AtomicUsize::new(0), limit }
     }
 
+    /// How many octets are in use.
+    pub(super) fn in_use(&self) -> usize {
+        self.in_use.load(Ordering::Relaxed)
+    }
+
+    /// How many may be.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// A buffer of at least `needed` octets; none while too many are in use.
     pub(super) fn take(&self, needed: usize) -> Option<Box<[u8]>> {
         let length = needed.max(BUFFER);

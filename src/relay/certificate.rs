@@ -41,6 +41,12 @@ type Rdn = Vec<(String, String)>;
 )]
 pub struct BadIdentity(String);
 
+/// When a certificate is no longer valid, in seconds since 1970; none if it cannot be read.
+pub(super) fn ends(certificate: &CertificateDer<'_>) -> Option<i64> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Some(certificate.validity().not_after.timestamp())
+}
+
 impl FromStr for CertificateIdentity {
     type Err = BadIdentity;
 

@@ -6,12 +6,14 @@ use std::sync::{Arc, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::bind_state::BindState;
 use super::registry::Order;
 use super::{ReloadFault, Shared, recall_quotas, upstreams};
 use crate::audit::Act;
 use crate::config::{AccountState, Config};
 use crate::ledger::permissions::Names;
 use crate::ledger::upkeep;
+use crate::metrics::{Binds, Figures, Format, Of};
 
 /// Faults of a configuration that go on record; the log has all.
 const FAULTS_ON_RECORD: usize = 20;
@@ -79,6 +81,11 @@ impl Control {
         self.0.registry.ask(id, Order::Leave)
     }
 
+    /// All metrics as they are now. Reads the workflows' database: blocks.
+    pub fn metrics(&self, format: Format) -> String {
+        self.0.metrics.write(format, &figures(&self.0))
+    }
+
     /// Puts another configuration in force: accounts, rules, limits, upstreams, certificates. Binds survive; `[listen]`
     /// (but for its certificates), `[admin]`, `[report]`, `[audit]`, `[ledger]` and `[journal]` stay as they were at the
     /// start. Reads files, and compiles the operator's lists.
@@ -89,7 +96,7 @@ impl Control {
         let before = self.0.version();
         let reloaded = self.put_in_force(config);
         match &reloaded {
-            Ok(()) => self.note_reload("reloaded", json!({"from": before, "to": self.0.version()})),
+            Ok(()) => self.note_reload(true, json!({"from": before, "to": self.0.version()})),
             Err(fault) => self.not_reloaded(&fault.to_string()),
         }
         reloaded
@@ -98,10 +105,12 @@ impl Control {
     /// Puts on record that another configuration was to be put in force and could not, for these faults, one a line.
     pub fn not_reloaded(&self, faults: &str) {
         let faults: Vec<&str> = faults.lines().take(FAULTS_ON_RECORD).collect();
-        self.note_reload("refused", json!({"from": self.0.version(), "faults": faults}));
+        self.note_reload(false, json!({"from": self.0.version(), "faults": faults}));
     }
 
-    fn note_reload(&self, result: &str, mut details: Value) {
+    fn note_reload(&self, is_done: bool, mut details: Value) {
+        self.0.metrics.reloaded(is_done, self.now());
+        let result = if is_done { "reloaded" } else { "refused" };
         if let Some(details) = details.as_object_mut() {
             details.insert("result".to_owned(), result.into());
         }
@@ -122,10 +131,68 @@ impl Control {
         if listen != shared.listen {
             tracing::warn!("[listen] has changed: all but its certificates take effect at the next start");
         }
+        let accounts = snapshot.accounts().map(|account| account.system_id());
+        shared.metrics.declare(accounts, upstreams.keys().map(String::as_str));
         shared.upstreams.store(Arc::new(upstreams));
         shared.ledger.reload(terms);
         shared.facts.store(Arc::new(snapshot));
         shared.registry.wake_all();
         Ok(())
     }
+}
+
+/// What there is at the moment.
+fn figures(shared: &Shared) -> Figures {
+    let (audit, journal, permissions) = (shared.audit.health(), shared.journal.health(), shared.ledger.permissions());
+    let (workflow, entries, facts) = (shared.ledger.workflow(), permissions.figures(), shared.facts.load());
+    let ((references, octets), bounds) = (facts.memory().concatenation.held(), facts.memory().concatenation.bounds());
+    Figures {
+        policy_version: format!("{:016x}", facts.version()),
+        binds: binds(shared),
+        connections: of(shared.registry.connections(), shared.listen.max_connections),
+        read_buffers: of(shared.buffers.in_use(), shared.buffers.limit()),
+        multipart_references: of(references, bounds.references),
+        multipart: of(octets, bounds.memory),
+        audit_queue: of(audit.queued, shared.audit.capacity()),
+        journal_queue: journal.queued as u64,
+        failing: vec![
+            ("audit", audit.failing.is_some()),
+            ("journal", journal.failing.is_some()),
+            ("ledger", permissions.health().is_some()),
+            ("workflow", workflow.health().is_some()),
+        ],
+        ledger_entries: vec![
+            ("consents", entries.consents as u64),
+            ("opt_outs", entries.suppressions as u64),
+            ("registered", entries.registered as u64),
+        ],
+        ledger_index: entries.index_octets as u64,
+        ledger_log: Of { now: entries.log_octets, most: entries.log_capacity },
+        deliveries: workflow.deliveries(),
+        workflows: workflow.figures().ok(),
+        certificates: certificates(shared),
+    }
+}
+
+fn of(now: usize, most: usize) -> Of {
+    Of { now: now as u64, most: most as u64 }
+}
+
+/// Those that there are, and none of each kind where there is none.
+fn binds(shared: &Shared) -> Binds {
+    let facts = shared.facts.load();
+    let declared = facts.accounts().flat_map(|account| BindState::ALL.map(|state| (account.system_id(), state)));
+    let mut binds: Binds = declared.map(|(account, state)| ((account.to_owned(), state.name()), 0)).collect();
+    for bind in shared.registry.list() {
+        *binds.entry((bind.account.into(), bind.state)).or_default() += 1;
+    }
+    binds
+}
+
+fn certificates(shared: &Shared) -> Vec<(String, i64)> {
+    let listen = shared.acceptor.as_ref().and_then(|acceptor| acceptor.certificate_ends());
+    let listen = listen.map(|end| ("listen".to_owned(), end));
+    let upstreams = shared.upstreams.load();
+    let towards = upstreams.iter().filter_map(|(name, upstream)| Some((name.clone(), upstream.certificate_ends()?)));
+    listen.into_iter().chain(towards).collect()
 }

@@ -31,6 +31,7 @@ use super::registry::{Identity, Order};
 use crate::audit::{Audit, Record};
 use crate::ledger::Ledger;
 use crate::ledger::journal::Pen;
+use crate::metrics::Tally;
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
 use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing, TwoHours};
 use crate::reference::Ref;
@@ -61,6 +62,8 @@ pub(super) struct Records {
     pub(super) pen: Pen,
     /// Of recipients who write, and of those who have opted out.
     pub(super) ledger: Arc<Ledger>,
+    /// Of how much there was of everything.
+    pub(super) tally: Tally,
 }
 
 /// See the module.
@@ -175,7 +178,7 @@ pub(super) enum Cause {
 impl Drop for Dialogue {
     fn drop(&mut self) {
         let mut outstanding = Vec::new();
-        self.asked_smsc.expire(u32::MAX, |asked| outstanding.push(asked));
+        self.asked_smsc.expire(u64::MAX, |asked| outstanding.push(asked));
         for asked in outstanding {
             let multi = self.multis.take(asked.multi);
             self.settle_memory(&asked, multi.as_ref(), None);
@@ -196,8 +199,8 @@ impl Bounds {
     }
 }
 
-fn tenths(time: Duration) -> u32 {
-    (time.as_millis() / 100) as u32
+fn micros(time: Duration) -> u64 {
+    time.as_micros() as u64
 }
 
 impl Dialogue {
@@ -254,10 +257,18 @@ impl Dialogue {
         self.stalled || self.records.pen.is_waiting() || !self.unrecorded.is_empty()
     }
 
-    /// Gives the journal what was relayed since the last time: a read burst has come to its end.
+    /// Gives the journal and the metrics what has gone by since the last time: a read burst, in which so many octets left
+    /// upwards and downwards, has come to its end.
     #[inline]
-    pub(super) fn end_burst(&mut self) {
+    pub(super) fn end_burst(&mut self, up: u64, down: u64) {
         self.records.pen.hand_over();
+        self.records.tally.end_burst(up, down);
+    }
+
+    /// So long it took to judge what one read brought from the ESME.
+    #[inline]
+    pub(super) fn judging_took(&mut self, elapsed: Duration) {
+        self.records.tally.took(elapsed);
     }
 
     /// Whether every record is with the audit. A bind does not end before.
@@ -313,6 +324,7 @@ impl Dialogue {
                 let bind_rate = account.declared().bind_rate;
                 self.standing.limiter = bind_rate.map(|limit| Limiter::reuse_or_new(before.as_ref(), limit));
                 self.standing.account = account.clone();
+                self.records.tally.turn_to(account.system_id());
             }
             None => self.leave(Cause::Drain, now),
         }
@@ -429,7 +441,7 @@ impl Dialogue {
 
     /// Forgets requests that have gone unanswered for too long, and gives back memory that nothing needs.
     pub(super) fn tidy(&mut self, now: Instant) {
-        let age = self.tenths(now).saturating_sub(tenths(self.bounds.response_timeout));
+        let age = self.micros(now).saturating_sub(micros(self.bounds.response_timeout));
         let multis = &mut self.multis;
         // It may have been taken all the same, so it counts as sent.
         let forget = |asked: Asked| drop(multis.take(asked.multi));
@@ -441,9 +453,9 @@ impl Dialogue {
         self.to_smsc.settle();
     }
 
-    /// Tenths of a second since the bind began: 32 bits last for 13 years.
-    fn tenths(&self, now: Instant) -> u32 {
-        tenths(now.saturating_duration_since(self.began))
+    /// Microseconds since the bind began.
+    fn micros(&self, now: Instant) -> u64 {
+        micros(now.saturating_duration_since(self.began))
     }
 
     /// Puts the record of a refusal in the audit's queue; false if there is no room.

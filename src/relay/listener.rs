@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::bind::{self, Connection};
 use super::proxy_protocol::{self, Parsed};
+use super::refused::Closed;
 use super::registry::Slot;
 use super::{Shared, Stream};
 use crate::config::within;
@@ -42,8 +43,10 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: Can
             Ok((socket, address)) => {
                 let Some(slot) = shared.registry.connect(shared.listen.max_connections) else {
                     tracing::debug!(%address, "closed: listen.max_connections are in use");
+                    shared.metrics.refused_connection(Closed::Cap.name());
                     continue;
                 };
+                shared.metrics.connected();
                 let (shared, stop, spawner) = (shared.clone(), stop.clone(), tasks.clone());
                 tasks.spawn(async move {
                     let deadline = Instant::now() + shared.listen.bind_timeout;
@@ -52,8 +55,12 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: Can
                         .run_until_cancelled(timeout_at(deadline, open_up(&shared, socket, address, deadline, slot)));
                     match ready.await {
                         Some(Ok(Ok(connection))) => bind::serve(shared, connection, stop, spawner).await,
-                        Some(Ok(Err(error))) => tracing::debug!(%address, %error, "closed before a bind"),
-                        Some(Err(_)) | None => {}
+                        Some(Ok(Err((closed, error)))) => {
+                            tracing::debug!(%address, %error, "closed before a bind");
+                            shared.metrics.refused_connection(closed.name());
+                        }
+                        Some(Err(_late)) => shared.metrics.refused_connection(Closed::NoBind.name()),
+                        None => {}
                     }
                 });
             }
@@ -71,18 +78,20 @@ async fn open_up(
     address: SocketAddr,
     deadline: Instant,
     slot: Slot,
-) -> io::Result<Connection> {
-    socket.set_nodelay(true)?;
+) -> Result<Connection, (Closed, io::Error)> {
+    socket.set_nodelay(true).map_err(|error| (Closed::Socket, error))?;
     let mut early = BytesMut::new();
     let mut peer = address;
     if shared.listen.proxy_protocol {
         if !within(&shared.listen.trusted_proxies, address.ip()) {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "not one of listen.trusted_proxies"));
+            let error = io::Error::new(io::ErrorKind::PermissionDenied, "not one of listen.trusted_proxies");
+            return Err((Closed::ProxyHeader, error));
         }
-        peer = read_proxy_header(&mut socket, &mut early).await?.unwrap_or(address);
+        let header = read_proxy_header(&mut socket, &mut early).await;
+        peer = header.map_err(|error| (Closed::ProxyHeader, error))?.unwrap_or(address);
     }
     let stream = match &shared.acceptor {
-        Some(acceptor) => acceptor.accept(socket, &early.split()).await?,
+        Some(acceptor) => acceptor.accept(socket, &early.split()).await.map_err(|error| (Closed::Tls, error))?,
         None => Stream::Plain(socket),
     };
     Ok(Connection { stream, peer, early, deadline, slot })

@@ -18,6 +18,7 @@ mod own;
 mod peer;
 pub mod proxy_protocol;
 mod record;
+mod refused;
 mod registry;
 mod session;
 mod stream;
@@ -36,11 +37,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::audit::{Act, Audit, AuditFault};
 use crate::config::{self, Config, UpstreamAddress};
 use crate::ledger::workflow::{self, MachineClock, Webhook, WebhookFault};
 use crate::ledger::{Journal, Ledger, LedgerFault, upkeep};
+use crate::metrics::Metrics;
 use crate::policy::{DurableFacts, Now, Snapshot, SnapshotFault};
 use crate::simulator::smsc::{Smsc, SmscOptions};
 use buffers::Buffers;
@@ -96,6 +99,7 @@ struct Shared {
     audit: Audit,
     journal: Journal,
     ledger: Arc<Ledger>,
+    metrics: Arc<Metrics>,
     clock: Clock,
     /// Where the built-in SMSC listens.
     simulator: Option<SocketAddr>,
@@ -201,6 +205,9 @@ impl Relay {
         let (config, ledger, journal) = opened.await.map_err(StartFault::Interrupted)??;
         let snapshot = Snapshot::knowing(config, given.facts.unwrap_or_else(|| ledger.clone()))?;
         recall_quotas(&snapshot, &journal, clock.now());
+        let metrics = Arc::new(Metrics::new());
+        metrics.declare(snapshot.accounts().map(|account| account.system_id()), upstreams.keys().map(String::as_str));
+        metrics.in_force(clock.now().unix_millis);
         let shared = Arc::new(Shared {
             buffers: Buffers::new(listen.read_buffers_total),
             listen,
@@ -212,6 +219,7 @@ impl Relay {
             audit,
             journal,
             ledger,
+            metrics,
             clock,
             simulator: simulated,
             reloading: Mutex::default(),
@@ -272,6 +280,10 @@ impl Relay {
     /// Stops accepting, lets outstanding answers through, unbinds both sides, and writes the record to the end. What is
     /// left after `listen.drain_timeout` is cut off; then records, upkeep and ledger have a quarter of a second each.
     pub async fn drain(self) -> Drained {
+        self.drain_all().instrument(tracing::error_span!("drain")).await
+    }
+
+    async fn drain_all(self) -> Drained {
         let deadline = Instant::now() + self.shared.listen.drain_timeout;
         self.stop.cancel();
         self.tasks.close();

@@ -1,6 +1,6 @@
 //! The requests of one direction that wait for an answer, by sequence number, first in first out among equal ones.
 //!
-//! It serves the window, draining, merging and the journal; relaying never depends on it. An open-addressing table that
+//! It serves the window, draining, merging, the journal and metrics; relaying never depends on it. An open-addressing table that
 //! is allocated as it is used and freed when it is empty.
 
 use crate::pdu::SequenceNumber;
@@ -9,8 +9,8 @@ use crate::pdu::SequenceNumber;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry<N> {
     sequence_number: u32,
-    /// When it was relayed, in tenths of a second of the session.
-    at_tenths: u32,
+    /// When it was relayed, in microseconds of the session.
+    at_micros: u64,
     /// What the session keeps for its answer.
     note: N,
 }
@@ -39,17 +39,18 @@ impl<N: Copy> Outstanding<N> {
 
     /// Notes a request.
     #[inline]
-    pub(super) fn insert(&mut self, sequence_number: SequenceNumber, at_tenths: u32, note: N) {
+    pub(super) fn insert(&mut self, sequence_number: SequenceNumber, at_micros: u64, note: N) {
         if (self.length + 1) * 2 > self.slots.len() {
             self.grow();
         }
-        self.place(Entry { sequence_number: sequence_number.0, at_tenths, note });
+        self.place(Entry { sequence_number: sequence_number.0, at_micros, note });
         self.length += 1;
     }
 
-    /// Takes out the oldest request with this number of which `is_it` says so by its note, and gives that.
+    /// Takes out the oldest request with this number of which `is_it` says so by its note, and gives when it was relayed,
+    /// and the note.
     #[inline]
-    pub(super) fn remove(&mut self, sequence_number: SequenceNumber, is_it: impl Fn(&N) -> bool) -> Option<N> {
+    pub(super) fn remove(&mut self, sequence_number: SequenceNumber, is_it: impl Fn(&N) -> bool) -> Option<(u64, N)> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = home(sequence_number.0, mask);
         // At least half of the slots are free, so the walk ends.
@@ -62,15 +63,15 @@ impl<N: Copy> Outstanding<N> {
         };
         self.close_gap(at, mask);
         self.length -= 1;
-        Some(found.note)
+        Some((found.at_micros, found.note))
     }
 
-    /// Forgets those that were relayed before `tenths`, and hands their notes to `forgotten`.
-    pub(super) fn expire(&mut self, tenths: u32, mut forgotten: impl FnMut(N)) -> usize {
+    /// Forgets those that were relayed before `micros`, and hands their notes to `forgotten`.
+    pub(super) fn expire(&mut self, micros: u64, mut forgotten: impl FnMut(N)) -> usize {
         let before = self.length;
-        if self.slots.iter().flatten().any(|entry| entry.at_tenths < tenths) {
+        if self.slots.iter().flatten().any(|entry| entry.at_micros < micros) {
             for entry in self.take_in_order() {
-                if entry.at_tenths < tenths {
+                if entry.at_micros < micros {
                     forgotten(entry.note);
                 } else {
                     self.place(entry);
@@ -161,7 +162,8 @@ mod tests {
             table.insert(SequenceNumber(n), 0, 0);
         }
         // Number 7 itself came once with the note 0, after the seventh of the others.
-        let mut notes: Vec<_> = std::iter::from_fn(|| table.remove(SequenceNumber(7), |_| true)).collect();
+        let mut notes: Vec<_> =
+            std::iter::from_fn(|| table.remove(SequenceNumber(7), |_| true)).map(|(_, note)| note).collect();
         assert_eq!(notes.remove(7), 0);
         assert_eq!(notes, (1..=40).collect::<Vec<_>>());
         assert_eq!(table.len(), 39);
@@ -171,13 +173,13 @@ mod tests {
     fn what_is_too_old_is_forgotten() {
         let mut table = Outstanding::default();
         for n in 0..100 {
-            table.insert(SequenceNumber(n), n, n + 1);
+            table.insert(SequenceNumber(n), n.into(), n + 1);
         }
         let mut forgotten = Vec::new();
         assert_eq!(table.expire(60, |note| forgotten.push(note)), 60);
         assert_eq!((table.len(), forgotten.len()), (40, 60));
         assert_eq!(table.remove(SequenceNumber(59), |_| true), None);
-        assert_eq!(table.remove(SequenceNumber(60), |_| true), Some(61));
+        assert_eq!(table.remove(SequenceNumber(60), |_| true), Some((60, 61)));
     }
 
     proptest! {
@@ -193,7 +195,8 @@ mod tests {
                 } else {
                     let at = list.iter().position(|(number, _)| *number == sequence);
                     let expected = at.and_then(|at| list.remove(at)).map(|(_, note)| note);
-                    prop_assert_eq!(table.remove(SequenceNumber(sequence), |_| true), expected);
+                    let removed = table.remove(SequenceNumber(sequence), |_| true);
+                    prop_assert_eq!(removed.map(|(_, note)| note), expected);
                 }
                 prop_assert_eq!(table.len(), list.len());
             }

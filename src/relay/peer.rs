@@ -26,6 +26,8 @@ pub(super) struct Peer {
     /// Since when it takes nothing of what is ready for it.
     blocked_since: Option<Instant>,
     unflushed: bool,
+    /// Octets that it took since they were last asked for.
+    taken: u64,
     parting: Parting,
 }
 
@@ -44,7 +46,7 @@ enum Parting {
 
 impl Peer {
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, blocked_since: None, unflushed: false, parting: Parting::None }
+        Self { stream, blocked_since: None, unflushed: false, taken: 0, parting: Parting::None }
     }
 
     /// The connection to read from.
@@ -105,13 +107,21 @@ impl Peer {
             return Ok(false);
         }
         let mut wrote = 0;
-        let sent = self.poll_send(cx, cut, own, &mut wrote)?;
+        let sent = self.poll_send(cx, cut, own, &mut wrote);
+        self.taken += wrote as u64;
+        let sent = sent?;
         self.blocked_since = match sent {
             Poll::Ready(()) => None,
             Poll::Pending if wrote == 0 => self.blocked_since.or(Some(now)),
             Poll::Pending => Some(now),
         };
         Ok(wrote > 0)
+    }
+
+    /// How many octets it took since this was last asked.
+    #[inline]
+    pub(super) fn take_count(&mut self) -> u64 {
+        std::mem::take(&mut self.taken)
     }
 
     /// Whether nothing that was handed over is still to be sent.

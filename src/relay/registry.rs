@@ -39,6 +39,8 @@ pub(super) struct Identity {
     pub(super) place: Place,
     /// Its place among all connections.
     pub(super) _slot: Slot,
+    /// What its events belong to.
+    pub(super) span: tracing::Span,
 }
 
 /// How the rest of the process reaches a bind.
@@ -175,6 +177,11 @@ impl Registry {
         let handle = Arc::new(handle);
         self.binds.insert(id, handle.clone());
         Some(Place { registry: self.clone(), places, handle, vacated: false })
+    }
+
+    /// How many connections there are.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Acquire)
     }
 
     /// How many binds there are.

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
+use tracing::Span;
 
 use super::Shared;
 use super::cut::{Down, Up};
@@ -40,7 +41,7 @@ pub(super) struct Session {
     end: End,
 }
 
-/// What ended a bind, as its last log line says.
+/// What ended a bind, as its last log line and metrics say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// Somebody unbound.
@@ -67,6 +68,25 @@ pub(super) enum End {
     SmscSilent,
 }
 
+impl End {
+    /// The name in the log and in metrics.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Unbound => "unbound",
+            Self::EsmeGone => "esme_gone",
+            Self::EsmeOutOfStep => "esme_out_of_step",
+            Self::EsmeBlocked => "esme_blocked",
+            Self::EsmeStalled => "esme_stalled",
+            Self::EsmeSilent => "esme_silent",
+            Self::SmscGone => "smsc_gone",
+            Self::SmscOutOfStep => "smsc_out_of_step",
+            Self::SmscBlocked => "smsc_blocked",
+            Self::SmscStalled => "smsc_stalled",
+            Self::SmscSilent => "smsc_silent",
+        }
+    }
+}
+
 impl Session {
     /// A session over two bound connections, with the octets that were read from each before it began. None if no
     /// buffer is to be had for those.
@@ -91,9 +111,13 @@ impl Session {
     fn pump_up(&mut self, cx: &mut Context<'_>, at: Instant, now: Now) -> bool {
         let mut moved = false;
         loop {
+            let began = self.up.cut.has_unjudged().then(Instant::now);
             match self.up.judge(at, |frame| self.dialogue.judge_up(frame, at, now)) {
                 Ok(judged) => moved |= judged,
                 Err(lost) => self.esme_out_of_step(lost, at),
+            }
+            if let Some(began) = began {
+                self.dialogue.judging_took(began.elapsed());
             }
             match self.smsc.send(cx, &mut self.up.cut, &mut self.dialogue.to_smsc, at) {
                 Ok(sent) => moved |= sent,
@@ -124,7 +148,7 @@ impl Session {
             match self.down.judge(at, |frame| self.dialogue.judge_down(frame, at, now)) {
                 Ok(judged) => moved |= judged,
                 Err(lost) => {
-                    tracing::warn!(bind = self.id(), %lost, "the SMSC's stream cannot be read");
+                    self.span().in_scope(|| tracing::warn!(%lost, "the SMSC's stream cannot be read"));
                     self.lose_smsc(End::SmscOutOfStep);
                 }
             }
@@ -159,7 +183,7 @@ impl Session {
     }
 
     fn esme_out_of_step(&mut self, lost: BadLength, at: Instant) {
-        tracing::debug!(bind = self.id(), %lost, "the ESME's stream cannot be read");
+        self.span().in_scope(|| tracing::debug!(%lost, "the ESME's stream cannot be read"));
         self.dialogue.esme_out_of_step(lost.sequence_number, at);
         self.esme_ends(End::EsmeOutOfStep, at);
         self.dismiss_esme = true;
@@ -271,8 +295,9 @@ impl Session {
         self.timer.as_mut().poll(cx).is_ready()
     }
 
-    fn id(&self) -> u64 {
-        self.dialogue.identity().place.handle().id()
+    /// What its events belong to. It is not entered while octets are relayed: that takes a lock of the log's filter.
+    fn span(&self) -> &Span {
+        &self.dialogue.identity().span
     }
 }
 
@@ -302,7 +327,7 @@ impl Future for Session {
                 break;
             }
         }
-        session.dialogue.end_burst();
+        session.dialogue.end_burst(session.smsc.take_count(), session.esme.take_count());
         let counts = session.dialogue.counts();
         session.dialogue.identity().place.handle().has_relayed(counts.relayed_up, counts.relayed_down);
         if session.poll_parting(cx, at).is_ready() {
@@ -319,21 +344,20 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.up.cut.release(&self.shared.buffers);
         self.down.cut.release(&self.shared.buffers);
+        self.shared.metrics.ended_bind(self.end.name());
         let counts = self.dialogue.counts();
-        let identity = self.dialogue.identity();
-        tracing::info!(
-            bind = self.id(),
-            account = %identity.system_id,
-            state = identity.state.name(),
-            end = ?self.end,
-            up = counts.relayed_up,
-            down = counts.relayed_down,
-            refused = counts.refused,
-            withheld = counts.withheld,
-            malformed = counts.malformed,
-            ignored = counts.ignored,
-            unanswered = counts.unanswered,
-            "bind ended",
-        );
+        self.span().in_scope(|| {
+            tracing::info!(
+                end = self.end.name(),
+                up = counts.relayed_up,
+                down = counts.relayed_down,
+                refused = counts.refused,
+                withheld = counts.withheld,
+                malformed = counts.malformed,
+                ignored = counts.ignored,
+                unanswered = counts.unanswered,
+                "bind ended",
+            );
+        });
     }
 }

@@ -25,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::Stream;
+use super::certificate;
 use crate::config::{ListenTls, UpstreamTls};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
@@ -85,7 +86,14 @@ pub enum TlsFault {
 /// The ESMEs' side: makes TLS of accepted connections.
 #[derive(Debug)]
 pub struct Acceptor {
-    config: ArcSwap<ServerConfig>,
+    side: ArcSwap<ServerSide>,
+}
+
+#[derive(Debug)]
+struct ServerSide {
+    config: Arc<ServerConfig>,
+    /// When our certificate ends.
+    ends: Option<i64>,
 }
 
 impl Acceptor {
@@ -94,7 +102,7 @@ impl Acceptor {
     /// # Errors
     /// [`TlsFault`] for the first file that cannot be used.
     pub fn new(settings: &ListenTls) -> Result<Self, TlsFault> {
-        Ok(Self { config: ArcSwap::from_pointee(server_config(settings)?) })
+        Ok(Self { side: ArcSwap::from_pointee(server_side(settings)?) })
     }
 
     /// Reads the files anew, for the connections to come; live ones keep what they have. Blocks like [`Self::new`].
@@ -102,8 +110,13 @@ impl Acceptor {
     /// # Errors
     /// [`TlsFault`] as for [`Self::new`]; what was in force then stays so.
     pub fn reload(&self, settings: &ListenTls) -> Result<(), TlsFault> {
-        self.config.store(Arc::new(server_config(settings)?));
+        self.side.store(Arc::new(server_side(settings)?));
         Ok(())
+    }
+
+    /// When our certificate ends, in seconds since 1970; none if it does not say so in a way that can be read.
+    pub fn certificate_ends(&self) -> Option<i64> {
+        self.side.load().ends
     }
 
     /// Does the handshake. `early` are octets of the client's that were read from the socket before, behind a PROXY
@@ -113,7 +126,7 @@ impl Acceptor {
     /// What the socket reports, or [`io::ErrorKind::InvalidData`] with the [`rustls::Error`] inside: no TLS, no common
     /// version, or a client certificate that is missing, expired or of no known root.
     pub async fn accept(&self, socket: TcpStream, early: &[u8]) -> io::Result<Stream> {
-        let acceptor = TlsAcceptor::from(self.config.load_full());
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.side.load().config));
         let mut fed = Ok(());
         let handshake = acceptor.accept_with(socket, |connection| fed = feed(connection, early));
         fed?;
@@ -138,6 +151,8 @@ pub struct Connector {
 #[derive(Debug)]
 struct ClientSide {
     config: Arc<ClientConfig>,
+    /// When our certificate ends, if we have one.
+    ends: Option<i64>,
     server_name: Option<ServerName<'static>>,
 }
 
@@ -157,6 +172,11 @@ impl Connector {
     pub fn reload(&self, settings: &UpstreamTls) -> Result<(), TlsFault> {
         self.side.store(Arc::new(client_side(settings)?));
         Ok(())
+    }
+
+    /// When our certificate ends, in seconds since 1970; none if there is none, or it cannot be read.
+    pub fn certificate_ends(&self) -> Option<i64> {
+        self.side.load().ends
     }
 
     /// Does the handshake with the SMSC at `host` (a DNS name, or an IP address with or without brackets), whose
@@ -182,7 +202,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn server_config(settings: &ListenTls) -> Result<ServerConfig, TlsFault> {
+fn server_side(settings: &ListenTls) -> Result<ServerSide, TlsFault> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&VERSIONS)
         .map_err(TlsFault::Provider)?;
@@ -196,12 +216,13 @@ fn server_config(settings: &ListenTls) -> Result<ServerConfig, TlsFault> {
         }
     };
     let (chain, key) = identity(&settings.certificate, &settings.key)?;
+    let ends = chain.first().and_then(certificate::ends);
     let mut config = builder
         .with_single_cert(chain, key)
         .map_err(|source| unusable(&settings.certificate, &settings.key, source))?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(config)
+    Ok(ServerSide { config: Arc::new(config), ends })
 }
 
 fn client_side(settings: &UpstreamTls) -> Result<ClientSide, TlsFault> {
@@ -209,16 +230,18 @@ fn client_side(settings: &UpstreamTls) -> Result<ClientSide, TlsFault> {
         .with_protocol_versions(&VERSIONS)
         .map_err(TlsFault::Provider)?
         .with_root_certificates(roots(&settings.ca)?);
+    let mut ends = None;
     let mut config = match &settings.identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let (chain, der) = identity(certificate, key)?;
+            ends = chain.first().and_then(certificate::ends);
             builder.with_client_auth_cert(chain, der).map_err(|source| unusable(certificate, key, source))?
         }
     };
     config.resumption = Resumption::disabled();
     let server_name = settings.server_name.as_deref().map(server_name).transpose()?;
-    Ok(ClientSide { config: Arc::new(config), server_name })
+    Ok(ClientSide { config: Arc::new(config), ends, server_name })
 }
 
 fn server_name(name: &str) -> Result<ServerName<'static>, TlsFault> {

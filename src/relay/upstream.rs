@@ -34,6 +34,11 @@ impl Upstream {
         })
     }
 
+    /// When the certificate that the SMSC is shown ends, in seconds since 1970, if there is one.
+    pub(super) fn certificate_ends(&self) -> Option<i64> {
+        self.tls.as_ref().and_then(Connector::certificate_ends)
+    }
+
     /// A connection to the first address that can be reached, each being tried once.
     ///
     /// # Errors

@@ -6,13 +6,16 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what a bench cannot set up must stop it, as in a test")]
 
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use smppolicy::config::Config;
+use smppolicy::metrics::{Metrics, Tally, Verdict};
 use smppolicy::pdu::{
     Address, Bind, BindResp, CommandId, CommandStatus, Npi, SequenceNumber, SubmitSm, SubmitSmResp, Ton,
 };
@@ -123,5 +126,28 @@ fn session(criterion: &mut Criterion) {
     runtime.block_on(relay.drain());
 }
 
-criterion_group!(benches, session);
+/// What metrics add to a burst: two looks at the clock, its messages, and their answers.
+fn counting(criterion: &mut Criterion) {
+    let mut tally = Tally::new(Arc::new(Metrics::new()), "bench");
+    let mut group = criterion.benchmark_group("counting");
+    for length in [1, 100] {
+        group.throughput(Throughput::Elements(length));
+        group.bench_function(format!("{length} messages and their answers"), |bencher| {
+            bencher.iter(|| {
+                let began = Instant::now();
+                for _ in 0..length {
+                    tally.judged(black_box(Verdict::Relayed));
+                }
+                tally.took(began.elapsed());
+                for _ in 0..length {
+                    tally.answered(black_box(CommandStatus::ESME_ROK), black_box(Duration::from_millis(20)));
+                }
+                tally.end_burst(black_box(150 * length), black_box(26 * length));
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, session, counting);
 criterion_main!(benches);

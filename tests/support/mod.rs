@@ -10,6 +10,7 @@ mod link;
 pub(crate) mod look;
 mod pdus;
 pub(crate) mod process;
+pub(crate) mod scrape;
 mod smsc;
 
 use std::net::SocketAddr;

@@ -2,8 +2,8 @@
 
 use bytes::BytesMut;
 use smppolicy::pdu::{
-    Address, Bind, CommandId, CommandStatus, DataCoding, EsmClass, Frame, Npi, Password, SequenceNumber, SubmitSm, Tlv,
-    TlvTag, Tlvs, Ton, header_only,
+    Address, Bind, CommandId, CommandStatus, DataCoding, Destination, Destinations, EsmClass, Frame, Npi, Password,
+    SequenceNumber, SubmitMulti, SubmitSm, Tlv, TlvTag, Tlvs, Ton, header_only,
 };
 
 /// The one PDU that these octets are.
@@ -100,4 +100,23 @@ pub(crate) fn submit_part(sequence: u32, reference: u8, total: u8, number: u8) -
 /// A submit_sm of `SHOP` under this coding.
 pub(crate) fn submit_coded(sequence: u32, data_coding: u8) -> Vec<u8> {
     submit_with(sequence, SubmitSm { data_coding: DataCoding(data_coding), ..submit_defaults() }, &[])
+}
+
+/// A submit_multi of `SHOP`.
+pub(crate) fn multi(sequence: u32, destinations: &[Destination<'_>], esm_class: u8, text: &[u8]) -> Vec<u8> {
+    let (mut list, mut out) = (BytesMut::new(), BytesMut::new());
+    let message = SubmitMulti {
+        source: sender("SHOP"),
+        destinations: Destinations::build(destinations.iter().copied(), &mut list).unwrap(),
+        esm_class: EsmClass(esm_class),
+        short_message: text,
+        ..SubmitMulti::default()
+    };
+    message.encode(SequenceNumber(sequence), &mut out).unwrap();
+    out.to_vec()
+}
+
+/// A number as one of several destinations.
+pub(crate) fn sme(digits: &str) -> Destination<'_> {
+    Destination::Sme(number(digits))
 }

@@ -1,5 +1,7 @@
 //! What becomes of a frame from the SMSC.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::super::cut::{Down, Fate};
@@ -17,20 +19,20 @@ impl Dialogue {
             return Fate::Hold;
         }
         if frame.command_id().is_response() {
-            self.response_down(frame, now)
+            self.response_down(frame, at, now)
         } else {
             self.request_down(frame, at, now)
         }
     }
 
     #[inline]
-    fn response_down<'f>(&mut self, frame: Frame<'f>, now: Now) -> Fate<'f, Down> {
+    fn response_down<'f>(&mut self, frame: Frame<'f>, at: Instant, now: Now) -> Fate<'f, Down> {
         let id = frame.command_id();
         match id {
             // Every enquire_link_resp answers the proxy: an ESME's enquire_link never goes up.
             CommandId::ENQUIRE_LINK_RESP => Fate::Drop,
             CommandId::UNBIND_RESP => self.unbind_resp_down(frame),
-            CommandId::GENERIC_NACK => self.nack_down(frame, now),
+            CommandId::GENERIC_NACK => self.nack_down(frame, at, now),
             CommandId::BIND_RECEIVER_RESP | CommandId::BIND_TRANSMITTER_RESP | CommandId::BIND_TRANSCEIVER_RESP => {
                 self.ignore_down()
             }
@@ -42,9 +44,8 @@ impl Dialogue {
                 // Requests of two kinds may have the same number.
                 let answers_message = id.request().is_judged();
                 let is_it = |asked: &Asked| asked.reference.is_some() == answers_message;
-                let asked = self.asked_smsc.remove(frame.sequence_number(), is_it).unwrap_or_default();
-                let multi = self.multis.take(asked.multi);
-                self.note_answer(asked, multi.as_ref(), frame, now);
+                let asked = self.asked_smsc.remove(frame.sequence_number(), is_it);
+                let multi = asked.and_then(|asked| self.take_answer(asked, frame, at, now));
                 if let Some(merged) = multi.and_then(|multi| multi.merge(frame)) {
                     self.counts.relayed_down += 1;
                     self.to_esme.answer_with_body(&merged);
@@ -77,6 +78,24 @@ impl Dialogue {
                 self.pass_down(frame)
             }
         }
+    }
+
+    /// The answer to a request that went up then; gives what is kept of it if it has several recipients.
+    #[inline]
+    fn take_answer(
+        &mut self,
+        (relayed_at, asked): (u64, Asked),
+        frame: Frame<'_>,
+        at: Instant,
+        now: Now,
+    ) -> Option<Multi> {
+        if asked.reference.is_some() {
+            let after = Duration::from_micros(self.micros(at).saturating_sub(relayed_at));
+            self.records.tally.answered(frame.command_status(), after);
+        }
+        let multi = self.multis.take(asked.multi);
+        self.note_answer(asked, multi.as_ref(), frame, now);
+        multi
     }
 
     /// Puts the SMSC's answer to a message in the journal, which has room for it; what it refuses went unanswered by nobody,
@@ -122,8 +141,8 @@ impl Dialogue {
     fn asked_down(&mut self, frame: Frame<'_>, at: Instant) {
         let expects_answer = frame.command_id() != CommandId::ALERT_NOTIFICATION;
         if expects_answer && self.asked_esme.len() < self.bounds.window {
-            let tenths = self.tenths(at);
-            self.asked_esme.insert(frame.sequence_number(), tenths, ());
+            let micros = self.micros(at);
+            self.asked_esme.insert(frame.sequence_number(), micros, ());
         }
     }
 
@@ -144,16 +163,13 @@ impl Dialogue {
     }
 
     /// A nack with the number of a request of the ESME passes; one that can only answer our enquire_link does not.
-    fn nack_down<'f>(&mut self, frame: Frame<'f>, now: Now) -> Fate<'f, Down> {
+    fn nack_down<'f>(&mut self, frame: Frame<'f>, at: Instant, now: Now) -> Fate<'f, Down> {
         if self.records.pen.room(frame.bytes().len()).is_err() {
             return Fate::Hold;
         }
         let sequence = frame.sequence_number();
         match self.asked_smsc.remove(sequence, |_any| true) {
-            Some(asked) => {
-                let multi = self.multis.take(asked.multi);
-                self.note_answer(asked, multi.as_ref(), frame, now);
-            }
+            Some(asked) => drop(self.take_answer(asked, frame, at, now)),
             None if self.smsc.has_enquired(sequence) => return self.ignore_down(),
             None => {}
         }
@@ -163,7 +179,7 @@ impl Dialogue {
     fn unbind_down<'f>(&mut self, frame: Frame<'f>, at: Instant) -> Fate<'f, Down> {
         if self.phase == Phase::Open {
             self.phase = Phase::SmscUnbinding { by: at + self.bounds.settle_time() };
-            self.asked_esme.insert(frame.sequence_number(), self.tenths(at), ());
+            self.asked_esme.insert(frame.sequence_number(), self.micros(at), ());
             return self.pass_down(frame);
         }
         // Both sides want to end: the ESME's unbind, if it sent one, is answered as well.

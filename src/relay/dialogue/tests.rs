@@ -74,12 +74,19 @@ impl Bound {
         let journal = Journal::open(&config.journal, audit.key(), NOW.unix_millis).unwrap();
         let ledger = Arc::new(Ledger::open(&config, audit.key()).unwrap());
         let facts = Arc::new(ArcSwap::from_pointee(Snapshot::knowing(config, ledger.clone()).unwrap()));
-        let records = Records { audit, pen: journal.pen(), ledger };
+        let records = Records { audit, pen: journal.pen(), ledger, tally: Tally::new(Arc::default(), "shop") };
         let (snapshot, registry) = (facts.load_full(), Arc::<Registry>::default());
         let live = crate::relay::registry::Holder { account: "shop".into(), state, since: 0 };
         let place = registry.bind(registry.pend("shop", 1, 1).unwrap(), 1, live).unwrap();
         let slot = registry.connect(1).unwrap();
-        let identity = Identity { system_id: "shop".into(), state, takes_tlvs: true, place, _slot: slot };
+        let identity = Identity {
+            system_id: "shop".into(),
+            state,
+            takes_tlvs: true,
+            place,
+            _slot: slot,
+            span: tracing::Span::none(),
+        };
         let account = snapshot.account(b"shop").unwrap().clone();
         let standing = Standing { snapshot, account, limiter: None, withholds: false };
         let bounds = Bounds { window: WINDOW, drain_timeout: DRAIN, response_timeout: RESPONSE };

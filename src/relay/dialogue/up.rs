@@ -9,6 +9,7 @@ use super::super::record::Subject;
 use super::{Asked, Awaited, Cause, Dialogue, Phase, Side};
 use crate::config::Purpose;
 use crate::ledger::journal::Sent;
+use crate::metrics::Verdict;
 use crate::pdu::{Address, CommandId, CommandStatus, Frame, Malformed};
 use crate::policy::{
     AccountFacts, CampaignFacts, Cleared, Now, Outcome, Passed, Recipients, Rejection, Submission, TwoHours,
@@ -60,7 +61,7 @@ impl Dialogue {
             CommandId::OUTBIND | CommandId::ALERT_NOTIFICATION => self.ignore(),
             _ if id.name().is_some() => self.refuse(frame, CommandStatus::ESME_RINVBNDSTS),
             _ => {
-                self.counts.malformed += 1;
+                self.note_malformed();
                 self.to_esme.generic_nack(CommandStatus::ESME_RINVCMDID, frame.sequence_number());
                 Fate::Drop
             }
@@ -77,7 +78,7 @@ impl Dialogue {
         let (campaign, fate) = match outcome {
             Outcome::Cleared(cleared, passed) => {
                 let asked = self.note(frame, &passed, &[], now);
-                self.sent_up(frame, at, asked);
+                self.message_sent_up(frame, at, asked);
                 (passed.campaign, Fate::Pass(cleared))
             }
             Outcome::Malformed(malformed) => (None, self.malformed(frame, malformed)),
@@ -96,11 +97,12 @@ impl Dialogue {
             Outcome::Reduced { rewritten, refused, passed } => {
                 let (campaign, subject) = (passed.campaign, Subject::of(frame).of_campaign(passed.campaign));
                 for (recipient, rejection) in &refused {
+                    self.records.tally.refused(rejection);
                     self.record_or_keep(rejection, subject.to(recipient), now);
                 }
                 self.counts.refused += refused.len() as u64;
                 let asked = self.note_reduced(rewritten.bytes(), passed, &refused, now);
-                self.sent_up(frame, at, asked);
+                self.message_sent_up(frame, at, asked);
                 (campaign, Fate::Instead(rewritten))
             }
         };
@@ -172,6 +174,7 @@ impl Dialogue {
     fn record_shadowed(&mut self, subject: Subject<'_>, now: Now) {
         let mut shadowed = std::mem::take(&mut self.shadowed);
         for rejection in shadowed.drain(..) {
+            self.records.tally.refused(&rejection);
             self.record_or_keep(&rejection, subject, now);
         }
         self.shadowed = shadowed;
@@ -179,6 +182,8 @@ impl Dialogue {
 
     fn reject<'f>(&mut self, frame: Frame<'f>, rejection: &Rejection) -> Fate<'f, Up> {
         self.counts.refused += 1;
+        self.records.tally.judged(Verdict::Rejected);
+        self.records.tally.refused(rejection);
         if self.standing.account.declared().reason_tlv && self.identity.takes_tlvs {
             self.to_esme.answer_with_body(&super::super::record::refusal_with_reason(frame, rejection));
             return Fate::Drop;
@@ -190,14 +195,21 @@ impl Dialogue {
     /// long a disk is full nobody knows.
     fn withhold<'f>(&mut self, frame: Frame<'f>) -> Fate<'f, Up> {
         self.counts.withheld += 1;
+        self.records.tally.withheld();
         self.records.audit.withheld();
         self.refuse(frame, CommandStatus::ESME_RMSGQFUL)
     }
 
     fn malformed<'f>(&mut self, frame: Frame<'f>, malformed: Malformed) -> Fate<'f, Up> {
-        self.counts.malformed += 1;
-        tracing::debug!(bind = self.identity.place.handle().id(), operation = %frame.command_id(), %malformed, "refused");
+        self.note_malformed();
+        let operation = frame.command_id();
+        self.identity.span.in_scope(|| tracing::debug!(%operation, %malformed, "refused"));
         self.refuse(frame, malformed.status())
+    }
+
+    fn note_malformed(&mut self) {
+        self.counts.malformed += 1;
+        self.records.tally.malformed();
     }
 
     /// Answers a request with a bare header.
@@ -264,9 +276,16 @@ impl Dialogue {
     }
 
     #[inline]
+    fn message_sent_up(&mut self, frame: Frame<'_>, at: Instant, asked: Asked) {
+        let verdict = if self.shadowed.is_empty() { Verdict::Relayed } else { Verdict::Shadow };
+        self.records.tally.judged(verdict);
+        self.sent_up(frame, at, asked);
+    }
+
+    #[inline]
     fn sent_up(&mut self, frame: Frame<'_>, at: Instant, asked: Asked) {
         self.counts.relayed_up += 1;
-        let tenths = self.tenths(at);
-        self.asked_smsc.insert(frame.sequence_number(), tenths, asked);
+        let micros = self.micros(at);
+        self.asked_smsc.insert(frame.sequence_number(), micros, asked);
     }
 }

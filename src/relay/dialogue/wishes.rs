@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::Dialogue;
 use crate::ledger::journal::{Asker, Relayed, SET_BACK};
@@ -81,7 +82,8 @@ impl Dialogue {
         let account = self.standing.account.clone();
         // The last is the likeliest: in national form, that of the account's country.
         let Some(subscriber) = Msisdn::of(&author).or_else(|| Msisdn::possible(&author, account.home()).last()) else {
-            tracing::warn!(account = account.system_id(), "an MO is from no number: nothing that it asks for is kept");
+            let span = &self.identity.span;
+            span.in_scope(|| tracing::warn!("an MO is from no number: nothing that it asks for is kept"));
             return Kept::Yes;
         };
         self.records.ledger.acquaintance().heard(account.system_id(), subscriber, now.unix_millis);
@@ -92,7 +94,8 @@ impl Dialogue {
                 Kept::NotYet
             }
             Err(why) => {
-                tracing::error!(%why, "an opt-out by message has no room in the ledger; the SMSC is to send it again");
+                let told = "an opt-out by message has no room in the ledger; the SMSC is to send it again";
+                self.identity.span.in_scope(|| tracing::error!(%why, "{told}"));
                 Kept::No
             }
         }
@@ -138,7 +141,7 @@ impl Dialogue {
         let (ledger, bind) = (self.records.ledger.clone(), self.identity.place.handle().clone());
         let journal = self.records.pen.journal().clone();
         let account = self.standing.account.system_id().to_owned();
-        tokio::spawn(async move {
+        let writing = async move {
             let patience = ledger.write_timeout();
             let kept = timeout(patience, keep((ledger, journal), subscriber, wish, account, now)).await.unwrap_or_else(
                 |_late| {
@@ -149,7 +152,8 @@ impl Dialogue {
             // The bind may have ended; the wish is kept all the same.
             let _heard = told.send(kept);
             bind.wake();
-        });
+        };
+        tokio::spawn(writing.instrument(self.identity.span.clone()));
         Pledge(outcome)
     }
 }

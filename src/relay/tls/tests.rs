@@ -104,7 +104,7 @@ fn pinned(files: &Files, version: &'static SupportedProtocolVersion) -> Connecto
         .unwrap()
         .with_root_certificates(roots(&files.path("ca.pem")).unwrap())
         .with_no_client_auth();
-    Connector { side: ArcSwap::from_pointee(ClientSide { config: Arc::new(config), server_name: None }) }
+    Connector { side: ArcSwap::from_pointee(ClientSide { config: Arc::new(config), ends: None, server_name: None }) }
 }
 
 #[tokio::test]

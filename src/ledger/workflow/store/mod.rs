@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 
 use super::accounts::Standings;
 use super::evidence::EvidenceFolder;
+use super::figures::Figures;
 use super::outbox::OutboxBounds;
 use super::time::Moment;
 use super::{LedgerFault, WorkflowFault};
@@ -59,6 +60,10 @@ pub struct Workflow {
     pub(super) outbox: OutboxBounds,
     /// Told when events have been added.
     pub(super) events: Notify,
+    /// Attempts to deliver one that were taken, and that were not.
+    pub(super) deliveries: [AtomicU64; 2],
+    /// What was counted last, after how many changes.
+    pub(super) figures: Mutex<Option<(u64, Figures)>>,
 }
 
 /// The database. It is not locked while it is used: what runs on it may call whatever it likes.
@@ -116,6 +121,8 @@ impl Workflow {
             evidence,
             outbox,
             events: Notify::new(),
+            deliveries: Default::default(),
+            figures: Mutex::default(),
         })
     }
 

@@ -97,6 +97,11 @@ impl View {
         Ok([below, above].into_iter().flatten().min_by_key(|other| other.abs_diff(number)))
     }
 
+    /// The last number that a sequence gave; 0: none yet.
+    pub(in super::super) fn last(&self, sequence: &str) -> Result<u64, Stop> {
+        Ok(self.table(COUNTERS)?.get(sequence)?.map_or(0, |last| last.value()))
+    }
+
     /// The ledger's time at `now`, in milliseconds.
     pub(in super::super) fn steady(&self, now: Moment) -> Result<i64, Stop> {
         let time: Option<SteadyTime> = record(&self.table(TIME)?, "steady")?;

@@ -3,6 +3,7 @@
 mod accounts;
 mod complaints;
 mod disk;
+mod figures;
 mod model;
 mod outbox;
 mod proofs;

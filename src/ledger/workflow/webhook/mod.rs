@@ -116,7 +116,11 @@ impl Webhook {
             for outgoing in outgoing.unwrap_or_default() {
                 let account = account_of(&outgoing.event);
                 let (this, workflow, terms, clock) = (self.clone(), workflow.clone(), terms(), clock.clone());
-                let delivery = under_way.spawn_blocking(move || this.deliver(&workflow, outgoing, &terms, clock));
+                let delivery = under_way.spawn_blocking(move || {
+                    let is_taken = this.deliver(&workflow, outgoing, &terms, clock);
+                    workflow.count_delivery(is_taken);
+                    is_taken
+                });
                 last = Some(account.clone());
                 busy.insert(delivery.id(), account);
             }

@@ -137,6 +137,7 @@ async fn an_event_is_signed_and_taken_away_when_it_was_taken() {
     assert_eq!(first.signature, format!("t=1795000000,v1={}", Hex(&code)));
     stopped(task).await;
     assert_eq!(workflow.waiting_events().unwrap(), 0);
+    assert_eq!(workflow.deliveries(), (2, 0));
     assert!(told.try_recv().is_err(), "each came once");
 }
 
@@ -178,6 +179,7 @@ async fn a_failing_account_waits_alone_and_its_events_stay_in_order() {
     let first_good = seen.iter().position(|seen| seen.event().1 == "good").unwrap();
     assert!(first_good < last_failure, "the good one did not wait for the bad one");
     assert_eq!(workflow.waiting_events().unwrap(), 0);
+    assert_eq!(workflow.deliveries(), (6, 4));
 }
 
 #[tokio::test]

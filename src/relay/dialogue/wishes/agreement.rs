@@ -48,7 +48,7 @@ pub(super) async fn keep(
     let latest = ledger.acquaintance().last_invited(account, subscriber);
     let in_time = now.unix_millis - INVITED..=now.unix_millis + ROUNDED;
     let Some(latest) = latest.filter(|latest| in_time.contains(latest)) else {
-        tracing::info!(account, "a yes by message answers no invitation that is known: what is pending stays so");
+        tracing::info!("a yes by message answers no invitation that is known: what is pending stays so");
         return true;
     };
     let look_up = {
@@ -64,7 +64,7 @@ pub(super) async fn keep(
         Err(_panic) => return false,
     };
     if invited.is_empty() {
-        tracing::info!(account, "a yes by message answers an invitation of before what is pending, which stays so");
+        tracing::info!("a yes by message answers an invitation of before what is pending, which stays so");
         return true;
     }
     match ledger.permissions().consents().confirm(subscriber, &invited, now.unix_millis).await {
