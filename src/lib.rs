@@ -22,6 +22,7 @@
 //! | [`ledger`] | the durable facts, on the disk and in indexes | judge a message |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
+//! | [`replay`] | traffic of before, judged by other rules | I/O but for reading, a change of any file |
 //! | [`admin`] | the operator's HTTP interface | judge, hold rules of the workflows |
 //! | [`report`] | the public form of recipients | tell anybody what it knows |
 //! | [`demo`] | what each clause accepts and refuses, shown over real sockets | leave anything behind |
@@ -76,6 +77,7 @@ pub mod pdu;
 pub mod policy;
 pub mod reference;
 pub mod relay;
+pub mod replay;
 pub mod report;
 pub mod simulator;
 pub mod text;

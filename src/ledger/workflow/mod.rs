@@ -11,6 +11,7 @@ mod evidence;
 mod number;
 mod opt_outs;
 mod outbox;
+mod past;
 mod proofs;
 mod refunds;
 mod refusal;
@@ -29,6 +30,7 @@ pub use complaints::{Case, CaseId, CaseState, Complaint, Decision, Resolution, V
 pub use due::Due;
 pub use evidence::{EvidenceId, MAX_EVIDENCE};
 pub use outbox::{Event, EventKind, OutboxBounds, Outgoing};
+pub use past::past_standings;
 pub use proofs::{Delivery, Drawn, Item, Proof, ProofId, ProofRequest, ProofState, Step};
 pub use refunds::{Refund, Sent};
 pub use refusal::{Refusal, WorkflowFault};
