@@ -24,6 +24,7 @@
 //! | `otlp` | spans on their way to a collector, with the feature of that name | make anything wait |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
+//! | [`replay`] | traffic of before, judged by other rules | I/O but for reading, a change of any file |
 //! | [`admin`] | the operator's HTTP interface | judge, hold rules of the workflows |
 //! | [`report`] | the public form of recipients | tell anybody what it knows |
 //! | [`demo`] | what each clause accepts and refuses, shown over real sockets | leave anything behind |
@@ -81,6 +82,7 @@ pub mod pdu;
 pub mod policy;
 pub mod reference;
 pub mod relay;
+pub mod replay;
 pub mod report;
 pub mod simulator;
 pub mod text;

@@ -13,6 +13,7 @@ mod demo;
 mod explain;
 mod import;
 mod proof;
+mod replay;
 mod run;
 mod sim;
 mod subject;
@@ -142,6 +143,8 @@ enum Command {
     Demo,
     /// Say what every rule makes of one message: exit status 0 if it is relayed as it is, 1 if not
     Explain(Box<explain::ExplainArguments>),
+    /// Judge traffic of before, a capture or audit files, by another configuration: exit status 1 if anything changes
+    Replay(Box<replay::ReplayArguments>),
     /// Simulate a message centre or its clients, for load tests
     #[command(subcommand)]
     Sim(sim::Sim),
@@ -198,6 +201,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Check => check::check(&config),
         Command::Demo => demo::demo(),
         Command::Explain(arguments) => explain::explain(&config, &arguments),
+        Command::Replay(arguments) => replay::replay(&config, &arguments),
         Command::Sim(sim) => sim::run(sim),
         Command::Consent(asking) => ask(&config, |client| consent::consent(client, &asking)),
         Command::Suppress(asking) => ask(&config, |client| suppress::suppress(client, &asking)),

@@ -27,7 +27,6 @@ pub use journal::Journal;
 use crate::audit::NumberKey;
 use crate::config::{self, Purpose};
 use crate::disk;
-use crate::numbers;
 use crate::policy::{
     Acquaintance, Confirmation, Confirmations, DurableFacts, Listing, LiveState, Msisdn, NoScope, Scope,
 };
@@ -231,11 +230,7 @@ impl DurableFacts for Ledger {
     #[inline]
     fn registry(&self, recipient: Msisdn, now: i64) -> Listing {
         let max_age = self.registry_max_age.as_millis() as i64;
-        let territory = numbers::look_up(recipient.value()).territory();
-        let countries = territory.as_slice();
-        // Of a number that no plan has, all that share its calling code.
-        let countries = if countries.is_empty() { numbers::territories(recipient.value()) } else { countries };
-        self.permissions.registries().listing(recipient, countries, now, max_age)
+        self.permissions.registries().listing_of(recipient, now, max_age)
     }
 
     fn has_written(&self, recipient: Msisdn, account: &str, now: i64) -> bool {

@@ -61,6 +61,11 @@ impl Says {
         }
     }
 
+    /// Whether it must not go up.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refuse(_))
+    }
+
     fn refusal(&self, mode: Mode) -> Option<&Rejection> {
         match self {
             Self::Refuse(rejection) if mode == Mode::Enforce => Some(rejection),

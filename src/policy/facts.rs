@@ -187,10 +187,11 @@ impl DurableFacts for NoFacts {
     }
 }
 
-/// What a file says of one account: what `explain` takes as known.
+/// What a file says of one account, or of any: what `explain` and `replay` take as known.
 #[derive(Debug)]
 pub struct DeclaredFacts {
-    account: String,
+    /// None: of any.
+    account: Option<String>,
     /// What there is something known of; the place of each is its scope.
     subjects: Vec<Subject>,
     /// With the end of each, in milliseconds since 1970.
@@ -229,6 +230,15 @@ impl Subject {
 impl DeclaredFacts {
     /// What is known of the account with this system_id; of others nothing is.
     pub fn new(account: &str, facts: config::Facts) -> Self {
+        Self::about(Some(account.to_owned()), facts)
+    }
+
+    /// What is known of any account.
+    pub fn of_any(facts: config::Facts) -> Self {
+        Self::about(None, facts)
+    }
+
+    fn about(account: Option<String>, facts: config::Facts) -> Self {
         let mut subjects = Vec::new();
         let mut scope = |subject| {
             let place = subjects.iter().position(|known| *known == subject);
@@ -255,7 +265,7 @@ impl DeclaredFacts {
             (*msisdn, if *stale { Listing::Stale(name, *as_of) } else { Listing::Listed(name, *as_of) })
         });
         Self {
-            account: account.to_owned(),
+            account,
             consents,
             opt_outs,
             confirmations: just_now.into_iter().map(confirmation).collect(),
@@ -268,8 +278,12 @@ impl DeclaredFacts {
         }
     }
 
+    fn is_about(&self, account: &str) -> bool {
+        self.account.as_ref().is_none_or(|own| own == account)
+    }
+
     fn scope(&self, account: Option<&str>, subject: &Subject) -> Option<Scope> {
-        let own = account.is_none_or(|account| account == self.account);
+        let own = account.is_none_or(|account| self.is_about(account));
         let place = self.subjects.iter().position(|known| known == subject).filter(|_| own);
         place.map(|place| Scope(place as u32))
     }
@@ -277,7 +291,7 @@ impl DeclaredFacts {
 
 impl DurableFacts for DeclaredFacts {
     fn state(&self, account: &str) -> LiveState {
-        if account == self.account { self.state.clone() } else { NoFacts.state(account) }
+        if self.is_about(account) { self.state.clone() } else { NoFacts.state(account) }
     }
 
     fn consent_scope(&self, account: &str, sender: Option<&str>, purpose: Purpose) -> Result<Option<Scope>, NoScope> {
@@ -299,7 +313,7 @@ impl DurableFacts for DeclaredFacts {
     }
 
     fn confirmation(&self, account: &str, recipient: Msisdn, _now: i64) -> Option<Arc<Confirmation>> {
-        self.confirmations.get(&recipient).filter(|_| account == self.account).cloned()
+        self.confirmations.get(&recipient).filter(|_| self.is_about(account)).cloned()
     }
 
     fn registry(&self, recipient: Msisdn, _now: i64) -> Listing {
@@ -307,11 +321,11 @@ impl DurableFacts for DeclaredFacts {
     }
 
     fn has_written(&self, recipient: Msisdn, account: &str, _now: i64) -> bool {
-        account == self.account && self.contacts.contains(&recipient)
+        self.is_about(account) && self.contacts.contains(&recipient)
     }
 
     fn unanswered(&self, recipient: Msisdn, account: &str) -> u16 {
-        if account == self.account { self.unanswered.get(&recipient).copied().unwrap_or(0) } else { 0 }
+        if self.is_about(account) { self.unanswered.get(&recipient).copied().unwrap_or(0) } else { 0 }
     }
 
     fn are_complete(&self) -> bool {

@@ -304,6 +304,25 @@ impl AccountFacts {
         self.sender(destination).or_else(|| possible().find_map(|key| self.senders.get(&key)))
     }
 
+    /// Whose messages are meant in these words at this address: its senders and brands, or all of them (none).
+    pub fn meant<'a>(&'a self, meant: &replies::Scope, addressed: &Address<'_>) -> Vec<Option<&'a str>> {
+        match meant {
+            replies::Scope::Everything => vec![None],
+            replies::Scope::Sender(name) => self.named(name).iter().map(|name| Some(name.as_str())).collect(),
+            // Whatever else the account sends from, an address that is none of its senders stands for all of them.
+            replies::Scope::ThisSender => match self.addressee(addressed) {
+                Some(sender) => sender.names().map(Some).collect(),
+                None => vec![None],
+            },
+        }
+    }
+
+    /// The number of somebody who writes to it.
+    pub fn writer(&self, author: &Address<'_>) -> Option<Msisdn> {
+        // The last is the likeliest: in national form, that of the account's country.
+        Msisdn::of(author).or_else(|| Msisdn::possible(author, self.home).last())
+    }
+
     /// Whether it may send octets that are unread for this reason: those that are no text here, and no others.
     pub(super) fn may_send_unread(&self, evidence: &Evidence) -> bool {
         self.declared.allow_binary && matches!(*evidence, Evidence::Undecodable(_) | inspection::HEADER)

@@ -4,7 +4,7 @@ use crate::pdu::CommandId;
 
 /// The state of a bound session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BindState {
+pub(crate) enum BindState {
     /// Bound by bind_transmitter.
     Transmitter,
     /// Bound by bind_receiver.
@@ -18,7 +18,7 @@ impl BindState {
     pub(super) const ALL: [Self; 3] = [Self::Transmitter, Self::Receiver, Self::Transceiver];
 
     /// The state that this bind leads to.
-    pub(super) fn from_bind(bind: CommandId) -> Option<Self> {
+    pub(crate) fn from_bind(bind: CommandId) -> Option<Self> {
         match bind {
             CommandId::BIND_TRANSMITTER => Some(Self::Transmitter),
             CommandId::BIND_RECEIVER => Some(Self::Receiver),
@@ -29,7 +29,7 @@ impl BindState {
 
     /// Whether the ESME may send this request in this state. Relaxation: the table has replace_sm for transmitters only;
     /// SMPP 5.0 and deployed SMSCs take it from transceivers too.
-    pub(super) fn allows(self, request: CommandId) -> bool {
+    pub(crate) fn allows(self, request: CommandId) -> bool {
         match request {
             CommandId::SUBMIT_SM
             | CommandId::SUBMIT_MULTI
@@ -42,7 +42,7 @@ impl BindState {
     }
 
     /// The name in records.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Transmitter => "transmitter",
             Self::Receiver => "receiver",

@@ -33,8 +33,7 @@ use crate::ledger::Ledger;
 use crate::ledger::journal::Pen;
 use crate::metrics::Tally;
 use crate::pdu::{CommandId, CommandStatus, SequenceNumber};
-use crate::policy::{Limiter, Now, Rejection, Snapshot, Standing, TwoHours};
-use crate::reference::Ref;
+use crate::policy::{Dealings, Limiter, Now, Rejection, Snapshot, Standing};
 use life::Life;
 use multi::Multis;
 use wishes::Pledge;
@@ -98,19 +97,10 @@ pub(super) struct Dialogue {
 /// What is kept of a request of the ESME until its answer comes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Asked {
-    /// Its name in the journal, if it is a message.
-    reference: Option<Ref>,
+    /// What it did to what is remembered of its recipients, and its name in the journal, if it is a message.
+    dealings: Dealings,
     /// Where what is kept of its destinations is, if it has several.
     multi: Option<std::num::NonZeroU32>,
-    /// Its one recipient, if the answer says something of them, by [`Msisdn::value`](crate::policy::Msisdn::value): there
-    /// may be very many of these.
-    recipient: Option<std::num::NonZeroU64>,
-    /// Whether its recipients are in the memory of messages.
-    is_remembered: bool,
-    /// When it was counted as marketing, if it was.
-    offered: Option<TwoHours>,
-    /// Whether it invites them to say yes.
-    invites: bool,
 }
 
 /// What is said of a bind when it ends.

@@ -52,7 +52,9 @@ use registry::{Lockout, Order, Registry};
 use tls::{Acceptor, TlsFault};
 use upstream::Upstream;
 
+pub(crate) use bind_state::BindState;
 pub use control::{Control, LiveBind};
+pub(crate) use outstanding::Outstanding;
 pub use stream::Stream;
 
 /// How often clocks are compared and what has lapsed is forgotten.

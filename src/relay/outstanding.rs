@@ -17,7 +17,7 @@ struct Entry<N> {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Outstanding<N> {
+pub(crate) struct Outstanding<N> {
     /// A power of two of slots, at most half of them used.
     slots: Box<[Option<Entry<N>>]>,
     length: usize,
@@ -33,13 +33,13 @@ impl<N: Copy> Outstanding<N> {
     const SMALLEST: usize = 16;
 
     /// How many wait.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.length
     }
 
     /// Notes a request.
     #[inline]
-    pub(super) fn insert(&mut self, sequence_number: SequenceNumber, at_micros: u64, note: N) {
+    pub(crate) fn insert(&mut self, sequence_number: SequenceNumber, at_micros: u64, note: N) {
         if (self.length + 1) * 2 > self.slots.len() {
             self.grow();
         }
@@ -50,7 +50,7 @@ impl<N: Copy> Outstanding<N> {
     /// Takes out the oldest request with this number of which `is_it` says so by its note, and gives when it was relayed,
     /// and the note.
     #[inline]
-    pub(super) fn remove(&mut self, sequence_number: SequenceNumber, is_it: impl Fn(&N) -> bool) -> Option<(u64, N)> {
+    pub(crate) fn remove(&mut self, sequence_number: SequenceNumber, is_it: impl Fn(&N) -> bool) -> Option<(u64, N)> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = home(sequence_number.0, mask);
         // At least half of the slots are free, so the walk ends.
@@ -67,7 +67,7 @@ impl<N: Copy> Outstanding<N> {
     }
 
     /// Forgets those that were relayed before `micros`, and hands their notes to `forgotten`.
-    pub(super) fn expire(&mut self, micros: u64, mut forgotten: impl FnMut(N)) -> usize {
+    pub(crate) fn expire(&mut self, micros: u64, mut forgotten: impl FnMut(N)) -> usize {
         let before = self.length;
         if self.slots.iter().flatten().any(|entry| entry.at_micros < micros) {
             for entry in self.take_in_order() {
@@ -83,7 +83,7 @@ impl<N: Copy> Outstanding<N> {
     }
 
     /// Gives the memory back if nothing waits.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if self.length == 0 {
             self.slots = Box::default();
         }

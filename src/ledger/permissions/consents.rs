@@ -247,7 +247,7 @@ pub(super) fn last_day(expires: Option<i64>) -> u16 {
 
 /// Whether such a consent counts on a day.
 #[inline]
-fn is_valid(state: u16, today: i64) -> bool {
+pub(super) fn is_valid(state: u16, today: i64) -> bool {
     state == FOREVER || today < i64::from(state)
 }
 

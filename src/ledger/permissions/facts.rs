@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::num::ParseIntError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -17,6 +17,7 @@ use super::import::Checkpoints;
 use super::index::{Index, Key};
 use super::log::{Locator, Log};
 use super::record::Record;
+use super::replay::Replay;
 use super::scopes::{ScopeName, Scopes};
 use super::subject::SubjectKey;
 use super::texts::Texts;
@@ -42,6 +43,24 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// What a snapshot and the log behind it amount to, and the scopes that have names there.
+    pub(super) fn of(folder: &Path, key: SubjectKey, log: Arc<Log>, replay: Replay) -> (Vec<(Scope, ScopeName)>, Self) {
+        let facts = Self {
+            folder: folder.to_owned(),
+            key,
+            log,
+            scopes: replay.scopes,
+            texts: replay.texts,
+            consents: replay.consents,
+            suppressions: replay.suppressions,
+            checkpoints: Mutex::new(replay.checkpoints),
+            unwiped: Mutex::new(replay.unwiped),
+            failure: OnceLock::new(),
+            twice: ArcSwap::default(),
+        };
+        (replay.logged, facts)
+    }
+
     /// Whether the account's consents are pending until the recipient has confirmed them.
     pub(super) fn asks_twice(&self, account: &str) -> bool {
         self.twice.load().contains(account)

@@ -15,7 +15,7 @@ use super::index::{Entry, Key, Table, Value};
 use super::octets::{self, Put};
 use super::subject::{Subject, SubjectKey};
 use crate::disk;
-use crate::numbers::Territory;
+use crate::numbers::{self, Territory};
 use crate::policy::{Listing, Msisdn, Octets};
 
 const DAY: i64 = 86_400_000;
@@ -96,6 +96,11 @@ impl Registries {
     pub(super) fn open(folder: &Path, key: SubjectKey) -> Result<Self, LedgerFault> {
         let ready = disk::make_folder(folder).and_then(|()| disk::remove_unfinished(folder));
         ready.map_err(LedgerFault::file(folder))?;
+        Self::look(folder, key)
+    }
+
+    /// The same, of a folder that is there, changing nothing.
+    pub(super) fn look(folder: &Path, key: SubjectKey) -> Result<Self, LedgerFault> {
         let mut all = vec![];
         for entry in fs::read_dir(folder).map_err(LedgerFault::file(folder))? {
             let path = entry.map_err(LedgerFault::file(folder))?.path();
@@ -110,6 +115,16 @@ impl Registries {
     /// All registries, by name.
     pub fn all(&self) -> Arc<Vec<Arc<Registry>>> {
         self.all.load_full()
+    }
+
+    /// What those for the recipient's country say, as [`Self::listing`] does.
+    #[inline]
+    pub fn listing_of(&self, recipient: Msisdn, now: i64, max_age: i64) -> Listing {
+        let territory = numbers::look_up(recipient.value()).territory();
+        let countries = territory.as_slice();
+        // Of a number that no plan has, all that share its calling code.
+        let countries = if countries.is_empty() { numbers::territories(recipient.value()) } else { countries };
+        self.listing(recipient, countries, now, max_age)
     }
 
     /// What those for one of these countries say of a subscriber, at the time `now` and with the age `max_age` at most,

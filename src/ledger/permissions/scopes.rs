@@ -52,7 +52,7 @@ impl ScopeName {
     }
 
     /// The same, of consents that wait for the recipient's own word.
-    pub(super) fn pending(self) -> Self {
+    pub(crate) fn pending(self) -> Self {
         Self { pending: true, ..self }
     }
 

@@ -6,10 +6,9 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Scope;
@@ -98,19 +97,8 @@ impl Permissions {
         if !replay.unwiped.is_empty() || !appender.is_current() {
             appender.rotate()?;
         }
-        let facts = Arc::new(Facts {
-            folder: folder.to_owned(),
-            key: key.clone(),
-            log,
-            scopes: replay.scopes,
-            texts: replay.texts,
-            consents: replay.consents,
-            suppressions: replay.suppressions,
-            checkpoints: Mutex::new(replay.checkpoints),
-            unwiped: Mutex::new(replay.unwiped),
-            failure: OnceLock::new(),
-            twice: ArcSwap::default(),
-        });
+        let (logged, facts) = Facts::of(folder, key.clone(), log, replay);
+        let facts = Arc::new(facts);
         let (queue, commands) = mpsc::channel(QUEUE);
         let writer = Writer {
             _watch: Watch(facts.clone()),
@@ -118,8 +106,8 @@ impl Permissions {
             results: queue.downgrade(),
             facts: facts.clone(),
             appender,
-            is_logged: replay.logged.iter().map(|(scope, _)| *scope).collect(),
-            logged: replay.logged,
+            is_logged: logged.iter().map(|(scope, _)| *scope).collect(),
+            logged,
             fresh: Default::default(),
             merging: [0; 2],
             snapshot: Snapshots { position, octets, ..Snapshots::default() },

@@ -9,7 +9,7 @@ use super::multi::Multi;
 use super::wishes::Kept;
 use super::{Asked, Cause, Dialogue, Phase, Side};
 use crate::pdu::{CommandId, CommandStatus, Frame};
-use crate::policy::{Msisdn, Now};
+use crate::policy::{Now, taken};
 
 impl Dialogue {
     /// Decides on the next frame from the SMSC.
@@ -43,7 +43,7 @@ impl Dialogue {
                 }
                 // Requests of two kinds may have the same number.
                 let answers_message = id.request().is_judged();
-                let is_it = |asked: &Asked| asked.reference.is_some() == answers_message;
+                let is_it = |asked: &Asked| asked.dealings.reference().is_some() == answers_message;
                 let asked = self.asked_smsc.remove(frame.sequence_number(), is_it);
                 let multi = asked.and_then(|asked| self.take_answer(asked, frame, at, now));
                 if let Some(merged) = multi.and_then(|multi| multi.merge(frame)) {
@@ -89,7 +89,7 @@ impl Dialogue {
         at: Instant,
         now: Now,
     ) -> Option<Multi> {
-        if asked.reference.is_some() {
+        if asked.dealings.reference().is_some() {
             let after = Duration::from_micros(self.micros(at).saturating_sub(relayed_at));
             self.records.tally.answered(frame.command_status(), after);
         }
@@ -103,39 +103,22 @@ impl Dialogue {
     #[inline]
     fn note_answer(&mut self, asked: Asked, multi: Option<&Multi>, frame: Frame<'_>, now: Now) {
         let (account, status) = (self.standing.account.system_id(), frame.command_status());
-        if let Some(reference) = asked.reference {
+        if let Some(reference) = asked.dealings.reference() {
             let message_id = frame.body().split(|octet| *octet == 0).next().unwrap_or_default();
             self.records.pen.answered(reference, account, status, message_id);
         }
         self.settle_memory(&asked, multi, Some(frame));
-        let Some(recipient) = asked.recipient.and_then(|number| Msisdn::from_value(number.get())) else { return };
-        if status == CommandStatus::ESME_ROK && asked.invites {
-            self.records.ledger.acquaintance().invited(account, recipient, now.unix_millis);
+        if status == CommandStatus::ESME_ROK {
+            asked.dealings.invite(account, self.records.ledger.acquaintance(), now.unix_millis);
         }
     }
 
     /// What the answer says of recipients who are remembered; without one the SMSC has not taken the message.
     pub(super) fn settle_memory(&self, asked: &Asked, multi: Option<&Multi>, answer: Option<Frame<'_>>) {
-        let account = &self.standing.account;
-        if let Some(number) = asked.recipient.and_then(|number| Msisdn::from_value(number.get())) {
-            let is_taken = answer.is_some_and(|frame| frame.command_status() == CommandStatus::ESME_ROK);
-            self.settle_one(asked, number, is_taken);
-        }
-        for (number, is_taken) in multi.into_iter().flat_map(|multi| multi.outcomes(answer, account.home())) {
-            self.settle_one(asked, number, is_taken);
-        }
-    }
-
-    fn settle_one(&self, asked: &Asked, number: Msisdn, is_taken: bool) {
-        let (Some(reference), account) = (asked.reference, &self.standing.account) else { return };
-        if asked.is_remembered {
-            self.standing.snapshot.memory().settle(account.key(), number.value(), reference, is_taken);
-        }
-        if let Some(during) = asked.offered.filter(|_| !is_taken) {
-            let table = self.records.ledger.acquaintance();
-            table.not_sent(account.system_id(), number);
-            table.not_offered(account.system_id(), number, during);
-        }
+        let is_taken = answer.is_some_and(|frame| frame.command_status() == CommandStatus::ESME_ROK);
+        let home = self.standing.account.home();
+        let several = multi.into_iter().flat_map(|multi| taken(multi.recipients(), answer, home));
+        asked.dealings.settle(&self.standing, self.records.ledger.acquaintance(), is_taken, several);
     }
 
     fn asked_down(&mut self, frame: Frame<'_>, at: Instant) {

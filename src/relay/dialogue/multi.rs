@@ -57,16 +57,9 @@ fn answer(refused: &[(Address<'_>, Rejection)]) -> Option<BytesMut> {
 }
 
 impl Multi {
-    /// Each recipient, and whether the SMSC has taken the message to them.
-    pub(super) fn outcomes(&self, frame: Option<Frame<'_>>, home: Option<u64>) -> impl Iterator<Item = (Msisdn, bool)> {
-        let answer = frame.filter(|frame| frame.command_status() == CommandStatus::ESME_ROK);
-        let failed = answer.and_then(|frame| SubmitMultiResp::decode(frame).ok()).map(|answer| answer.unsuccess);
-        let failed: Vec<Msisdn> = failed
-            .into_iter()
-            .flat_map(|unsuccess| unsuccess.iter())
-            .flat_map(|unsuccess| Msisdn::possible(&unsuccess.address, home))
-            .collect();
-        self.recipients.iter().map(move |number| (*number, answer.is_some() && !failed.contains(number)))
+    /// Its recipients.
+    pub(super) fn recipients(&self) -> &[Msisdn] {
+        &self.recipients
     }
 
     /// The answer with our refusals added to the SMSC's own; none if it passes as it came: it is another's, an error

@@ -1,19 +1,14 @@
 //! What becomes of a frame from the ESME.
 
-use std::num::NonZeroU64;
-
 use tokio::time::Instant;
 
 use super::super::cut::{Fate, Up};
 use super::super::record::Subject;
 use super::{Asked, Awaited, Cause, Dialogue, Phase, Side};
-use crate::config::Purpose;
 use crate::ledger::journal::Sent;
 use crate::metrics::Verdict;
 use crate::pdu::{Address, CommandId, CommandStatus, Frame, Malformed};
-use crate::policy::{
-    AccountFacts, CampaignFacts, Cleared, Now, Outcome, Passed, Recipients, Rejection, Submission, TwoHours,
-};
+use crate::policy::{CampaignFacts, Cleared, Dealings, Now, Outcome, Passed, Recipients, Rejection, Submission};
 
 impl Dialogue {
     /// Decides on the next frame from the ESME.
@@ -115,15 +110,17 @@ impl Dialogue {
     fn note(&mut self, frame: Frame<'_>, passed: &Passed<'_>, refused: &[(Address<'_>, Rejection)], now: Now) -> Asked {
         let account = self.standing.account.clone();
         let campaign = passed.campaign.and_then(|place| account.campaigns().get(place));
-        let mut asked = self.note_recipients(&account, passed, now);
+        let dealings = Dealings::begin(&self.standing, self.records.ledger.acquaintance(), passed, now);
         let is_multi = matches!(passed.message.recipients, Recipients::Many(_));
-        if is_multi && (!refused.is_empty() || asked.is_remembered || asked.offered.is_some()) {
-            asked.multi = self.multis.keep(refused, passed.numbers(&account).collect());
-        }
+        let multi = if is_multi && (!refused.is_empty() || dealings.are_remembered()) {
+            self.multis.keep(refused, passed.numbers(&account).collect())
+        } else {
+            None
+        };
         let (declared, campaign) = (account.declared(), campaign.map(CampaignFacts::name));
         let sent = Sent { account: &declared.system_id, campaign, alphabet: declared.default_alphabet };
         self.records.pen.relayed(passed.reference, sent, frame);
-        Asked { reference: Some(passed.reference), ..asked }
+        Asked { dealings, multi }
     }
 
     /// The same of a submit_multi that has lost destinations.
@@ -137,38 +134,6 @@ impl Dialogue {
         let Some(frame) = Frame::from_bytes(rewritten) else { return Asked::default() };
         let Ok(message) = Submission::decode(frame) else { return Asked::default() };
         self.note(frame, &Passed { message, ..passed }, refused, now)
-    }
-
-    /// Remembers what becomes of recipients by a message that is relayed: whom it is an offer to, and whom it invites to say
-    /// yes. Whom the SMSC refuses it to, by its answer, has not had it; an invitation to many is one whatever it answers.
-    fn note_recipients(&self, account: &AccountFacts, passed: &Passed<'_>, now: Now) -> Asked {
-        let (facts, message, is_remembered) = (self.standing.snapshot.facts(), &passed.message, passed.is_remembered);
-        let (table, Now { unix_millis: now, steady_millis, .. }) = (self.records.ledger.acquaintance(), now);
-        // One message, however many parts it has.
-        let is_first = message.part.is_none_or(|part| part.number == 1);
-        let is_offer = passed.purpose == Some(Purpose::Marketing) && is_first;
-        let offered = is_offer.then(|| TwoHours::of(steady_millis));
-        let pending = account.pending();
-        let mut asked = Asked::default();
-        if !is_offer && pending.is_empty() && !is_remembered {
-            return asked;
-        }
-        for number in passed.numbers(account) {
-            if is_offer {
-                table.sent_marketing(account.system_id(), number, now);
-                if self.standing.snapshot.policy().limits_offers(number) {
-                    table.offered(account.system_id(), number, steady_millis);
-                }
-            }
-            let invites = !pending.is_empty() && facts.has_consented(number, pending, now);
-            asked = Asked { is_remembered, offered, ..asked };
-            if let Recipients::One(_) = message.recipients {
-                asked = Asked { recipient: NonZeroU64::new(number.value()), invites, ..asked };
-            } else if invites {
-                table.invited(account.system_id(), number, now);
-            }
-        }
-        asked
     }
 
     fn record_shadowed(&mut self, subject: Subject<'_>, now: Now) {

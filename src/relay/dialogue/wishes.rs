@@ -80,8 +80,7 @@ impl Dialogue {
             return Kept::Yes;
         };
         let account = self.standing.account.clone();
-        // The last is the likeliest: in national form, that of the account's country.
-        let Some(subscriber) = Msisdn::of(&author).or_else(|| Msisdn::possible(&author, account.home()).last()) else {
+        let Some(subscriber) = account.writer(&author) else {
             let span = &self.identity.span;
             span.in_scope(|| tracing::warn!("an MO is from no number: nothing that it asks for is kept"));
             return Kept::Yes;
@@ -158,19 +157,6 @@ impl Dialogue {
     }
 }
 
-/// Whose messages are meant in these words at this address: senders and brands of the account, or all of them (none).
-fn names<'a>(account: &'a AccountFacts, meant: &replies::Scope, addressed: &Address<'_>) -> Vec<Option<&'a str>> {
-    match meant {
-        replies::Scope::Everything => vec![None],
-        replies::Scope::Sender(name) => account.named(name).iter().map(|name| Some(name.as_str())).collect(),
-        // Whatever else the account sends from, an address that is none of its senders stands for all of them.
-        replies::Scope::ThisSender => match account.addressee(addressed) {
-            Some(sender) => sender.names().map(Some).collect(),
-            None => vec![None],
-        },
-    }
-}
-
 /// What somebody is out of who asks for it in these words at this address.
 fn scopes(
     ledger: &Ledger,
@@ -179,7 +165,7 @@ fn scopes(
     addressed: &Address<'_>,
     change: Change,
 ) -> Result<Vec<Scope>, NoScope> {
-    let names = names(account, from, addressed);
+    let names = account.meant(from, addressed);
     let suppressions = ledger.permissions().suppressions();
     let account = Some(account.system_id());
     match change {

@@ -108,7 +108,9 @@ impl Log {
         if segments.is_empty() {
             segments.push(Segment::create(folder, 0, check)?);
         }
-        remove_merged(&mut segments)?;
+        for merged in take_merged(&mut segments)? {
+            merged.remove()?;
+        }
         let mut end = 0;
         let last = segments.len() - 1;
         for (at, segment) in segments.iter().enumerate() {
@@ -128,15 +130,45 @@ impl Log {
             Some(segment) => open_sink(segment.appendable()?),
             None => return Err(LedgerFault::file(folder)(io::ErrorKind::NotFound.into())),
         };
-        let log = Arc::new(Self {
+        let log = Self::of(folder, check, segments, end);
+        Ok((log.clone(), Appender { log, sink, open_sink }))
+    }
+
+    /// Reads the log in `folder` beside whoever appends to it, changing nothing, and gives each record from `from` on to
+    /// `record` with its place.
+    ///
+    /// # Errors
+    /// Any [`LedgerFault`]; one may pass with another try, as files take each other's place meanwhile.
+    pub(super) fn look(
+        folder: &Path,
+        check: u64,
+        from: u64,
+        mut record: impl FnMut(Locator, &[u8]) -> Result<(), String>,
+    ) -> Result<Arc<Self>, LedgerFault> {
+        let mut segments = segment::list(folder, check)?;
+        take_merged(&mut segments)?;
+        let mut end = 0;
+        for segment in &segments {
+            if segment.base != end {
+                return Err(segment.damaged(segment.base, format!("the log's part from octet {end} on is missing")));
+            }
+            end = segment.end()?;
+            if end > from {
+                end = segment.look(from, &mut record)?;
+            }
+        }
+        Ok(Self::of(folder, check, segments, end))
+    }
+
+    fn of(folder: &Path, check: u64, segments: Vec<Segment>, end: u64) -> Arc<Self> {
+        Arc::new(Self {
             folder: folder.to_owned(),
             check,
             segments: ArcSwap::from_pointee(segments.into_iter().map(Arc::new).collect()),
             opened: Mutex::default(),
             octets: AtomicU64::new(end),
             rewriting: Mutex::new(()),
-        });
-        Ok((log.clone(), Appender { log, sink, open_sink }))
+        })
     }
 
     /// Octets of all files.
@@ -261,17 +293,17 @@ impl Log {
     }
 }
 
-/// Removes files whose octets are in the file before them: a crash came between a merge and this.
-fn remove_merged(segments: &mut Vec<Segment>) -> Result<(), LedgerFault> {
-    let mut whole: Vec<Segment> = Vec::with_capacity(segments.len());
+/// Takes out the files whose octets are in the file before them: a crash came between a merge and their removal.
+fn take_merged(segments: &mut Vec<Segment>) -> Result<Vec<Segment>, LedgerFault> {
+    let (mut whole, mut merged): (Vec<Segment>, Vec<Segment>) = (Vec::with_capacity(segments.len()), Vec::new());
     for segment in segments.drain(..) {
         match whole.last() {
-            Some(before) if segment.end()? <= before.end()? => segment.remove()?,
+            Some(before) if segment.end()? <= before.end()? => merged.push(segment),
             _ => whole.push(segment),
         }
     }
     *segments = whole;
-    Ok(())
+    Ok(merged)
 }
 
 impl Appender {

@@ -147,6 +147,18 @@ impl Segment {
         Ok(self.base + at as u64)
     }
 
+    /// Gives each record from the position `from` on, of a file that another process may be appending to: what has no end yet
+    /// is left out. Gives the position behind the last one.
+    pub(super) fn look(
+        &self,
+        from: u64,
+        record: &mut impl FnMut(Locator, &[u8]) -> Result<(), String>,
+    ) -> Result<u64, LedgerFault> {
+        let octets = self.read()?;
+        let begin = usize::try_from(from.saturating_sub(self.base)).unwrap_or(usize::MAX);
+        Ok(self.base + self.walk(&octets, begin.max(HEADER), record)? as u64)
+    }
+
     /// Gives each record up to the position `until`, behind which there may be what is being appended.
     pub(super) fn scan(
         &self,

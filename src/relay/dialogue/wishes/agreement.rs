@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use super::names;
 use crate::ledger::permissions::Scope;
 use crate::ledger::{Ledger, LedgerFault};
 use crate::pdu::Address;
@@ -29,7 +28,7 @@ pub(super) fn pending(
     subscriber: Msisdn,
     now: Now,
 ) -> Vec<Scope> {
-    let mut names = names(account, meant, addressed);
+    let mut names = account.meant(meant, addressed);
     if *meant == replies::Scope::ThisSender && !names.contains(&None) {
         names.push(None);
     }
