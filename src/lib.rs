@@ -18,7 +18,7 @@
 //! | [`mod@reference`] | names of records and of relayed messages | tell anything about them |
 //! | [`config`] | TOML to a checked value, or every fault with its place | start anything |
 //! | [`policy`] | a message in, a verdict out: rules, limits, declared facts | I/O, read a clock |
-//! | [`audit`] | the record of refusals, in a thread of its own | block or drop |
+//! | [`audit`] | the record of refusals and acts, chained and signed, in a thread of its own | block or drop |
 //! | [`ledger`] | the durable facts, on the disk and in indexes | judge a message |
 //! | [`metrics`] | what can be counted, by name, and what it stands at | lock or allocate for a message that passes |
 //! | `otlp` | spans on their way to a collector, with the feature of that name | make anything wait |
@@ -39,7 +39,8 @@
 //!    once, by `policy::inspection`, for all rules that are about them. All rules check; then what the message consumes
 //!    is taken.
 //! 5. A [`policy::Cleared`] frame stays where it is; neighbours leave in one write of the bytes they came in.
-//! 6. A refused one is answered with a bare header; its record is in the audit's queue before the answer goes out.
+//! 6. A refused one is answered with a bare header; its record is in the audit's queue before the answer goes out. While
+//!    the record cannot be written nothing is relayed, unless the operator has chosen so.
 //! 7. What comes back from the SMSC passes byte for byte, but for the answer to a submit_multi that has lost destinations.
 //!    What a subscriber asks for waits until the ledger has it on the disk.
 //!

@@ -32,7 +32,7 @@ impl Records {
             for line in std::fs::read_to_string(entry?.path())?.lines() {
                 // Others are of what operators do, and checkpoints.
                 let line: serde_json::Value = serde_json::from_str(line)?;
-                if line.get("verdict").is_some() {
+                if line.get("act").is_none() && line.get("checkpoint").is_none() {
                     let record: Record = serde_json::from_value(line)?;
                     records.insert(record.sequence, record);
                 }
