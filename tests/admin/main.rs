@@ -141,7 +141,7 @@ fn consent() -> Value {
 #[tokio::test]
 async fn only_the_token_opens_it_and_health_needs_none() {
     let office = Office::open(Smsc::listen().await.address()).await;
-    for path in ["/healthz", "/readyz"] {
+    for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(office.ask_with(Method::GET, path, &[], vec![]).await.status, 200, "{path}");
     }
     let wrong = format!("Bearer {}", "0".repeat(64));
