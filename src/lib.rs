@@ -21,6 +21,7 @@
 //! | [`audit`] | the record of refusals, in a thread of its own | block or drop |
 //! | [`ledger`] | the durable facts, on the disk and in indexes | judge a message |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
+//! | [`service`] | the process as what runs it sees it: handed sockets, signs of life, log, files that change | know SMPP |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
 //! | [`admin`] | the operator's HTTP interface | judge, hold rules of the workflows |
 //! | [`report`] | the public form of recipients | tell anybody what it knows |
@@ -77,5 +78,6 @@ pub mod policy;
 pub mod reference;
 pub mod relay;
 pub mod report;
+pub mod service;
 pub mod simulator;
 pub mod text;

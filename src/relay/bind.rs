@@ -23,10 +23,11 @@ use super::dialogue::{Bounds, Dialogue, Records};
 use super::peer::{LINGER, Peer};
 use super::registry::{Holder, Identity, Order, PendingPlace, Slot};
 use super::session::Session;
+use super::upstream::Upstream;
 use super::{Shared, Stream};
 use crate::config::{AccountState, within};
 use crate::pdu::{Bind, CommandId, CommandStatus, Frame, FrameCodec, Password, SequenceNumber, header_only};
-use crate::policy::{AccountFacts, Limiter, Standing};
+use crate::policy::{AccountFacts, Limiter, Snapshot, Standing};
 
 /// The longest PDU before a bind. A stranger's length makes nothing larger be kept for it.
 const MAX_FRAME_UNBOUND: usize = 4096;
@@ -77,7 +78,11 @@ struct Applicant {
 
 /// What an account's bind is to be shown the SMSC as, and its pending place.
 struct Admitted {
+    /// The facts that the account is of.
+    facts: Arc<Snapshot>,
     account: Arc<AccountFacts>,
+    /// The account's, by the same configuration.
+    upstream: Option<Arc<Upstream>>,
     pending: PendingPlace,
     bytes: Bytes,
 }
@@ -199,7 +204,7 @@ impl Applicant {
         if shared.registry.is_locked_out(bind.system_id, self.address, shared.lockout(), now) {
             return Err(NotAdmitted::for_now("locked out after too many failures"));
         }
-        let facts = shared.facts.load_full();
+        let (facts, upstreams) = shared.in_force();
         let unknown = NotAdmitted::suspect(CommandStatus::ESME_RINVSYSID, "no such account");
         let account = facts.account(bind.system_id).ok_or(unknown)?.clone();
         let declared = account.declared();
@@ -221,7 +226,8 @@ impl Applicant {
             return Err(not_admitted);
         }
         let bytes = self.upstream_bind(frame, bind, &account).map_err(NotAdmitted::malformed)?;
-        Ok(Admitted { account, pending, bytes })
+        let upstream = upstreams.get(&declared.upstream).cloned();
+        Ok(Admitted { facts, account, upstream, pending, bytes })
     }
 
     /// Off the runtime, and as many at once as there are cores: by design each check takes tens of milliseconds of one,
@@ -268,8 +274,7 @@ impl Applicant {
         shared: &Shared,
         admitted: &Admitted,
     ) -> Result<Result<(Link, Bytes), &'static str>, Gone> {
-        let upstreams = shared.upstreams.load_full();
-        let Some(upstream) = upstreams.get(&admitted.account.declared().upstream) else {
+        let Some(upstream) = &admitted.upstream else {
             return Ok(Err("the account's upstream is not configured"));
         };
         let deadline = self.deadline;
@@ -402,9 +407,9 @@ async fn conclude(
     if !matches!(timeout_at(applicant.deadline, applicant.esme.send(&answer)).await, Ok(Ok(()))) {
         return abandon(smsc).await;
     }
-    let facts = shared.facts.clone();
     let limiter = admitted.account.declared().bind_rate.map(Limiter::new);
-    let standing = Standing { snapshot: facts.load_full(), account: admitted.account, limiter };
+    // The facts that the account is of. If others have come since, the bind takes them with its first look at them.
+    let standing = Standing { snapshot: admitted.facts, account: admitted.account, limiter };
     let system_id = String::from_utf8_lossy(&system_id).into_owned().into_boxed_str();
     tracing::info!(bind = place.handle().id(), account = %system_id, address = %applicant.address, state = state.name(), "bound");
     if stop.is_cancelled() {
@@ -420,7 +425,7 @@ async fn conclude(
     let now = Instant::now();
     let (audit, ledger) = (shared.audit.clone(), shared.ledger.clone());
     let records = Records { audit, pen: shared.journal.pen(), ledger };
-    let dialogue = Dialogue::new(identity, standing, Cache::new(facts), records, bounds, now);
+    let dialogue = Dialogue::new(identity, standing, Cache::new(shared.facts.clone()), records, bounds, now);
     let (esme, smsc) = (applicant.esme.into_parts(), smsc.into_parts());
     let mut from_esme = applicant.held;
     from_esme.extend_from_slice(&esme.read_buf);

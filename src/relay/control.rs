@@ -4,9 +4,12 @@
 
 use std::sync::{Arc, PoisonError};
 
+use serde::{Serialize, Serializer};
+
 use super::registry::Order;
+use super::tls::Acceptor;
 use super::{ReloadFault, Shared, recall_quotas, upstreams};
-use crate::config::{AccountState, Config};
+use crate::config::{AccountState, Config, Declared, Diff};
 use crate::ledger::permissions::Names;
 use crate::ledger::upkeep;
 
@@ -31,6 +34,26 @@ pub struct LiveBind {
     pub down: u64,
 }
 
+/// What a reload has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// The configuration that was in force, as verdicts name it.
+    #[serde(serialize_with = "hexadecimal")]
+    pub old_version: u64,
+    /// The one that is. It may be the same: a certificate is no part of it.
+    #[serde(serialize_with = "hexadecimal")]
+    pub new_version: u64,
+    /// What it says and the other did not, and the other way round.
+    #[serde(flatten)]
+    pub diff: Diff,
+    /// Keys that say something else than at the start, and take effect at the next one.
+    pub at_next_start: Vec<String>,
+}
+
+fn hexadecimal<S: Serializer>(version: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{version:016x}"))
+}
+
 impl Control {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self(shared)
@@ -48,6 +71,30 @@ impl Control {
         let facts = self.0.facts.load();
         let account = facts.account(system_id.as_bytes()).filter(|account| account.system_id() == system_id)?;
         Some(Names::new(account.names()))
+    }
+
+    /// What the configuration in force says.
+    pub fn declared(&self) -> Arc<Declared> {
+        self.0.declared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How it is, in a line for who runs it: its binds, the configuration in force, and what fails.
+    pub fn status(&self) -> String {
+        let shared = &self.0;
+        let (binds, version) = (shared.registry.binds(), shared.facts.load().version());
+        let mut status = format!("{binds} binds, configuration {version:016x}");
+        let failing = [
+            ("the audit record", shared.audit.health().failing.map(|failure| failure.since)),
+            ("the journal", shared.journal.health().failing.map(|failure| failure.since)),
+            ("the ledger", shared.ledger.permissions().health().map(|failure| failure.since)),
+            ("the workflows", shared.ledger.workflow().health().map(|failure| failure.since)),
+        ];
+        for (name, since) in failing {
+            if let Some(since) = since {
+                status.push_str(&format!(", {name} cannot be written since {since}"));
+            }
+        }
+        status
     }
 
     /// The names of the campaigns of an account, by the configuration in force.
@@ -73,30 +120,40 @@ impl Control {
         self.0.registry.ask(id, Order::Leave)
     }
 
-    /// Puts another configuration in force: accounts, rules, limits, upstreams, certificates. Binds survive; `[listen]`
-    /// (but for its certificates), `[admin]`, `[report]`, `[audit]`, `[ledger]` and `[journal]` stay as they were at the
-    /// start. Reads files, and compiles the operator's lists.
+    /// Puts another configuration in force, whole or not at all: accounts, rules, limits, upstreams, lists, models,
+    /// certificates. Binds survive. What [`Reloaded::at_next_start`] names stays as it was at the start. Reads files, and
+    /// compiles the operator's lists.
     ///
     /// # Errors
     /// [`ReloadFault`]; everything stays as it was then.
-    pub fn reload(&self, config: Config) -> Result<(), ReloadFault> {
+    pub fn reload(&self, config: Config) -> Result<Reloaded, ReloadFault> {
         let shared = &self.0;
-        let _one_at_a_time = shared.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let upstreams = upstreams(&config, shared.simulator)?;
-        let (listen, previous) = (config.listen.clone(), shared.facts.load_full());
+        let mut declared = shared.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        // All that can fail comes first.
+        let upstreams = Arc::new(upstreams(&config, shared.simulator)?);
         let terms = upkeep::Terms::of(&config);
+        let (tls, new) = (config.listen.tls.clone(), config.declared.clone());
+        let previous = shared.facts.load_full();
         let snapshot = previous.reloaded(config)?;
+        let certificates = match (&shared.acceptor, &tls) {
+            (Some(acceptor), Some(settings)) => Some((acceptor, Acceptor::read(settings)?)),
+            _ => None,
+        };
+        let waiting = shared.started.diff(&new);
+        let reloaded = Reloaded {
+            old_version: previous.version(),
+            new_version: snapshot.version(),
+            diff: declared.diff(&new),
+            at_next_start: waiting.waits_for_start(certificates.is_some()).map(str::to_owned).collect(),
+        };
         recall_quotas(&snapshot, &shared.journal, shared.clock.now());
-        if let (Some(acceptor), Some(settings)) = (&shared.acceptor, &listen.tls) {
-            acceptor.reload(settings)?;
+        if let Some((acceptor, certificates)) = certificates {
+            acceptor.put(certificates);
         }
-        if listen != shared.listen {
-            tracing::warn!("[listen] has changed: all but its certificates take effect at the next start");
-        }
-        shared.upstreams.store(Arc::new(upstreams));
         shared.ledger.reload(terms);
-        shared.facts.store(Arc::new(snapshot));
+        shared.put(Arc::new(snapshot), upstreams);
+        *declared = new;
         shared.registry.wake_all();
-        Ok(())
+        Ok(reloaded)
     }
 }
