@@ -73,6 +73,11 @@ impl Control {
         Some(Names::new(account.names()))
     }
 
+    /// Names the configuration in force, as verdicts do.
+    pub fn version(&self) -> u64 {
+        self.0.facts.load().version()
+    }
+
     /// What the configuration in force says.
     pub fn declared(&self) -> Arc<Declared> {
         self.0.declared.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -81,7 +86,7 @@ impl Control {
     /// How it is, in a line for who runs it: its binds, the configuration in force, and what fails.
     pub fn status(&self) -> String {
         let shared = &self.0;
-        let (binds, version) = (shared.registry.binds(), shared.facts.load().version());
+        let (binds, version) = (shared.registry.binds(), self.version());
         let mut status = format!("{binds} binds, configuration {version:016x}");
         let failing = [
             ("the audit record", shared.audit.health().failing.map(|failure| failure.since)),

@@ -1,4 +1,4 @@
-//! What the supervisor is told (`Type=notify-reload` or `notify`): that the process serves, reloads, ends, lives, and how it is.
+//! What the supervisor is told (systemd's `Type=notify`): that the process serves, reloads, ends, lives, and how it is.
 //! Nothing is told if nobody listens: without `NOTIFY_SOCKET` every call does nothing. Never waits for an answer.
 
 use std::time::Duration;

@@ -57,6 +57,12 @@ impl Process {
         self.folder.take().unwrap()
     }
 
+    /// Has it drain, and gives its folder to who comes after it.
+    pub(crate) fn hand_over(&mut self) -> TempDir {
+        self.signal("TERM");
+        self.folder.take().unwrap()
+    }
+
     /// Asks the process to do what it does on this signal.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
