@@ -174,6 +174,40 @@ async fn over_ten_restarts_under_load_nobody_is_refused_and_nothing_is_left_hang
 }
 
 #[tokio::test]
+async fn who_comes_while_the_one_before_drains_waits_for_it_and_so_do_connections() {
+    let (smsc, socket) = (Smsc::listen().await, TcpListener::bind("127.0.0.1:0").unwrap());
+    let keys = format!("listen.drain_timeout = '60s'\n{LIGHT}");
+    let folder = tempfile::tempdir().unwrap();
+    let command = handed(folder.path(), &[&socket], "smpp");
+    let mut old = Process::start_by(command, folder, smsc.address(), &keys).await;
+    let mut esme = Link::connect(old.address).await;
+    let ((), mut upstream) = tokio::join!(esme.bind("shop"), smsc.accept_bind());
+    let sent = submit(2, "SHOP", b"hello");
+    esme.send(&sent).await;
+    assert_eq!(upstream.receive().await, sent);
+
+    let folder = old.hand_over();
+    let command = handed(folder.path(), &[&socket], "smpp");
+    let mut new = Process::spawn(command, folder, smsc.address(), &keys);
+    new.says("and is waited for").await;
+    let mut next = Link::connect(old.address).await;
+    next.send(&bind(CommandId::BIND_TRANSCEIVER, "shop")).await;
+    next.from.is_quiet().await;
+    assert!(old.child.try_wait().unwrap().is_none());
+
+    upstream.send(&accepted(&sent)).await;
+    assert_eq!(esme.receive().await, accepted(&sent));
+    for side in [&mut esme, &mut upstream] {
+        let unbind = side.receive().await;
+        side.send(&accepted(&unbind)).await;
+    }
+    assert_eq!(old.ended().await.code(), Some(0));
+    new.is_ready().await;
+    let (answer, _upstream) = tokio::join!(next.receive(), smsc.accept_bind());
+    assert_eq!(frame(&answer).command_status(), OK);
+}
+
+#[tokio::test]
 async fn each_socket_goes_to_who_serves_it_and_counts_before_the_configuration() {
     let smsc = Smsc::listen().await.serve();
     let [smpp, admin] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
@@ -184,8 +218,7 @@ async fn each_socket_goes_to_who_serves_it_and_counts_before_the_configuration()
     let [smpp, admin] = [smpp, admin].map(|socket| socket.local_addr().unwrap());
     assert_eq!(process.ready, format!("ready listen={smpp} admin={admin}"));
     Link::connect(smpp).await.bind("shop").await;
-    let told = |line: &str| line.contains("listens elsewhere than listen.address") && line.contains("127.0.0.1:1");
-    soon(async { while !told(&process.log.recv().await.unwrap()) {} }).await;
+    process.says("listens elsewhere than listen.address").await;
     process.signal("TERM");
     assert!(process.ended().await.success());
 }
@@ -282,9 +315,6 @@ async fn a_file_that_changes_is_put_in_force_by_itself() {
     esme.bind("shop").await;
     let (old, new) = (submit(2, "SHOP", b"hello"), submit(3, "Shop2", b"hello"));
     assert_eq!([esme.status(&old).await, esme.status(&new).await], [OK, CommandStatus::ESME_RINVSRCADR]);
-    let told = async |process: &mut Process, what: &str| {
-        soon(async { while !process.log.recv().await.unwrap().contains(what) {} }).await;
-    };
 
     // Replaced whole, as editors do it.
     let file = process.folder().join("config.toml");
@@ -293,16 +323,16 @@ async fn a_file_that_changes_is_put_in_force_by_itself() {
         std::fs::rename(file.with_extension("new"), &file).unwrap();
     };
     replace(configuration(smsc.address, &keys("Shop2")));
-    told(&mut process, "changes=2").await;
+    process.says("changes=2").await;
     assert_eq!([esme.status(&old).await, esme.status(&new).await], [CommandStatus::ESME_RINVSRCADR, OK]);
 
     // Left half written: told, and the one before stays.
     let whole = configuration(smsc.address, &keys("SHOP"));
     std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
-    told(&mut process, "not reloaded; the configuration in force stays").await;
+    process.says("not reloaded; the configuration in force stays").await;
     assert_eq!([esme.status(&old).await, esme.status(&new).await], [CommandStatus::ESME_RINVSRCADR, OK]);
     std::fs::write(&file, whole).unwrap();
-    told(&mut process, "changes=2").await;
+    process.says("changes=2").await;
     assert_eq!([esme.status(&old).await, esme.status(&new).await], [OK, CommandStatus::ESME_RINVSRCADR]);
 }
 

@@ -360,14 +360,19 @@ fn recall_quotas(snapshot: &Snapshot, journal: &Journal, now: Now) {
 /// as a drain may take, and [`LET_GO`]; who opens them then says who holds them.
 pub async fn stores_are_free(config: &Config) {
     let folders = [&config.audit.path, &config.journal.path, &config.ledger.path];
+    // Whether they can be used at all is another question, which opening them answers.
+    let are_held = || folders.iter().any(|folder| disk::is_held(folder).unwrap_or(false));
+    if !are_held() {
+        return;
+    }
+    tracing::info!("another process holds the audit record, the journal or the ledger, and is waited for");
     let free = async {
-        // Whether they can be used at all is another question, which opening them answers.
-        while folders.iter().any(|folder| disk::is_held(folder).unwrap_or(false)) {
+        while are_held() {
             sleep(LOOK_AT_STORES).await;
         }
     };
     if timeout(config.listen.drain_timeout + LET_GO, free).await.is_err() {
-        tracing::warn!("another process holds the audit record, the journal or the ledger, and does not let go");
+        tracing::warn!("the other process does not let go");
     }
 }
 
