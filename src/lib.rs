@@ -23,6 +23,7 @@
 //! | [`metrics`] | what can be counted, by name, and what it stands at | lock or allocate for a message that passes |
 //! | `otlp` | spans on their way to a collector, with the feature of that name | make anything wait |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
+//! | [`service`] | the process as what runs it sees it: handed sockets, signs of life, log, files that change | know SMPP |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
 //! | [`replay`] | traffic of before, judged by other rules | I/O but for reading, a change of any file |
 //! | [`admin`] | the operator's HTTP interface | judge, hold rules of the workflows |
@@ -85,5 +86,6 @@ pub mod reference;
 pub mod relay;
 pub mod replay;
 pub mod report;
+pub mod service;
 pub mod simulator;
 pub mod text;

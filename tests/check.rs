@@ -63,6 +63,32 @@ fn each_fault_is_one_line_with_its_place() {
 }
 
 #[test]
+fn what_a_reload_would_change_is_shown_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), format!("{text}\n[upstream.main]\naddress = 'simulator'\n")).unwrap();
+    };
+    write("old.toml", "listen.window = 5\npolicy.rate.mode = 'shadow'");
+    write("config.toml", "listen.window = 6\n[[account]]\nsystem_id = 'shop'");
+    let run = smppolicy(&["check", "--against", "old.toml"], folder.path()).unwrap();
+    assert_eq!(run.exit, Some(0), "{}", run.stderr);
+    let (_, changes) = run.stdout.split_once("3 changes since old.toml (version ").unwrap();
+    let lines: Vec<&str> = changes.lines().skip(1).collect();
+    let expected = [
+        "  + account[shop].system_id: \"shop\"",
+        "  ~ listen.window: 5 -> 6 (at the next start)",
+        "  - policy.rate.mode: \"shadow\"",
+    ];
+    assert_eq!(lines, expected);
+    let run = smppolicy(&["check", "--config", "old.toml", "--against", "old.toml"], folder.path()).unwrap();
+    assert!(run.stdout.contains("nothing is said otherwise than in old.toml"), "{}", run.stdout);
+    write("old.toml", "listen.window = 0");
+    let run = smppolicy(&["check", "--against", "old.toml"], folder.path()).unwrap();
+    assert_eq!((run.exit, run.stdout.as_str()), (Some(2), ""));
+    assert!(run.stderr.starts_with("old.toml:1:17: listen.window: "), "{}", run.stderr);
+}
+
+#[test]
 fn a_missing_file_is_bad_input() {
     let folder = tempfile::tempdir().unwrap();
     let run = smppolicy(&["check"], folder.path()).unwrap();

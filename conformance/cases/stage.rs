@@ -86,7 +86,7 @@ impl Stage {
             true => Some(by_hand.clone() as Arc<dyn Clock>),
             false => case.known.at.map(|at| Arc::new(MachineClock::set_to(at)) as Arc<dyn Clock>),
         };
-        let given = Given { facts, clock };
+        let given = Given { facts, clock, ..Given::default() };
         let relay = Relay::start_given(config, given).await.map_err(|fault| fault.to_string())?;
         let control = relay.control();
         let imported = case.known.import_into(&relay.ledger(), move |account| control.names(account)).await;

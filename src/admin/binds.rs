@@ -33,7 +33,7 @@ pub(super) async fn unbind(State(admin): State<Admin>, Named(id): Named<u64>) ->
 pub(super) async fn reload(State(admin): State<Admin>) -> Answer {
     let reloaded = admin.blocking(|admin| Ok::<_, Problem>(admin.proxy().reload())).await?;
     match reloaded {
-        Ok(()) => ok(json!({"reloaded": true})),
+        Ok(reloaded) => ok(json!(reloaded)),
         Err(NotReloaded::Faulty(faults)) => Err(Problem::invalid(faults).hint("the configuration in force stays")),
         Err(fault @ NotReloaded::NoProxy) => Err(Problem::new(StatusCode::CONFLICT, fault.to_string())),
     }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::config::{Account, AccountState, Config};
 use crate::ledger::permissions::Names;
 use crate::metrics::Format;
-use crate::relay::{Control, LiveBind};
+use crate::relay::{Control, LiveBind, Reloaded};
+use crate::service::notify::Reloading;
 
 /// Accounts by their system_id, each with the state that the configuration declares.
 pub type Declared = BTreeMap<String, AccountState>;
@@ -37,7 +38,7 @@ pub trait Proxy: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`NotReloaded`]: what was in force stays.
-    fn reload(&self) -> Result<(), NotReloaded>;
+    fn reload(&self) -> Result<Reloaded, NotReloaded>;
 }
 
 /// Why another configuration is not in force.
@@ -90,7 +91,8 @@ impl Proxy for Running {
         self.control.metrics(format)
     }
 
-    fn reload(&self) -> Result<(), NotReloaded> {
+    fn reload(&self) -> Result<Reloaded, NotReloaded> {
+        let _told = Reloading::begin();
         let _reload = tracing::error_span!("reload").entered();
         let config = Config::load(&self.file).map_err(|faults| {
             let faults = faults.to_string();
@@ -99,7 +101,15 @@ impl Proxy for Running {
         });
         let reloaded = config.and_then(|config| self.control.reload(config).map_err(|fault| fault.to_string()));
         match &reloaded {
-            Ok(()) => tracing::info!(file = %self.file.display(), "reloaded"),
+            Ok(reloaded) => {
+                let changes = reloaded.diff.changes.len() + reloaded.diff.more;
+                let version = format_args!("{:016x}", reloaded.new_version);
+                tracing::info!(file = %self.file.display(), changes, %version, "reloaded");
+                if !reloaded.at_next_start.is_empty() {
+                    let keys = reloaded.at_next_start.join(", ");
+                    tracing::warn!(%keys, "these have changed, and take effect at the next start");
+                }
+            }
             Err(faults) => {
                 for fault in faults.lines() {
                     tracing::error!(%fault, "not reloaded; the configuration in force stays");
@@ -159,7 +169,7 @@ impl Proxy for Stopped {
         String::new()
     }
 
-    fn reload(&self) -> Result<(), NotReloaded> {
+    fn reload(&self) -> Result<Reloaded, NotReloaded> {
         Err(NotReloaded::NoProxy)
     }
 }

@@ -12,9 +12,10 @@ use crate::policy::{ListFaults, Snapshot, TRIAL, Trial};
 /// Names listed in a line before it says how many more there are.
 const MAX_NAMES: usize = 20;
 
-/// Checks the file at `path` and prints a summary.
-pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
+/// Checks the file at `path` and prints a summary, and what a reload would change from the file `against`.
+pub(super) fn check(path: &Path, against: Option<&Path>) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
+    let changes = against.map(|old| Ok::<_, Failure>(changes(old, &Config::load(old)?, &config))).transpose()?;
     let summary = Summary(&config).to_string();
     let trials = config.texts.expressions.iter().map(|own| Ok((own.entry.id.clone(), Trial::new(own)?)));
     let trials = trials.collect::<Result<Vec<_>, _>>().map_err(ListFaults)?;
@@ -31,7 +32,29 @@ pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
             "  expressions {count}: the slowest, {id}, takes {slowest:.1?} for {TRIAL} characters of its literals"
         )?;
     }
+    if let Some(changes) = changes {
+        out.write_all(changes.as_bytes())?;
+    }
     Ok(Exit::Done)
+}
+
+/// What has changed since `old`, a line a key.
+fn changes(path: &Path, old: &Config, new: &Config) -> String {
+    let diff = old.declared.diff(&new.declared);
+    let waiting: Vec<&str> = diff.waits_for_start(old.listen.tls.is_some() && new.listen.tls.is_some()).collect();
+    let (path, from, to) = (path.display(), old.version, new.version);
+    let mut lines = match diff.changes.len() + diff.more {
+        0 => format!("nothing is said otherwise than in {path} (version {from:016x}, and now {to:016x})\n"),
+        count => format!("{count} changes since {path} (version {from:016x}, and now {to:016x})\n"),
+    };
+    for change in &diff.changes {
+        let when = if waiting.contains(&change.key.as_str()) { " (at the next start)" } else { "" };
+        lines.push_str(&format!("  {change}{when}\n"));
+    }
+    if diff.more > 0 {
+        lines.push_str(&format!("  and {} more\n", diff.more));
+    }
+    lines
 }
 
 /// What an expression takes for its trial: the best of a few runs, as the first ones warm it up.

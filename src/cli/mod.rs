@@ -30,6 +30,7 @@ use crate::admin::TokenFault;
 use crate::config::{Config, Faults, Purpose};
 use crate::policy::{ListFaults, Msisdn, SnapshotFault};
 use crate::relay::StartFault;
+use crate::service::sockets::SocketsFault;
 use answer::Asking;
 use client::Client;
 
@@ -110,6 +111,12 @@ impl From<SnapshotFault> for Failure {
     }
 }
 
+impl From<SocketsFault> for Failure {
+    fn from(fault: SocketsFault) -> Self {
+        Self::Environment(fault.to_string())
+    }
+}
+
 impl From<TokenFault> for Failure {
     fn from(fault: TokenFault) -> Self {
         Self::Environment(fault.to_string())
@@ -138,7 +145,11 @@ enum Command {
     /// Run the proxy until SIGTERM or SIGINT (the default)
     Run,
     /// Check the configuration and everything that it names
-    Check,
+    Check {
+        /// Say besides what a reload would change from this file to the configuration
+        #[arg(long, value_name = "OLD")]
+        against: Option<PathBuf>,
+    },
     /// Show what each clause accepts and refuses: a simulated message centre, the proxy and its clients in one process
     Demo,
     /// Say what every rule makes of one message: exit status 0 if it is relayed as it is, 1 if not
@@ -198,7 +209,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     let Arguments { config, command } = arguments;
     match command.unwrap_or(Command::Run) {
         Command::Run => run::run(&config),
-        Command::Check => check::check(&config),
+        Command::Check { against } => check::check(&config, against.as_deref()),
         Command::Demo => demo::demo(),
         Command::Explain(arguments) => explain::explain(&config, &arguments),
         Command::Replay(arguments) => replay::replay(&config, &arguments),

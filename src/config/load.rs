@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -16,8 +17,9 @@ use super::policy::{Policy, policy};
 use super::reader::{Document, Table, nearest};
 use super::value::{Read as Outcome, Wrong};
 use super::{
-    Account, Admin, Audit, Brand, Config, Journal, Ledger, Listen, ListenTls, UnknownAccount, Upstream,
-    UpstreamAddress, UpstreamTls, WhenFailing, account, pem, report::report, telemetry, value, workflow,
+    Account, Admin, Audit, Brand, Config, Declared, Journal, Ledger, Listen, ListenTls, Log, LogFormat, LogLevel,
+    Texts, UnknownAccount, Upstream, UpstreamAddress, UpstreamTls, WhenFailing, account, diff, pem, report::report,
+    telemetry, value, workflow,
 };
 use crate::pdu::HEADER_LEN;
 use crate::policy::countries::Packs;
@@ -49,11 +51,16 @@ impl Config {
     /// Every fault at once.
     pub fn parse(text: &str, file_name: &str, base_dir: &Path) -> Result<Self, Faults> {
         let (root, syntax) = DeTable::parse_recoverable(text);
-        let document = Document::new(file_name, text, base_dir);
-        let config = config(Table::root(&document, root.into_inner()), version(text));
+        let (document, root) = (Document::new(file_name, text, base_dir), root.into_inner());
+        let leaves = diff::leaves(&root);
+        let mut config = config(Table::root(&document, root));
         match Faults::collect(file_name, text, &syntax, document) {
             Some(faults) => Err(faults),
-            None => Ok(config),
+            None => {
+                config.version = version(text, &config.texts);
+                config.declared = Arc::new(Declared::new(leaves, base_dir, &config.texts));
+                Ok(config)
+            }
         }
     }
 }
@@ -80,13 +87,19 @@ pub(super) fn read_file(path: &Path, most: u64) -> Outcome<Vec<u8>> {
     Ok(contents)
 }
 
-/// The first eight octets of the file's SHA-256.
-fn version(text: &str) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(text).into();
+/// The first eight octets of the SHA-256 of the file, and of the hashes of the lists and the model that it names behind
+/// it: what a verdict rests on. Of a file that names none it is what `sha256sum` says.
+fn version(text: &str, texts: &Texts) -> u64 {
+    let mut hasher = Sha256::new_with_prefix(text);
+    let lists = texts.lists.iter().map(|list| list.text.as_bytes());
+    for file in lists.chain(texts.score.iter().map(|score| score.model.as_slice())) {
+        hasher.update(Sha256::digest(file));
+    }
+    let digest: [u8; 32] = hasher.finalize().into();
     digest.iter().take(8).fold(0, |version, octet| version << 8 | u64::from(*octet))
 }
 
-fn config(mut root: Table<'_>, version: u64) -> Config {
+fn config(mut root: Table<'_>) -> Config {
     let listen = listen(root.section("listen"));
     let upstreams = upstreams(&mut root);
     let client_ca = listen.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
@@ -104,7 +117,10 @@ fn config(mut root: Table<'_>, version: u64) -> Config {
     #[cfg(not(feature = "otlp"))]
     telemetry::refuse(&mut root);
     Config {
-        version,
+        version: 0,
+        declared: Arc::default(),
+        log: log(root.section("log")),
+        watch: root.section("reload").or("watch", false, value::boolean),
         listen,
         upstreams,
         admin,
@@ -270,6 +286,16 @@ fn journal(mut table: Table<'_>, ledger: &Ledger) -> Journal {
         sync_interval: table.or("sync_interval", Duration::from_millis(50), value::duration),
         keep: table.or("keep", value::days(400), value::age),
         acquaintances: table.or("acquaintances", 2_000_000, value::count(1024..=1 << 32)),
+    }
+}
+
+fn log(mut table: Table<'_>) -> Log {
+    const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+    const LEVELS: &[(&str, LogLevel)] =
+        &[("error", LogLevel::Error), ("warn", LogLevel::Warn), ("info", LogLevel::Info), ("debug", LogLevel::Debug)];
+    Log {
+        format: table.or("format", LogFormat::Text, value::choice(FORMATS)),
+        level: table.or("level", LogLevel::Info, value::choice(LEVELS)),
     }
 }
 

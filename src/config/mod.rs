@@ -4,6 +4,7 @@
 //! and every reference (upstream, account, file) being resolved.
 
 mod account;
+mod diff;
 mod facts;
 mod fault;
 mod load;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -31,6 +33,7 @@ use secrecy::SecretString;
 use crate::policy::countries::Packs;
 use crate::text::DefaultAlphabet;
 
+pub use diff::{Change, Declared, Diff, Kind as ChangeKind};
 pub use facts::{Facts, KnownConsent, KnownListing, KnownOptOut};
 pub use fault::{Fault, Faults, Position};
 pub use report::Report;
@@ -43,8 +46,15 @@ pub use workflow::{Complaints, OnExpiry, Proof, Retention, Webhook};
 /// Everything that the configuration file says, checked.
 #[derive(Debug)]
 pub struct Config {
-    /// Names this configuration in records: the first eight octets of the file's SHA-256.
+    /// Names this configuration in records: the first eight octets of the SHA-256 of the file, and of the lists and the
+    /// model that it names.
     pub version: u64,
+    /// What the file says, to be compared with another.
+    pub declared: Arc<Declared>,
+    /// What is told of it all.
+    pub log: Log,
+    /// Whether it is put in force anew when its file, or one that it names, has changed.
+    pub watch: bool,
     /// The ESMEs' side.
     pub listen: Listen,
     /// The SMSCs by name.
@@ -279,6 +289,34 @@ pub struct Journal {
     pub keep: Duration,
     /// Pairs of account and recipient whose dealings are remembered, at 8 octets each.
     pub acquaintances: usize,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// The least that is told.
+    pub level: LogLevel,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people; for the journal with its level in front, if that is what standard error is.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// How grave what is told must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is called as in `RUST_LOG`")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
 }
 
 /// `accounts.unknown`

@@ -111,13 +111,7 @@ impl<'d> Table<'d> {
     }
 
     fn key(&self, key: &str) -> String {
-        let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        let key = match key.char_indices().nth(MAX_KEY) {
-            Some((end, _)) => format!("{:?}...", key.get(..end).unwrap_or_default()),
-            None if bare => key.to_owned(),
-            None => format!("{key:?}"),
-        };
-        if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
+        whole_key(&self.path, key)
     }
 
     fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'d>>> {
@@ -334,6 +328,17 @@ impl Drop for Table<'_> {
             self.report(key.span(), path, Wrong::because(message, help), Nature::Structure);
         }
     }
+}
+
+/// How `key` of the table at `path` is called.
+pub(super) fn whole_key(path: &str, key: &str) -> String {
+    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let key = match key.char_indices().nth(MAX_KEY) {
+        Some((end, _)) => format!("{:?}...", key.get(..end).unwrap_or_default()),
+        None if bare => key.to_owned(),
+        None => format!("{key:?}"),
+    };
+    if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
 /// The candidate that `word` may be a slip of.

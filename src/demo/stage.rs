@@ -141,7 +141,8 @@ impl<'a> Stage<'a> {
         for account in config.accounts.iter_mut().filter(|account| account.system_id == system_id) {
             account.state = AccountState::Blocked;
         }
-        Ok(self.proxy.reload(config).map_err(StartFault::from)?)
+        self.proxy.reload(config).map_err(StartFault::from)?;
+        Ok(())
     }
 
     /// Sends messages in as few writes as can be, so that no limit recovers in between, and awaits their answers.

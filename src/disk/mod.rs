@@ -41,6 +41,19 @@ pub(crate) fn lock(folder: &Path) -> io::Result<Option<File>> {
     }
 }
 
+/// Whether another process is in `folder`. Makes nothing there.
+pub(crate) fn is_held(folder: &Path) -> io::Result<bool> {
+    match File::open(folder.join("lock")) {
+        Ok(file) => match file.try_lock() {
+            Ok(()) => Ok(false),
+            Err(fs::TryLockError::WouldBlock) => Ok(true),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes beside `path` first, for the owner alone, and renames, so that a crash leaves the old file or the new one,
 /// whole. Durable when this returns.
 pub(crate) fn replace(path: &Path, contents: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

@@ -26,11 +26,12 @@ use super::peer::{LINGER, Peer};
 use super::refused::{Closed, Refused};
 use super::registry::{Holder, Identity, Order, PendingPlace, Slot};
 use super::session::Session;
+use super::upstream::Upstream;
 use super::{Shared, Stream};
 use crate::config::{AccountState, within};
 use crate::metrics::Tally;
 use crate::pdu::{Bind, CommandId, CommandStatus, Frame, FrameCodec, Password, SequenceNumber, header_only};
-use crate::policy::{AccountFacts, Limiter, Standing};
+use crate::policy::{AccountFacts, Limiter, Snapshot, Standing};
 
 /// The longest PDU before a bind. A stranger's length makes nothing larger be kept for it.
 const MAX_FRAME_UNBOUND: usize = 4096;
@@ -81,7 +82,11 @@ struct Applicant {
 
 /// What an account's bind is to be shown the SMSC as, and its pending place.
 struct Admitted {
+    /// The facts that the account is of.
+    facts: Arc<Snapshot>,
     account: Arc<AccountFacts>,
+    /// The account's, by the same configuration.
+    upstream: Option<Arc<Upstream>>,
     pending: PendingPlace,
     bytes: Bytes,
 }
@@ -222,7 +227,7 @@ impl Applicant {
         if shared.registry.is_locked_out(bind.system_id, self.address, shared.lockout(), now) {
             return Err(NotAdmitted::for_now(Refused::LockedOut));
         }
-        let facts = shared.facts.load_full();
+        let (facts, upstreams) = shared.in_force();
         let unknown = NotAdmitted::suspect(CommandStatus::ESME_RINVSYSID, Refused::UnknownAccount);
         let account = facts.account(bind.system_id).ok_or(unknown)?.clone();
         let declared = account.declared();
@@ -244,7 +249,8 @@ impl Applicant {
             return Err(not_admitted);
         }
         let bytes = self.upstream_bind(frame, bind, &account).map_err(NotAdmitted::malformed)?;
-        Ok(Admitted { account, pending, bytes })
+        let upstream = upstreams.get(&declared.upstream).cloned();
+        Ok(Admitted { facts, account, upstream, pending, bytes })
     }
 
     /// Off the runtime, and as many at once as there are cores: by design each check takes tens of milliseconds of one,
@@ -287,15 +293,14 @@ impl Applicant {
 
     /// Binds to the account's SMSC, and gives its answer.
     async fn bind_upstream(&mut self, shared: &Shared, admitted: &Admitted) -> Result<(Link, Bytes), Refused> {
-        let (upstreams, name) = (shared.upstreams.load_full(), &admitted.account.declared().upstream);
-        let upstream = upstreams.get(name).ok_or(Refused::NoUpstream)?;
+        let upstream = admitted.upstream.as_ref().ok_or(Refused::NoUpstream)?;
         let deadline = self.deadline;
         let stream = tokio::select! {
             stream = upstream.connect(deadline) => stream,
             gone = watch(&mut self.esme, &mut self.held) => return Err(gone),
         };
         let Ok(stream) = stream else {
-            shared.metrics.unreachable(name);
+            shared.metrics.unreachable(&admitted.account.declared().upstream);
             return Err(Refused::Unreachable);
         };
         let mut smsc = link(stream, shared.listen.max_frame, BytesMut::new());
@@ -425,10 +430,10 @@ async fn conclude(
         shared.metrics.refused_bind(Refused::EsmeGone.name(), None);
         return abandon(smsc).await;
     }
-    let facts = shared.facts.clone();
     let tally = Tally::new(shared.metrics.clone(), admitted.account.system_id());
     let limiter = admitted.account.declared().bind_rate.map(Limiter::new);
-    let standing = Standing { snapshot: facts.load_full(), account: admitted.account, limiter, withholds: false };
+    // The facts that the account is of. If others have come since, the bind takes them with its first look at them.
+    let standing = Standing { snapshot: admitted.facts, account: admitted.account, limiter, withholds: false };
     let system_id = String::from_utf8_lossy(&system_id).into_owned().into_boxed_str();
     let span = Span::current();
     span.record("id", place.handle().id());
@@ -446,7 +451,7 @@ async fn conclude(
     let now = Instant::now();
     let (audit, ledger) = (shared.audit.clone(), shared.ledger.clone());
     let records = Records { audit, pen: shared.journal.pen(), ledger, tally };
-    let dialogue = Dialogue::new(identity, standing, Cache::new(facts), records, bounds, now);
+    let dialogue = Dialogue::new(identity, standing, Cache::new(shared.facts.clone()), records, bounds, now);
     let (esme, smsc) = (applicant.esme.into_parts(), smsc.into_parts());
     let mut from_esme = applicant.held;
     from_esme.extend_from_slice(&esme.read_buf);

@@ -4,13 +4,15 @@
 
 use std::sync::{Arc, PoisonError};
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::bind_state::BindState;
 use super::registry::Order;
+use super::tls::Acceptor;
 use super::{ReloadFault, Shared, recall_quotas, upstreams};
 use crate::audit::Act;
-use crate::config::{AccountState, Config};
+use crate::config::{AccountState, Config, Declared, Diff};
 use crate::ledger::permissions::Names;
 use crate::ledger::upkeep;
 use crate::metrics::{Binds, Figures, Format, Of};
@@ -39,6 +41,26 @@ pub struct LiveBind {
     pub down: u64,
 }
 
+/// What a reload has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// The configuration that was in force, as verdicts name it.
+    #[serde(serialize_with = "hexadecimal")]
+    pub old_version: u64,
+    /// The one that is. It may be the same: a certificate is no part of it.
+    #[serde(serialize_with = "hexadecimal")]
+    pub new_version: u64,
+    /// What it says and the other did not, and the other way round.
+    #[serde(flatten)]
+    pub diff: Diff,
+    /// Keys that say something else than at the start, and take effect at the next one.
+    pub at_next_start: Vec<String>,
+}
+
+fn hexadecimal<S: Serializer>(version: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{version:016x}"))
+}
+
 impl Control {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self(shared)
@@ -56,6 +78,35 @@ impl Control {
         let facts = self.0.facts.load();
         let account = facts.account(system_id.as_bytes()).filter(|account| account.system_id() == system_id)?;
         Some(Names::new(account.names()))
+    }
+
+    /// Names the configuration in force, as verdicts do.
+    pub fn version(&self) -> u64 {
+        self.0.facts.load().version()
+    }
+
+    /// What the configuration in force says.
+    pub fn declared(&self) -> Arc<Declared> {
+        self.0.declared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How it is, in a line for who runs it: its binds, the configuration in force, and what fails.
+    pub fn status(&self) -> String {
+        let shared = &self.0;
+        let (binds, version) = (shared.registry.binds(), self.version());
+        let mut status = format!("{binds} binds, configuration {version:016x}");
+        let failing = [
+            ("the audit record", shared.audit.health().failing.map(|failure| failure.since)),
+            ("the journal", shared.journal.health().failing.map(|failure| failure.since)),
+            ("the ledger", shared.ledger.permissions().health().map(|failure| failure.since)),
+            ("the workflows", shared.ledger.workflow().health().map(|failure| failure.since)),
+        ];
+        for (name, since) in failing {
+            if let Some(since) = since {
+                status.push_str(&format!(", {name} cannot be written since {since}"));
+            }
+        }
+        status
     }
 
     /// The names of the campaigns of an account, by the configuration in force.
@@ -86,17 +137,16 @@ impl Control {
         self.0.metrics.write(format, &figures(&self.0))
     }
 
-    /// Puts another configuration in force: accounts, rules, limits, upstreams, certificates. Binds survive; `[listen]`
-    /// (but for its certificates), `[admin]`, `[report]`, `[audit]`, `[ledger]` and `[journal]` stay as they were at the
-    /// start. Reads files, and compiles the operator's lists.
+    /// Puts another configuration in force, whole or not at all: accounts, rules, limits, upstreams, lists, models,
+    /// certificates. Binds survive. What [`Reloaded::at_next_start`] names stays as it was at the start. Reads files, and
+    /// compiles the operator's lists. What has changed goes on record, and what could not be put in force.
     ///
     /// # Errors
     /// [`ReloadFault`]; everything stays as it was then.
-    pub fn reload(&self, config: Config) -> Result<(), ReloadFault> {
-        let before = self.0.version();
+    pub fn reload(&self, config: Config) -> Result<Reloaded, ReloadFault> {
         let reloaded = self.put_in_force(config);
         match &reloaded {
-            Ok(()) => self.note_reload(true, json!({"from": before, "to": self.0.version()})),
+            Ok(reloaded) => self.note_reload(true, json!(reloaded)),
             Err(fault) => self.not_reloaded(&fault.to_string()),
         }
         reloaded
@@ -105,7 +155,7 @@ impl Control {
     /// Puts on record that another configuration was to be put in force and could not, for these faults, one a line.
     pub fn not_reloaded(&self, faults: &str) {
         let faults: Vec<&str> = faults.lines().take(FAULTS_ON_RECORD).collect();
-        self.note_reload(false, json!({"from": self.0.version(), "faults": faults}));
+        self.note_reload(false, json!({"old_version": self.0.version(), "faults": faults}));
     }
 
     fn note_reload(&self, is_done: bool, mut details: Value) {
@@ -117,27 +167,37 @@ impl Control {
         self.0.note(Act::of_system("reload", details));
     }
 
-    fn put_in_force(&self, config: Config) -> Result<(), ReloadFault> {
+    fn put_in_force(&self, config: Config) -> Result<Reloaded, ReloadFault> {
         let shared = &self.0;
-        let _one_at_a_time = shared.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let upstreams = upstreams(&config, shared.simulator)?;
-        let (listen, previous) = (config.listen.clone(), shared.facts.load_full());
+        let mut declared = shared.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        // All that can fail comes first.
+        let upstreams = Arc::new(upstreams(&config, shared.simulator)?);
         let terms = upkeep::Terms::of(&config);
+        let (tls, new) = (config.listen.tls.clone(), config.declared.clone());
+        let previous = shared.facts.load_full();
         let snapshot = previous.reloaded(config)?;
+        let certificates = match (&shared.acceptor, &tls) {
+            (Some(acceptor), Some(settings)) => Some((acceptor, Acceptor::read(settings)?)),
+            _ => None,
+        };
+        let waiting = shared.started.diff(&new);
+        let reloaded = Reloaded {
+            old_version: previous.version(),
+            new_version: snapshot.version(),
+            diff: declared.diff(&new),
+            at_next_start: waiting.waits_for_start(certificates.is_some()).map(str::to_owned).collect(),
+        };
         recall_quotas(&snapshot, &shared.journal, shared.clock.now());
-        if let (Some(acceptor), Some(settings)) = (&shared.acceptor, &listen.tls) {
-            acceptor.reload(settings)?;
-        }
-        if listen != shared.listen {
-            tracing::warn!("[listen] has changed: all but its certificates take effect at the next start");
+        if let Some((acceptor, certificates)) = certificates {
+            acceptor.put(certificates);
         }
         let accounts = snapshot.accounts().map(|account| account.system_id());
         shared.metrics.declare(accounts, upstreams.keys().map(String::as_str));
-        shared.upstreams.store(Arc::new(upstreams));
         shared.ledger.reload(terms);
-        shared.facts.store(Arc::new(snapshot));
+        shared.put(Arc::new(snapshot), upstreams);
+        *declared = new;
         shared.registry.wake_all();
-        Ok(())
+        Ok(reloaded)
     }
 }
 
@@ -192,7 +252,7 @@ fn binds(shared: &Shared) -> Binds {
 fn certificates(shared: &Shared) -> Vec<(String, i64)> {
     let listen = shared.acceptor.as_ref().and_then(|acceptor| acceptor.certificate_ends());
     let listen = listen.map(|end| ("listen".to_owned(), end));
-    let upstreams = shared.upstreams.load();
+    let (_, upstreams) = shared.in_force();
     let towards = upstreams.iter().filter_map(|(name, upstream)| Some((name.clone(), upstream.certificate_ends()?)));
     listen.into_iter().chain(towards).collect()
 }

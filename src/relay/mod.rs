@@ -27,24 +27,26 @@ mod upstream;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::audit::{Act, Audit, AuditFault};
-use crate::config::{self, Config, UpstreamAddress};
+use crate::config::{self, Config, Declared, UpstreamAddress};
+use crate::disk;
 use crate::ledger::workflow::{self, MachineClock, Webhook, WebhookFault};
 use crate::ledger::{Journal, Ledger, LedgerFault, upkeep};
 use crate::metrics::Metrics;
 use crate::policy::{DurableFacts, Now, Snapshot, SnapshotFault};
+use crate::service::sockets;
 use crate::simulator::smsc::{Smsc, SmscOptions};
 use buffers::Buffers;
 use clock::Clock;
@@ -53,7 +55,7 @@ use tls::{Acceptor, TlsFault};
 use upstream::Upstream;
 
 pub(crate) use bind_state::BindState;
-pub use control::{Control, LiveBind};
+pub use control::{Control, LiveBind, Reloaded};
 pub(crate) use outstanding::Outstanding;
 pub use stream::Stream;
 
@@ -62,6 +64,12 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// At every how many of those the memory of multipart messages is looked through.
 const PRUNE_EVERY: u64 = 30;
+
+/// How often it is looked whether another process has let go of the stores.
+const LOOK_AT_STORES: Duration = Duration::from_millis(20);
+
+/// What a process may take for its end behind a drain: its last words to disks and webhooks.
+const LET_GO: Duration = Duration::from_secs(5);
 
 /// How long binds that are cut off may take to see it.
 const LAST_WORD: Duration = Duration::from_millis(250);
@@ -85,6 +93,8 @@ pub struct Given {
     pub facts: Option<Arc<dyn DurableFacts>>,
     /// In place of the machine's: what the rules, the ledger and its deadlines go by.
     pub clock: Option<Arc<dyn workflow::Clock>>,
+    /// A socket that listens already, in place of one at `listen.address`.
+    pub listener: Option<std::net::TcpListener>,
 }
 
 /// What all binds have in common.
@@ -93,7 +103,8 @@ struct Shared {
     /// As it was at the start; a reload does not change it.
     listen: config::Listen,
     facts: Arc<ArcSwap<Snapshot>>,
-    upstreams: ArcSwap<HashMap<String, Arc<Upstream>>>,
+    /// Those of the facts in force: whoever needs both loads them while this is held, as a reload stores them.
+    upstreams: RwLock<Arc<Upstreams>>,
     acceptor: Option<Acceptor>,
     registry: Arc<Registry>,
     buffers: Buffers,
@@ -105,9 +116,14 @@ struct Shared {
     clock: Clock,
     /// Where the built-in SMSC listens.
     simulator: Option<SocketAddr>,
-    /// Held by who puts another configuration in force.
-    reloading: Mutex<()>,
+    /// What the configuration said at the start.
+    started: Arc<Declared>,
+    /// What the one in force says. Held by who puts another one in force.
+    declared: Mutex<Arc<Declared>>,
 }
+
+/// The SMSCs by name.
+type Upstreams = HashMap<String, Arc<Upstream>>;
 
 /// Why the proxy cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +168,12 @@ pub enum ReloadFault {
     /// A list of the operator's, or the name of a sender, cannot be used.
     #[error(transparent)]
     Snapshot(#[from] SnapshotFault),
+    /// It is started with the process, or not at all.
+    #[error("upstream.{upstream} is the built-in simulator, which does not run: restart, or name an SMSC")]
+    NoSimulator {
+        /// Its name.
+        upstream: String,
+    },
 }
 
 /// How a drain ended.
@@ -168,6 +190,7 @@ impl From<ReloadFault> for StartFault {
         match fault {
             ReloadFault::Tls(fault) => Self::Tls(fault),
             ReloadFault::Snapshot(fault) => Self::Snapshot(fault),
+            fault @ ReloadFault::NoSimulator { .. } => Self::Simulator(std::io::Error::other(fault)),
         }
     }
 }
@@ -186,15 +209,19 @@ impl Relay {
     /// # Errors
     /// [`StartFault`]; nothing is left running then.
     pub async fn start_given(config: Config, given: Given) -> Result<Self, StartFault> {
-        let listen = config.listen.clone();
+        let (listen, started) = (config.listen.clone(), config.declared.clone());
         let acceptor = listen.tls.as_ref().map(Acceptor::new).transpose()?;
         let webhook = config.admin.as_ref().and_then(|admin| admin.webhook.as_ref()).map(Webhook::new).transpose()?;
         let simulator = start_simulator(&config)?;
         let simulated = simulator.as_ref().map(Smsc::address);
         let upstreams = upstreams(&config, simulated)?;
-        let listener =
-            listener::open(listen.address).map_err(|source| StartFault::Listen { address: listen.address, source })?;
-        let address = listener.local_addr().map_err(|source| StartFault::Listen { address: listen.address, source })?;
+        let cannot_listen = |source| StartFault::Listen { address: listen.address, source };
+        let listener = match given.listener {
+            Some(socket) => sockets::adopt(socket, "listen.address", listen.address),
+            None => listener::open(listen.address),
+        };
+        let listener = listener.map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
         let machine = given.clock.unwrap_or_else(|| Arc::new(MachineClock::new()));
         let (audit, clock) = (Audit::open(&config.audit)?, Clock::new(machine.clone()));
         let (key, now) = (audit.key(), clock.now().unix_millis);
@@ -214,7 +241,7 @@ impl Relay {
             buffers: Buffers::new(listen.read_buffers_total),
             listen,
             facts: Arc::new(ArcSwap::from_pointee(snapshot)),
-            upstreams: ArcSwap::from_pointee(upstreams),
+            upstreams: RwLock::new(Arc::new(upstreams)),
             acceptor,
             registry: Arc::default(),
             password_checks: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from))),
@@ -224,7 +251,8 @@ impl Relay {
             metrics,
             clock,
             simulator: simulated,
-            reloading: Mutex::default(),
+            declared: Mutex::new(started.clone()),
+            started,
         });
         shared.note(Act::of_system(
             "start",
@@ -275,7 +303,7 @@ impl Relay {
     ///
     /// # Errors
     /// [`ReloadFault`]; everything stays as it was then.
-    pub fn reload(&self, config: Config) -> Result<(), ReloadFault> {
+    pub fn reload(&self, config: Config) -> Result<Reloaded, ReloadFault> {
         self.control().reload(config)
     }
 
@@ -324,6 +352,19 @@ impl Relay {
 }
 
 impl Shared {
+    /// The facts and the SMSCs of one configuration.
+    fn in_force(&self) -> (Arc<Snapshot>, Arc<Upstreams>) {
+        let upstreams = self.upstreams.read().unwrap_or_else(PoisonError::into_inner);
+        (self.facts.load_full(), upstreams.clone())
+    }
+
+    /// Puts those of another one in force.
+    fn put(&self, snapshot: Arc<Snapshot>, upstreams: Arc<Upstreams>) {
+        let mut in_force = self.upstreams.write().unwrap_or_else(PoisonError::into_inner);
+        *in_force = upstreams;
+        self.facts.store(snapshot);
+    }
+
     fn lockout(&self) -> Lockout {
         Lockout { failures: self.listen.lockout_failures, time: self.listen.lockout_time }
     }
@@ -360,20 +401,48 @@ fn recall_quotas(snapshot: &Snapshot, journal: &Journal, now: Now) {
     }
 }
 
+/// Waits until no other process holds the stores that `config` names: one that drains lets go of them at its end. As long
+/// as a drain may take, and [`LET_GO`]; who opens them then says who holds them.
+pub async fn stores_are_free(config: &Config) {
+    let folders = [&config.audit.path, &config.journal.path, &config.ledger.path];
+    // Whether they can be used at all is another question, which opening them answers.
+    let are_held = || folders.iter().any(|folder| disk::is_held(folder).unwrap_or(false));
+    if !are_held() {
+        return;
+    }
+    tracing::info!("another process holds the audit record, the journal or the ledger, and is waited for");
+    let free = async {
+        while are_held() {
+            sleep(LOOK_AT_STORES).await;
+        }
+    };
+    if timeout(config.listen.drain_timeout + LET_GO, free).await.is_err() {
+        tracing::warn!("the other process does not let go");
+    }
+}
+
 /// Starts the simulator if any upstream is it.
 fn start_simulator(config: &Config) -> Result<Option<Smsc>, StartFault> {
-    let mut addresses =
-        config.upstreams.values().flat_map(|upstream| std::iter::once(&upstream.address).chain(&upstream.backup));
-    if !addresses.any(|address| *address == UpstreamAddress::Simulator) {
+    if !config.upstreams.values().flat_map(addresses).any(|address| *address == UpstreamAddress::Simulator) {
         return Ok(None);
     }
     let options = SmscOptions { receipts: true, ..SmscOptions::default() };
     Smsc::start(options).map(Some).map_err(StartFault::Simulator)
 }
 
-fn upstreams(config: &Config, simulator: Option<SocketAddr>) -> Result<HashMap<String, Arc<Upstream>>, TlsFault> {
-    let upstreams = config.upstreams.iter();
-    upstreams.map(|(name, settings)| Ok((name.clone(), Arc::new(Upstream::new(settings, simulator)?)))).collect()
+fn upstreams(config: &Config, simulator: Option<SocketAddr>) -> Result<Upstreams, ReloadFault> {
+    let upstream = |(name, settings): (&String, &config::Upstream)| {
+        if simulator.is_none() && addresses(settings).any(|address| *address == UpstreamAddress::Simulator) {
+            return Err(ReloadFault::NoSimulator { upstream: name.clone() });
+        }
+        Ok((name.clone(), Arc::new(Upstream::new(settings, simulator)?)))
+    };
+    config.upstreams.iter().map(upstream).collect()
+}
+
+/// Where an SMSC is, in the order in which it is looked for.
+fn addresses(upstream: &config::Upstream) -> impl Iterator<Item = &UpstreamAddress> {
+    std::iter::once(&upstream.address).chain(&upstream.backup)
 }
 
 /// Lets all binds see that the state of an account has changed.

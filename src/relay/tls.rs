@@ -89,8 +89,9 @@ pub struct Acceptor {
     side: ArcSwap<ServerSide>,
 }
 
+/// What files make of it.
 #[derive(Debug)]
-struct ServerSide {
+pub struct ServerSide {
     config: Arc<ServerConfig>,
     /// When our certificate ends.
     ends: Option<i64>,
@@ -105,13 +106,17 @@ impl Acceptor {
         Ok(Self { side: ArcSwap::from_pointee(server_side(settings)?) })
     }
 
-    /// Reads the files anew, for the connections to come; live ones keep what they have. Blocks like [`Self::new`].
+    /// What these files make of the connections to come, once it is [put](Self::put) in force. Blocks like [`Self::new`].
     ///
     /// # Errors
-    /// [`TlsFault`] as for [`Self::new`]; what was in force then stays so.
-    pub fn reload(&self, settings: &ListenTls) -> Result<(), TlsFault> {
-        self.side.store(Arc::new(server_side(settings)?));
-        Ok(())
+    /// [`TlsFault`] as for [`Self::new`].
+    pub fn read(settings: &ListenTls) -> Result<ServerSide, TlsFault> {
+        server_side(settings)
+    }
+
+    /// Has connections to come accepted so; live ones keep what they have.
+    pub fn put(&self, side: ServerSide) {
+        self.side.store(Arc::new(side));
     }
 
     /// When our certificate ends, in seconds since 1970; none if it does not say so in a way that can be read.
@@ -145,11 +150,6 @@ fn feed(connection: &mut ServerConnection, mut early: &[u8]) -> io::Result<()> {
 /// An SMSC's side: makes TLS of connections that we have opened.
 #[derive(Debug)]
 pub struct Connector {
-    side: ArcSwap<ClientSide>,
-}
-
-#[derive(Debug)]
-struct ClientSide {
     config: Arc<ClientConfig>,
     /// When our certificate ends, if we have one.
     ends: Option<i64>,
@@ -162,21 +162,12 @@ impl Connector {
     /// # Errors
     /// [`TlsFault`] for the first file or name that cannot be used.
     pub fn new(settings: &UpstreamTls) -> Result<Self, TlsFault> {
-        Ok(Self { side: ArcSwap::from_pointee(client_side(settings)?) })
-    }
-
-    /// Reads the files anew, for the connections to come; live ones keep what they have. Blocks like [`Self::new`].
-    ///
-    /// # Errors
-    /// [`TlsFault`] as for [`Self::new`]; what was in force then stays so.
-    pub fn reload(&self, settings: &UpstreamTls) -> Result<(), TlsFault> {
-        self.side.store(Arc::new(client_side(settings)?));
-        Ok(())
+        client_side(settings)
     }
 
     /// When our certificate ends, in seconds since 1970; none if there is none, or it cannot be read.
     pub fn certificate_ends(&self) -> Option<i64> {
-        self.side.load().ends
+        self.ends
     }
 
     /// Does the handshake with the SMSC at `host` (a DNS name, or an IP address with or without brackets), whose
@@ -187,13 +178,12 @@ impl Connector {
     /// [`io::ErrorKind::InvalidData`] with the [`rustls::Error`] inside when the SMSC's certificate does not satisfy.
     /// That ours does not satisfy the SMSC shows, under TLS 1.3, at the first read only.
     pub async fn connect(&self, socket: TcpStream, host: &str) -> io::Result<Stream> {
-        let side = self.side.load_full();
-        let name = match &side.server_name {
+        let name = match &self.server_name {
             Some(name) => name.clone(),
             None => server_name(host.trim_matches(['[', ']']))
                 .map_err(|fault| io::Error::new(io::ErrorKind::InvalidInput, fault))?,
         };
-        let connector = TlsConnector::from(Arc::clone(&side.config));
+        let connector = TlsConnector::from(Arc::clone(&self.config));
         Ok(Stream::TlsClient(Box::new(connector.connect(name, socket).await?)))
     }
 }
@@ -225,7 +215,7 @@ fn server_side(settings: &ListenTls) -> Result<ServerSide, TlsFault> {
     Ok(ServerSide { config: Arc::new(config), ends })
 }
 
-fn client_side(settings: &UpstreamTls) -> Result<ClientSide, TlsFault> {
+fn client_side(settings: &UpstreamTls) -> Result<Connector, TlsFault> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&VERSIONS)
         .map_err(TlsFault::Provider)?
@@ -241,7 +231,7 @@ fn client_side(settings: &UpstreamTls) -> Result<ClientSide, TlsFault> {
     };
     config.resumption = Resumption::disabled();
     let server_name = settings.server_name.as_deref().map(server_name).transpose()?;
-    Ok(ClientSide { config: Arc::new(config), ends, server_name })
+    Ok(Connector { config: Arc::new(config), ends, server_name })
 }
 
 fn server_name(name: &str) -> Result<ServerName<'static>, TlsFault> {

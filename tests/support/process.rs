@@ -36,13 +36,31 @@ impl Process {
     }
 
     /// The same by this command.
-    pub(crate) async fn start_by(mut command: Command, folder: TempDir, upstream: SocketAddr, fragment: &str) -> Self {
+    pub(crate) async fn start_by(command: Command, folder: TempDir, upstream: SocketAddr, fragment: &str) -> Self {
+        let mut process = Self::spawn(command, folder, upstream, fragment);
+        process.is_ready().await;
+        process
+    }
+
+    /// The same, without waiting: where it listens is not known yet.
+    pub(crate) fn spawn(mut command: Command, folder: TempDir, upstream: SocketAddr, fragment: &str) -> Self {
         configure(folder.path(), upstream, fragment);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (mut output, log) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
-        let ready = soon(output.recv()).await.unwrap();
-        let address = ready.strip_prefix("ready listen=").unwrap().split(' ').next().unwrap().parse().unwrap();
+        let (output, log) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
+        let (address, ready) = (SocketAddr::from(([0, 0, 0, 0], 0)), String::new());
         Self { child, address, ready, upstream, folder: Some(folder), output, log }
+    }
+
+    /// Waits until it says that it is ready.
+    pub(crate) async fn is_ready(&mut self) {
+        self.ready = soon(self.output.recv()).await.unwrap();
+        let listen = self.ready.strip_prefix("ready listen=").unwrap().split(' ').next().unwrap();
+        self.address = listen.parse().unwrap();
+    }
+
+    /// Waits until its log says this.
+    pub(crate) async fn says(&mut self, what: &str) {
+        soon(async { while !self.log.recv().await.unwrap().contains(what) {} }).await;
     }
 
     /// Where it works.
@@ -57,6 +75,12 @@ impl Process {
         self.folder.take().unwrap()
     }
 
+    /// Has it drain, and gives its folder to who comes after it.
+    pub(crate) fn hand_over(&mut self) -> TempDir {
+        self.signal("TERM");
+        self.folder.take().unwrap()
+    }
+
     /// Asks the process to do what it does on this signal.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
@@ -67,7 +91,7 @@ impl Process {
     pub(crate) async fn reload(&mut self, fragment: &str, told: &str) {
         configure(self.folder(), self.upstream, fragment);
         self.signal("HUP");
-        soon(async { while !self.log.recv().await.unwrap().contains(told) {} }).await;
+        self.says(told).await;
     }
 
     /// Waits until it has ended.

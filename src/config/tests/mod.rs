@@ -2,6 +2,7 @@
 
 mod any_text;
 mod countries;
+mod diff;
 mod faults;
 mod values;
 
