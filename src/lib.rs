@@ -18,6 +18,7 @@
 //! | [`mod@reference`] | names of records and of relayed messages | tell anything about them |
 //! | [`config`] | TOML to a checked value, or every fault with its place | start anything |
 //! | [`policy`] | a message in, a verdict out: rules, limits, declared facts | I/O, read a clock |
+//! | `explain` | what every rule says of a message that somebody describes | send it |
 //! | [`audit`] | the record of refusals, in a thread of its own | block or drop |
 //! | [`ledger`] | the durable facts, on the disk and in indexes | judge a message |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
@@ -69,6 +70,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 mod disk;
+mod explain;
 mod hex;
 pub mod ledger;
 pub mod numbers;

@@ -12,6 +12,7 @@
 
 mod content;
 mod key;
+mod lines;
 mod record;
 mod repair;
 mod writer;
@@ -23,13 +24,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 
 pub use crate::disk::{Failure, Health, Unwritten};
 pub use crate::policy::Octets;
 pub use content::{Digest, Digester};
 pub use key::{NumberHash, NumberKey, TextHash};
+pub use lines::{Newest, NoPlace, Place};
 pub use record::{Record, Verdict};
 
 use writer::Writer;
@@ -51,7 +53,13 @@ struct Shared {
     key: NumberKey,
     closing: watch::Sender<Option<Instant>>,
     state: watch::Receiver<State>,
+    /// Of the writer, whose end is the end of those who watch.
+    lines: broadcast::WeakSender<Arc<str>>,
+    folder: PathBuf,
 }
+
+/// Lines that may wait for one who watches; a slower one misses the oldest, and is told how many.
+const WATCHED: usize = 4096;
 
 /// Why the record cannot be kept at all.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +129,10 @@ impl Audit {
         let (told, state) = Told::new("the audit record");
         let key = NumberKey::load_or_create(&settings.msisdn_key_file)?;
         let today = writer::day(Timestamp::now());
+        let (lines, _nobody) = broadcast::channel(WATCHED);
+        let watched = lines.downgrade();
         let writer = Writer {
+            lines,
             records,
             closing: asked,
             told,
@@ -140,7 +151,17 @@ impl Audit {
             .name("audit".to_owned())
             .spawn(move || runtime.block_on(writer.run()))
             .map_err(AuditFault::Thread)?;
-        Ok(Self { shared: Arc::new(Shared { records: sender, refs, key, closing, state }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                records: sender,
+                refs,
+                key,
+                closing,
+                state,
+                lines: watched,
+                folder: folder.clone(),
+            }),
+        })
     }
 
     /// A name for a record of this time, never given before.
@@ -171,6 +192,30 @@ impl Audit {
     /// Waits until there may be room: somebody else may be faster. Returns at once when the record is closed.
     pub async fn room(&self) {
         let _slot_given_back = self.shared.records.reserve().await;
+    }
+
+    /// Lines as they are written, without their line feeds; ends with the writer.
+    pub fn watch(&self) -> broadcast::Receiver<Arc<str>> {
+        match self.shared.lines.upgrade() {
+            Some(lines) => lines.subscribe(),
+            None => broadcast::channel(1).1,
+        }
+    }
+
+    /// What is written, from the newest line on; of those before `place` if it is given. Blocks.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn newest(&self, place: Option<Place>) -> io::Result<Newest> {
+        Newest::open(&self.shared.folder, place)
+    }
+
+    /// The line of the record with this name, if it is there. Blocks.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn find(&self, reference: Ref) -> io::Result<Option<String>> {
+        lines::find(&self.shared.folder, reference)
     }
 
     /// How the writer is doing.

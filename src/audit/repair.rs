@@ -15,6 +15,12 @@ pub(super) fn path(folder: &Path, day: Date) -> PathBuf {
     folder.join(format!("{}{day}{}", NAME.0, NAME.1))
 }
 
+/// The day that a file is of, by its name.
+pub(super) fn day_of(entry: &fs::DirEntry) -> Option<Date> {
+    let name = entry.file_name();
+    name.to_str()?.strip_prefix(NAME.0)?.strip_suffix(NAME.1)?.parse().ok()
+}
+
 /// What was done about a last line without its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Repair {
@@ -28,9 +34,7 @@ pub(super) enum Repair {
 pub(super) fn repair_all(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let name = entry.file_name();
-        let day = name.to_str().and_then(|name| name.strip_prefix(NAME.0)?.strip_suffix(NAME.1));
-        if day.is_none_or(|day| day.parse::<Date>().is_err()) || !entry.file_type()?.is_file() {
+        if day_of(&entry).is_none() || !entry.file_type()?.is_file() {
             continue;
         }
         let path = entry.path();

@@ -322,3 +322,24 @@ fn octets_are_kept_in_place_and_shown_without_doubt() {
     assert_eq!(Octets::<16>::new(b"a\\x41 \x00\x7f~").to_string(), "a\\x5cx41 \\x00\\x7f~");
     assert!(std::mem::size_of::<Record>() <= 384, "{}", std::mem::size_of::<Record>());
 }
+
+#[tokio::test]
+async fn who_watches_gets_the_lines_that_are_written_and_learns_of_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(&settings(&folder)).unwrap();
+    enqueue(&audit, [record(&audit, "2026-11-24T12:00:00Z", 1)]).await;
+    let looks = std::time::Instant::now();
+    while audit.newest(None).unwrap().next().unwrap().is_none() {
+        assert!(looks.elapsed() < Duration::from_secs(20));
+        tokio::task::yield_now().await;
+    }
+    let mut watched = audit.watch();
+    enqueue(&audit, [record(&audit, "2026-11-24T12:00:01Z", 2)]).await;
+    let line = watched.recv().await.unwrap();
+    let (_, written) = audit.newest(None).unwrap().next().unwrap().unwrap();
+    assert_eq!(*line, *written);
+    assert!(line.contains("\"sequence\":2"), "{line}");
+    audit.clone().close(Duration::from_secs(20)).await.unwrap();
+    assert!(watched.recv().await.is_err());
+    assert!(audit.watch().recv().await.is_err());
+}

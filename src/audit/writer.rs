@@ -6,12 +6,13 @@
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::{NumberKey, Record, repair};
@@ -31,6 +32,8 @@ pub(super) struct Writer {
     pub(super) records: mpsc::Receiver<Record>,
     pub(super) closing: watch::Receiver<Option<Instant>>,
     pub(super) told: Told,
+    /// To who watches.
+    pub(super) lines: broadcast::Sender<Arc<str>>,
     pub(super) folder: PathBuf,
     /// The file of `day`.
     pub(super) file: Appended,
@@ -89,13 +92,25 @@ impl Writer {
                 self.day = today;
             }
             let count = batch.iter().take_while(|record| day(record.at) == today).count();
+            let is_watched = self.lines.receiver_count() > 0;
+            let mut lines: Vec<Arc<str>> = Vec::new();
             for record in batch.drain(..count) {
                 self.file.add(|out| {
+                    let start = out.len();
                     let line = record.write_line(&self.key, out);
                     debug_assert!(line.is_ok(), "writing to memory, with keys that are text: {line:?}");
+                    if is_watched {
+                        lines.extend(
+                            std::str::from_utf8(out.get(start..).unwrap_or_default()).map(|it| it.trim_end().into()),
+                        );
+                    }
                 });
             }
             self.until_done(Appended::write).await?;
+            for line in lines {
+                // Who has watched may have left.
+                let _watchers = self.lines.send(line);
+            }
         }
         let overdue = self.file.since().is_some_and(|since| since.elapsed() >= self.sync_interval);
         if overdue || self.file.octets() > MAX_UNSYNCED {

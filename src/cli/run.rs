@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Failure};
-use crate::admin::{self, Admin, Proxy, Running, RunningFile, Token};
+use crate::admin::{self, Admin, Proxy, Running, RunningFile, Tokens};
 use crate::config::Config;
 use crate::relay::Relay;
 use crate::report;
@@ -38,7 +38,7 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
     let (mut terminate, mut interrupt, mut hangup) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let admin = match &config.admin {
-        Some(settings) => Some((open_admin(settings.address).await?, Token::load_or_create(&settings.token_file)?)),
+        Some(settings) => Some((open_admin(settings.address).await?, Tokens::load_or_create(settings)?)),
         None => None,
     };
     let form = match &config.report {
@@ -51,9 +51,9 @@ async fn serve(path: &Path, config: Config) -> Result<Exit, Failure> {
     let running = RunningFile::write(relay.ledger().folder(), relay.address(), address, form_address)?;
     announce(&relay, address, form_address)?;
     let (proxy, stop) = (Running::new(relay.control(), path), CancellationToken::new());
-    let served = admin.map(|(listener, token)| {
+    let served = admin.map(|(listener, tokens)| {
         let admin = Admin::new(relay.ledger(), relay.audit(), relay.journal(), proxy.clone());
-        tokio::spawn(admin.serve(listener, token, stop.clone()))
+        tokio::spawn(admin.serve(listener, tokens, stop.clone()))
     });
     let no_more_reports = stop.child_token();
     let reporting = form.map(|(listener, settings)| {

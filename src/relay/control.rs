@@ -9,6 +9,7 @@ use super::{ReloadFault, Shared, recall_quotas, upstreams};
 use crate::config::{AccountState, Config};
 use crate::ledger::permissions::Names;
 use crate::ledger::upkeep;
+use crate::policy::{Limiter, Now, Standing};
 
 /// See the module. Clones reach the same proxy.
 #[derive(Debug, Clone)]
@@ -60,6 +61,14 @@ impl Control {
     /// The time as its rules see it, in milliseconds since 1970. It follows a step of the clock within a second.
     pub fn now(&self) -> i64 {
         self.0.clock.now().unix_millis
+    }
+
+    /// What a new bind of the account with this system_id would stand on, and the time as its rules see it.
+    pub fn standing(&self, system_id: &str) -> Option<(Standing, Now)> {
+        let snapshot = self.0.facts.load_full();
+        let account = snapshot.account(system_id.as_bytes()).cloned()?;
+        let limiter = account.declared().bind_rate.map(Limiter::new);
+        Some((Standing { snapshot, account, limiter }, self.0.clock.now()))
     }
 
     /// All binds, in the order in which they were bound.
