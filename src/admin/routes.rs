@@ -237,6 +237,23 @@ pub(super) fn all() -> Vec<Route> {
     ]
 }
 
+/// The route of the table that this path is one of.
+pub(super) fn find(method: &Method, path: &str) -> Option<Route> {
+    let is_one = |pattern: &str| {
+        let (mut parts, mut wanted) = (path.split('/'), pattern.split('/'));
+        loop {
+            match (parts.next(), wanted.next()) {
+                (None, None) => return true,
+                (Some(part), Some(wanted)) if part == wanted || (wanted.starts_with('{') && !part.is_empty()) => {}
+                _ => return false,
+            }
+        }
+    };
+    // What is named before what is not, as the router has it.
+    let found = all().into_iter().filter(|route| route.method == *method && is_one(route.path));
+    found.min_by_key(|route| route.path.matches('{').count())
+}
+
 /// Whether bodies for this path are streamed, and not read into memory.
 pub(super) fn is_streamed(path: &str) -> bool {
     path.ends_with("/import") || path.ends_with("/evidence")
