@@ -116,7 +116,7 @@ async function explain(browser, { admin }) {
   await page.getByLabel("Account").fill("shop");
   await page.getByLabel("From (sender ID)").fill("SHOP");
   await page.getByLabel("To (number)").fill("32470123456");
-  await page.getByLabel("Text").fill("<img src=x onerror=alert(1)> please reply with your PIN code");
+  await page.getByLabel("Text", { exact: false }).first().fill("<img src=x onerror=alert(1)> please reply with your PIN code");
   await page.getByRole("button", { name: "Explain" }).click();
   await page.locator("mark").first().waitFor();
   check("explain marks what a rule sees", (await page.locator("mark").first().innerText()).includes("PIN"));

@@ -157,7 +157,7 @@ fn fields(takes: &[(&str, Kind)], filled: &Filled) -> Result<Value, Trouble> {
                 json!(text.parse::<u32>().map_err(no_count)?)
             }
             Kind::Numbers => {
-                let numbers = text.split(|letter: char| letter == ',' || letter == '\n').map(str::trim);
+                let numbers = text.split([',', '\n']).map(str::trim);
                 json!(numbers.filter(|number| !number.is_empty()).collect::<Vec<&str>>())
             }
             Kind::Text | Kind::Number | Kind::Time | Kind::Purpose | Kind::Via => json!(text),

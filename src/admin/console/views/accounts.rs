@@ -58,7 +58,7 @@ pub(in super::super) async fn show(desk: Desk, asked: Asked) -> Result<Page, Tro
     page.add(table("Last verdicts", &verdicts::COLUMNS, rows, Some(live)));
     let all = address("/console/verdicts", [("account", id)]);
     page.add(Block::More { to: all, text: "All verdicts of the account".to_owned() });
-    acts(&desk, &mut page, id, &path);
+    acts(&desk, &mut page, &account, &path);
     let change = |change: &Value| {
         vec![
             Cell::time(change.text("at")),
@@ -73,7 +73,9 @@ pub(in super::super) async fn show(desk: Desk, asked: Asked) -> Result<Page, Tro
     Ok(page)
 }
 
-fn acts(desk: &Desk, page: &mut Page, id: &str, path: &str) {
+/// What may be done in the state that the account is in.
+fn acts(desk: &Desk, page: &mut Page, account: &Value, path: &str) {
+    let (id, state) = (account.text("id"), account.text("state"));
     let back = format!("/console/accounts/{}", segment(id));
     let post = &Method::POST;
     let words = ("Ask for proof of consent", "Ask for proof");
@@ -82,15 +84,21 @@ fn acts(desk: &Desk, page: &mut Page, id: &str, path: &str) {
         page.heading("What may be done");
     }
     page.form(proof.map(|form| form.hiding("account", id)));
-    for (act, legend, button, least) in [
-        ("hold", "Hold: no offers", "Hold", Role::Operator),
-        ("release", "Release from hold", "Release", Role::Operator),
-        ("block", "Block: nothing passes", "Block", Role::Operator),
-        ("unblock", "Unblock", "Unblock", Role::Operator),
-        ("deactivate", "Deactivate: its binds end and a refund is due", "Deactivate", Role::Admin),
-        ("reactivate", "Reactivate", "Reactivate", Role::Admin),
+    for (fits, act, legend, button, least) in [
+        (state == "active", "hold", "Hold: no offers", "Hold", Role::Operator),
+        (state == "held", "release", "Release from hold", "Release", Role::Operator),
+        (matches!(state, "active" | "held"), "block", "Block: nothing passes", "Block", Role::Operator),
+        (state == "blocked", "unblock", "Unblock", "Unblock", Role::Operator),
+        (
+            state != "deactivated",
+            "deactivate",
+            "Deactivate: its binds end and a refund is due",
+            "Deactivate",
+            Role::Admin,
+        ),
+        (state == "deactivated", "reactivate", "Reactivate", "Reactivate", Role::Admin),
     ] {
-        if desk.role() >= least {
+        if fits && desk.role() >= least {
             let form = Form::act(desk.role(), post, &format!("{path}/{act}"), (legend, button), &back);
             page.form(if matches!(act, "block" | "deactivate") { form.map(Form::grave) } else { form });
         }

@@ -65,23 +65,33 @@ fn shown(page: &mut Page, said: &Value) {
         "" => said.shown("clause"),
         title => format!("{} – {title}", said.shown("clause")),
     };
+    let malformed = said.get("malformed").and_then(Value::as_str);
+    if let Some(malformed) = malformed {
+        page.add(Block::Alert(format!("The message cannot be read: {malformed}")));
+    }
     page.add(Block::Facts(vec![
         ("Verdict", Cell::state(said.text("verdict"))),
         ("By rule", Cell::text(said.shown("rule"))),
         ("Clause", Cell::text(clause)),
         ("Status", Cell::Code(said.shown("status"))),
-        ("Cannot be read", Cell::text(said.shown("malformed"))),
     ]));
     for text in said.items("texts") {
         page.note(format!("{} octets of {} in {}:", text.shown("octets"), text.shown("coding"), text.shown("field")));
         page.add(Block::Marked(pieces(text)));
     }
+    let is_single = said.items("destinations").len() == 1;
     let mut rows = Vec::new();
     for rule in said.items("rules") {
-        rows.push(row(rule, rule.text("rule").to_owned(), rule.text("mode")));
-        let single =
-            |single: &Value| row(single, format!("{} for {}", rule.text("rule"), single.text("destination")), "");
-        rows.extend(rule.items("destinations").iter().map(single));
+        let (name, mode, each) = (rule.text("rule"), rule.text("mode"), rule.items("destinations"));
+        match (rule.text("says"), each) {
+            // What it says of the one recipient it says of the message.
+            ("pass", [single]) if is_single => rows.push(row(single, name.to_owned(), mode)),
+            _ => {
+                rows.push(row(rule, name.to_owned(), mode));
+                let single = |single: &Value| row(single, format!("{name} for {}", single.text("destination")), mode);
+                rows.extend(each.iter().map(single));
+            }
+        }
     }
     page.table("Every rule", &["Rule", "Mode", "Says", "Clause", "Status", "Because"], rows);
 }

@@ -60,7 +60,10 @@ pub(in super::super) async fn show(desk: Desk, asked: Asked) -> Result<Page, Tro
         let said = if unanswered.contains(&number) { "nothing yet" } else { "handed in" };
         vec![Cell::text(number), Cell::text(said)]
     });
-    page.table("Recipients that are asked about", &["Number", "Proof"], recipients.collect());
+    let recipients: Vec<Vec<Cell>> = recipients.collect();
+    if !recipients.is_empty() {
+        page.table("Recipients that are asked about", &["Number", "Proof"], recipients);
+    }
     let message = |message: &Value| {
         vec![
             Cell::Code(message.text("reference").to_owned()),
@@ -69,8 +72,10 @@ pub(in super::super) async fn show(desk: Desk, asked: Asked) -> Result<Page, Tro
             Cell::text(message.shown("message_id")),
         ]
     };
-    let head = ["Message", "Time", "From", "message_id"];
-    page.table("Messages that were drawn", &head, proof.items("messages").iter().map(message).collect());
+    let messages: Vec<Vec<Cell>> = proof.items("messages").iter().map(message).collect();
+    if !messages.is_empty() {
+        page.table("Messages that were drawn", &["Message", "Time", "From", "message_id"], messages);
+    }
     let item = |item: &Value| {
         vec![
             Cell::text(item.shown("msisdn")),

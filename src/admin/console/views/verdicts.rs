@@ -37,7 +37,7 @@ fn fields(asked: &Asked) -> Vec<Field> {
                 "account" => ("Account", Input::Line("text")),
                 "clause" => ("Clause", Input::Line("number")),
                 "verdict" => ("Verdict", Input::Choice(vec!["", "rejected", "shadow"])),
-                _ => ("Since, as 2026-11-24T12:00:00Z", Input::Line("text")),
+                _ => ("Since (a day, or a time)", Input::Line("text")),
             };
             Field::new(name, label, input, asked.query(name))
         })
