@@ -23,7 +23,7 @@
 //! | [`ledger`] | the durable facts, on the disk and in indexes | judge a message |
 //! | [`simulator`] | an SMSC and an ESME for the demo and for load | judge |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
-//! | [`admin`] | the operator's HTTP interface | judge, hold rules of the workflows |
+//! | [`admin`] | the operator's HTTP interface and console | judge, hold rules of the workflows |
 //! | [`report`] | the public form of recipients | tell anybody what it knows |
 //! | [`demo`] | what each clause accepts and refuses, shown over real sockets | leave anything behind |
 //! | [`cli`] | one file per command | hold logic of its own |

@@ -325,7 +325,7 @@ async fn every_route_of_the_document_answers_and_nothing_else_does() {
             }
         }
     }
-    assert_eq!(known.into_inner(), 29);
+    assert_eq!(known.into_inner(), 33);
     office.expect(404, Method::GET, "/v1/nothing", Value::Null).await;
     office.expect(405, Method::PUT, "/v1/accounts", Value::Null).await;
     office.close().await.stop().await;

@@ -93,6 +93,8 @@ impl Form {
         let mut form = Self::sending(&format!("/console/act{path}"), legend, button, fields);
         form.is_grave = *method == Method::DELETE || route.role == Role::Admin;
         if *method != Method::POST {
+            // Another form may send to the same path.
+            form.id.push_str(method.as_str());
             form = form.hiding("method", method.as_str());
         }
         Some(form.hiding("back", back))
