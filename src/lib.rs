@@ -18,6 +18,7 @@
 //! | [`mod@reference`] | names of records and of relayed messages | tell anything about them |
 //! | [`config`] | TOML to a checked value, or every fault with its place | start anything |
 //! | [`policy`] | a message in, a verdict out: rules, limits, declared facts | I/O, read a clock |
+//! | `explain` | what every rule says of a message that somebody describes | send it |
 //! | [`audit`] | the record of refusals and acts, chained and signed, in a thread of its own | block or drop |
 //! | [`ledger`] | the durable facts, on the disk and in indexes | judge a message |
 //! | [`metrics`] | what can be counted, by name, and what it stands at | lock or allocate for a message that passes |
@@ -26,7 +27,7 @@
 //! | [`service`] | the process as what runs it sees it: handed sockets, signs of life, log, files that change | know SMPP |
 //! | [`relay`] | sockets: listener, TLS, bind, session | decide about a message |
 //! | [`replay`] | traffic of before, judged by other rules | I/O but for reading, a change of any file |
-//! | [`admin`] | the operator's HTTP interface | judge, hold rules of the workflows |
+//! | [`admin`] | the operator's HTTP interface and console | judge, hold rules of the workflows |
 //! | [`report`] | the public form of recipients | tell anybody what it knows |
 //! | [`demo`] | what each clause accepts and refuses, shown over real sockets | leave anything behind |
 //! | [`cli`] | one file per command | hold logic of its own |
@@ -74,6 +75,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 mod disk;
+mod explain;
 mod hex;
 pub mod ledger;
 pub mod metrics;

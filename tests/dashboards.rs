@@ -13,7 +13,7 @@ use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{Expr, LabelModifier, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use serde_json::Value;
-use smppolicy::admin::{self, Admin, Running, Token};
+use smppolicy::admin::{self, Admin, Running, Tokens};
 use smppolicy::ledger::workflow::{Actor, Complaint, ProofRequest, Via};
 use smppolicy::pdu::{CommandId, CommandStatus};
 use smppolicy::policy::Msisdn;
@@ -124,13 +124,15 @@ async fn served() -> Scrape {
 
 /// Both formats, as anybody may read them.
 async fn read(proxy: &Proxy) -> Scrape {
-    let token = Token::load_or_create(&proxy.folder().join("token")).unwrap();
+    let text = "[upstream.main]\naddress = 'simulator'\n[admin]\ntoken_file = 'token'";
+    let settings = smppolicy::config::Config::parse(text, "test.toml", proxy.folder()).unwrap().admin.unwrap();
+    let tokens = Tokens::load_or_create(&settings).unwrap();
     let listener = admin::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let relay = &proxy.relay;
     let running = Running::new(relay.control(), &proxy.folder().join("config.toml"));
     let interface = Admin::new(relay.ledger(), relay.audit(), relay.journal(), running);
-    let served = tokio::spawn(interface.serve(listener, token, stop.clone()));
+    let served = tokio::spawn(interface.serve(listener, tokens, stop.clone()));
     let (media, open) = get(address, "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;q=0.3").await;
     assert_eq!(media, "application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert!(open.ends_with("\n# EOF\n"));

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Admin;
 use super::asked::{Answer, Body, By, Named, Page, Parameters, cut, listed, ok, shown, who};
+use super::auth::{Asker, Role};
 use super::problem::Problem;
 use crate::config::AccountState;
 use crate::config::reader::nearest;
@@ -46,9 +47,13 @@ pub(super) async fn show(State(admin): State<Admin>, Named(id): Named<String>) -
 pub(super) async fn act(
     State(admin): State<Admin>,
     Named((id, act)): Named<(String, String)>,
+    asker: Asker,
     By(by): By,
     Body(Act { reason }): Body<Act>,
 ) -> Answer {
+    if matches!(&*act, "deactivate" | "reactivate") {
+        asker.must_be(Role::Admin)?;
+    }
     let declared = known(&admin, &id)?;
     if !ACTS.contains(&&*act) {
         let problem = Problem::unknown(format!("{act} cannot be done about an account"));

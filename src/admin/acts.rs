@@ -8,16 +8,17 @@ use std::borrow::Cow;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Admin;
-use super::asked::{MAX_BODY, OPERATOR};
+use super::asked::{LONGEST_NAME, MAX_BODY, OPERATOR};
+use super::auth::{Asker, Role};
 use super::problem::Problem;
-use super::routes::is_streamed;
+use super::routes::{find, is_streamed};
 use crate::audit::{Act, NotTaken, Place};
 use crate::policy::Msisdn;
 
@@ -45,13 +46,22 @@ impl Drop for Doing {
 /// Puts a request on record that may change something.
 pub(super) async fn recorded(State(admin): State<Admin>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let Some(route) = route.filter(|_| request.method() != Method::GET) else { return next.run(request).await };
+    // What whoever may look may do changes nothing.
+    let changes = find(request.method(), request.uri().path()).is_some_and(|route| route.role > Role::Viewer);
+    let Some(route) = route.filter(|_| changes) else { return next.run(request).await };
     let place = match room(&admin) {
         Ok(place) => place,
         Err(problem) => return problem.into_response(),
     };
-    let name = request.headers().get(OPERATOR).and_then(|name| name.to_str().ok()).unwrap_or("api");
-    let by = format!("operator ({})", name.chars().take(super::asked::LONGEST_NAME).collect::<String>()).into();
+    let asker = request.extensions().get::<Asker>();
+    let name = match asker.and_then(|asker| asker.session.as_ref()) {
+        Some(session) => format!("console {session}"),
+        None => {
+            let name = request.headers().get(OPERATOR).and_then(|name| name.to_str().ok()).unwrap_or("api");
+            name.chars().take(LONGEST_NAME).collect()
+        }
+    };
+    let by = format!("{} ({name})", asker.map_or("nobody", |asker| asker.role.name())).into();
     let mut details = Map::new();
     details.insert("method".to_owned(), request.method().as_str().into());
     details.insert("route".to_owned(), route.into());

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::auth::{Asker, Role};
 use super::problem::Problem;
 use crate::ledger::permissions;
 use crate::ledger::workflow::Actor;
@@ -155,17 +156,28 @@ pub(super) fn who(actor: &Actor) -> String {
     }
 }
 
-/// Who asks: what the header [`OPERATOR`] says, as the token is the same for all.
+/// Who asks, as it is kept with what is done: the console's session, or what the header [`OPERATOR`] says, as a token may
+/// be many people's; and the role, if it is not the one that may do all.
 #[derive(Debug)]
 pub(super) struct By(pub(super) Actor);
 
 impl<S: Send + Sync> FromRequestParts<S> for By {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get(OPERATOR) else { return Ok(Self(Actor::Operator("api".to_owned()))) };
-        let name = value.to_str().ok().filter(|name| (1..=LONGEST_NAME).contains(&name.len()));
-        let bad = || Problem::invalid(format!("{OPERATOR} must have 1 to {LONGEST_NAME} ASCII characters"));
-        Ok(Self(Actor::Operator(name.ok_or_else(bad)?.to_owned())))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let asker = Asker::from_request_parts(parts, state).await?;
+        let name = match (&asker.session, parts.headers.get(OPERATOR)) {
+            (Some(session), _) => format!("console {session}"),
+            (None, None) => "api".to_owned(),
+            (None, Some(value)) => {
+                let name = value.to_str().ok().filter(|name| (1..=LONGEST_NAME).contains(&name.len()));
+                let bad = || Problem::invalid(format!("{OPERATOR} must have 1 to {LONGEST_NAME} ASCII characters"));
+                name.ok_or_else(bad)?.to_owned()
+            }
+        };
+        Ok(Self(Actor::Operator(match asker.role {
+            Role::Admin => name,
+            role => format!("{name}, {}", role.name()),
+        })))
     }
 }

@@ -10,6 +10,8 @@ mod auth;
 mod binds;
 mod complaints;
 mod consents;
+mod console;
+mod explain;
 mod facts;
 mod idempotency;
 mod import;
@@ -22,6 +24,7 @@ mod running;
 mod subjects;
 mod suppressions;
 mod upload;
+mod verdicts;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,13 +36,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use asked::OPERATOR;
-pub use auth::{Token, TokenFault};
+pub use auth::{Role, TokenFault, Tokens};
 pub(crate) use import::{media_type, report};
 pub use proxy::{Declared, NotReloaded, Proxy, Running, Stopped};
 pub use running::RunningFile;
@@ -49,9 +52,11 @@ use crate::ledger::workflow::{Moment, Workflow};
 use crate::ledger::{Journal, Ledger};
 use crate::metrics::Format;
 use crate::policy::Msisdn;
+use auth::Asker;
 use idempotency::Idempotency;
 use problem::Problem;
 use upload::Places;
+use verdicts::Verdicts;
 
 /// How long requests under way may take once the interface is to stop. A client that leaves its request unfinished must
 /// not keep the process from ending.
@@ -69,6 +74,7 @@ struct Shared {
     proxy: Box<dyn Proxy>,
     kept: Idempotency,
     places: Places,
+    verdicts: Verdicts,
 }
 
 /// The body of `/readyz`.
@@ -90,24 +96,29 @@ struct Ready {
 impl Admin {
     /// An interface to these records, and to the proxy beside them.
     pub fn new(ledger: Arc<Ledger>, audit: Audit, journal: Journal, proxy: impl Proxy + 'static) -> Self {
-        let (kept, places) = (Idempotency::default(), Places::default());
-        Self(Arc::new(Shared { ledger, audit, journal, proxy: Box::new(proxy), kept, places }))
+        let (kept, places, verdicts) = (Idempotency::default(), Places::default(), Verdicts::default());
+        Self(Arc::new(Shared { ledger, audit, journal, proxy: Box::new(proxy), kept, places, verdicts }))
     }
 
     /// Its routes under `/v1`, which ask for no token: for callers in this process, which hold the ledger's files anyway.
     /// Never to be put behind a socket; that is what [`Self::serve`] is for. Within a tokio runtime.
     pub fn router(&self) -> Router {
-        routes::router(self)
+        routes::router(self).layer(Extension(Asker::IN_PROCESS))
     }
 
-    /// Serves on this socket until told to stop: `/healthz`, `/readyz` and `/metrics` to anybody, all else to who shows the token.
-    pub async fn serve(self, listener: TcpListener, token: Token, stop: CancellationToken) {
+    /// Serves on this socket until told to stop: `/healthz`, `/readyz` and `/metrics` to anybody, the console to who signs
+    /// in, all else to who shows a token.
+    pub async fn serve(self, listener: TcpListener, tokens: Tokens, stop: CancellationToken) {
+        let counting = tokio::spawn(verdicts::count(self.clone()));
+        let api = routes::router(&self);
         let open = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics));
-        let guarded = self.router().layer(from_fn_with_state(token, auth::guard));
-        let routes = open.with_state(self).merge(guarded);
+        let console = console::router(api.clone(), tokens.clone(), stop.clone());
+        let guarded = api.layer(from_fn_with_state(tokens, auth::guard));
+        let routes = open.with_state(self).merge(console).merge(guarded);
+        let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
         let cut_off = async {
             stop.cancelled().await;
@@ -119,6 +130,7 @@ impl Admin {
             },
             () = cut_off => tracing::debug!("requests to the admin interface were cut off"),
         }
+        counting.abort();
     }
 
     fn ledger(&self) -> &Ledger {
@@ -127,6 +139,14 @@ impl Admin {
 
     fn workflow(&self) -> &Workflow {
         self.0.ledger.workflow()
+    }
+
+    fn audit(&self) -> &Audit {
+        &self.0.audit
+    }
+
+    fn verdicts(&self) -> &Verdicts {
+        &self.0.verdicts
     }
 
     fn journal(&self) -> &Journal {
@@ -212,10 +232,14 @@ pub(in crate::admin) mod tests {
     use super::*;
     use crate::ledger::workflow;
 
+    fn config(folder: &tempfile::TempDir) -> crate::config::Config {
+        let text = "[upstream.main]\naddress = 'simulator'\n[admin]";
+        crate::config::Config::parse(text, "test.toml", folder.path()).unwrap()
+    }
+
     /// An interface beside no proxy, with everything in this folder.
     pub(in crate::admin) fn open_in(folder: &tempfile::TempDir) -> Admin {
-        let text = "[upstream.main]\naddress = 'simulator'";
-        let config = crate::config::Config::parse(text, "test.toml", folder.path()).unwrap();
+        let config = config(folder);
         let audit = Audit::open(&config.audit).unwrap();
         let journal = Journal::open(&config.journal, audit.key(), 0).unwrap();
         let ledger = Arc::new(Ledger::open(&config, audit.key()).unwrap());
@@ -240,12 +264,12 @@ pub(in crate::admin) mod tests {
     #[tokio::test]
     async fn an_unfinished_request_does_not_keep_it_from_stopping() {
         let folder = tempfile::tempdir().unwrap();
-        let token = Token::load_or_create(&folder.path().join("token")).unwrap();
+        let tokens = Tokens::load_or_create(&config(&folder).admin.unwrap()).unwrap();
         let admin = open_in(&folder);
         let listener = open("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let served = tokio::spawn(admin.serve(listener, token, stop.clone()));
+        let served = tokio::spawn(admin.serve(listener, tokens, stop.clone()));
         let mut unfinished = TcpStream::connect(address).await.unwrap();
         unfinished.write_all(b"GET /readyz HTTP/1.1\r\nHost:").await.unwrap();
         // Accepted behind it: when this one is answered, that one has been read.

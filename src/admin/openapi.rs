@@ -27,7 +27,8 @@ fn document(routes: &[Route]) -> Value {
         "info": {
             "title": "smppolicy",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "The operator's interface. Times are RFC 3339 in UTC, numbers digits without +. What changes \
+            "description": "The operator's interface. `x-role` is the least role whose token opens an operation: viewer, \
+                            operator, admin. Times are RFC 3339 in UTC, numbers digits without +. What changes \
                             something is on the disk when it is answered.",
         },
         "paths": paths,
@@ -57,14 +58,17 @@ fn document(routes: &[Route]) -> Value {
 
 fn operation(route: &Route) -> Value {
     let is_list = route.query.iter().any(|(name, _)| *name == "cursor");
+    let is_stream = route.path.ends_with("/stream");
+    let media = if is_stream { "text/event-stream" } else { "application/json" };
     let schema = if is_list { json!({"$ref": "#/components/schemas/Page"}) } else { json!({"type": "object"}) };
     let problem = json!({MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}});
     let mut operation = json!({
         "summary": route.summary,
+        "x-role": route.role.name(),
         "operationId": format!("{} {}", route.method, route.path),
         "parameters": parameters(route),
         "responses": {
-            route.answers.as_str(): {"description": "Done", "content": {"application/json": {"schema": schema}}},
+            route.answers.as_str(): {"description": "Done", "content": {media: {"schema": schema}}},
             "default": {"description": "Not done", "content": problem},
         },
     });

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Account, AccountState, Config};
 use crate::ledger::permissions::Names;
 use crate::metrics::Format;
+use crate::policy::{Now, Standing};
 use crate::relay::{Control, LiveBind, Reloaded};
 use crate::service::notify::Reloading;
 
@@ -24,6 +25,10 @@ pub trait Proxy: fmt::Debug + Send + Sync {
 
     /// The names of the campaigns that an account declares there.
     fn campaigns(&self, account: &str) -> Vec<String>;
+
+    /// What a new bind of this account would stand on, and the time by its clock; none: nobody may bind so, or no proxy
+    /// runs.
+    fn standing(&self, account: &str) -> Option<(Standing, Now)>;
 
     /// All binds, in the order in which they were bound.
     fn binds(&self) -> Vec<LiveBind>;
@@ -77,6 +82,10 @@ impl Proxy for Running {
 
     fn campaigns(&self, account: &str) -> Vec<String> {
         self.control.campaigns(account)
+    }
+
+    fn standing(&self, account: &str) -> Option<(Standing, Now)> {
+        self.control.standing(account)
     }
 
     fn binds(&self) -> Vec<LiveBind> {
@@ -155,6 +164,10 @@ impl Proxy for Stopped {
 
     fn campaigns(&self, account: &str) -> Vec<String> {
         self.0.get(account).map(|known| known.campaigns.clone()).unwrap_or_default()
+    }
+
+    fn standing(&self, _account: &str) -> Option<(Standing, Now)> {
+        None
     }
 
     fn binds(&self) -> Vec<LiveBind> {

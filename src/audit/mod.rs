@@ -21,6 +21,7 @@ mod files;
 mod key;
 mod lines;
 mod maker;
+mod newest;
 mod record;
 mod retention;
 mod verify;
@@ -47,6 +48,7 @@ pub use content::{Digest, Digester};
 pub use export::{ExportFault, Format, Selection, export, find};
 pub use key::{NumberHash, NumberKey, TextHash};
 pub use lines::{Files, Line, Unreadable};
+pub use newest::{Newest, NoPosition, Position};
 pub use record::{Record, Verdict};
 pub use verify::{Finding, Known, Tampering, Whole, verify};
 
@@ -82,7 +84,9 @@ struct Shared {
     state: watch::Receiver<State>,
     standstill: Arc<Standstill>,
     when_failing: WhenFailing,
-    tap: broadcast::Sender<Arc<str>>,
+    /// Of the writer, whose end is the end of those who watch.
+    tap: broadcast::WeakSender<Arc<str>>,
+    folder: PathBuf,
     milestones: Mutex<Option<mpsc::Receiver<Milestone>>>,
 }
 
@@ -252,6 +256,7 @@ impl Audit {
         let (closing, asked) = watch::channel(None);
         let (told, state) = Told::new("the audit record");
         let (tap, _nobody_yet) = broadcast::channel(WATCHED);
+        let watched = tap.downgrade();
         let (milestones, reached) = mpsc::channel(MILESTONES);
         let standstill = Arc::<Standstill>::default();
         let checked = if end.is_signed { end.head.n } else { 0 };
@@ -267,7 +272,7 @@ impl Audit {
             day: last.map(|last| last.day),
             folder: folder.clone(),
             own: end.repaired.map(|repair| repair.act(last.map(|last| &*last.path))).into_iter().collect(),
-            maker: Maker { key: key.clone(), refs: refs.clone(), signer, head: end.head, checked, tap: tap.clone() },
+            maker: Maker { key: key.clone(), refs: refs.clone(), signer, head: end.head, checked, tap },
             sync_interval: settings.sync_interval,
             checkpoint_interval: settings.checkpoint_interval,
             keep: settings.keep,
@@ -276,7 +281,9 @@ impl Audit {
             lock,
         };
         let (when_failing, milestones) = (settings.when_failing, Mutex::new(Some(reached)));
-        let shared = Shared { entries: sender, refs, key, closing, state, standstill, when_failing, tap, milestones };
+        let (tap, folder) = (watched, folder.clone());
+        let shared =
+            Shared { entries: sender, refs, key, closing, state, standstill, when_failing, tap, folder, milestones };
         Ok((Self { shared: Arc::new(shared) }, writer))
     }
 
@@ -334,9 +341,28 @@ impl Audit {
     }
 
     /// Lines as they are made, without their line feeds; they may not be on the disk yet. Who is too slow loses the
-    /// oldest, and is told how many.
+    /// oldest, and is told how many. Ends with the writer.
     pub fn watch(&self) -> broadcast::Receiver<Arc<str>> {
-        self.shared.tap.subscribe()
+        match self.shared.tap.upgrade() {
+            Some(tap) => tap.subscribe(),
+            None => broadcast::channel(1).1,
+        }
+    }
+
+    /// What is written, from the newest line on; of those before `position` if it is given. Blocks.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn newest(&self, position: Option<Position>) -> io::Result<Newest> {
+        Newest::open(&self.shared.folder, position)
+    }
+
+    /// The line of the record with this name, if it is there. Blocks.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn find(&self, reference: Ref) -> io::Result<Option<String>> {
+        newest::find(&self.shared.folder, reference)
     }
 
     /// What is to be told beyond this process, for the first who asks. It ends with the record.

@@ -486,3 +486,24 @@ async fn what_is_to_be_done_has_its_room_before() {
     assert_eq!(lines(&folder, DAY)[0]["act"], "start");
     assert_eq!(audit.place().unwrap_err(), NotTaken::Closed);
 }
+
+#[tokio::test]
+async fn who_watches_gets_the_lines_that_are_written_and_learns_of_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(&settings(&folder)).unwrap();
+    enqueue(&audit, [record(&audit, "2026-11-24T12:00:00Z", 1)]).await;
+    let looks = std::time::Instant::now();
+    while audit.newest(None).unwrap().next().unwrap().is_none() {
+        assert!(looks.elapsed() < Duration::from_secs(20));
+        tokio::task::yield_now().await;
+    }
+    let mut watched = audit.watch();
+    enqueue(&audit, [record(&audit, "2026-11-24T12:00:01Z", 2)]).await;
+    let line = watched.recv().await.unwrap();
+    let (_, written) = audit.newest(None).unwrap().next().unwrap().unwrap();
+    assert_eq!(*line, *written);
+    assert!(line.contains("\"sequence\":2"), "{line}");
+    audit.clone().close(Duration::from_secs(20)).await.unwrap();
+    assert!(watched.recv().await.is_err());
+    assert!(audit.watch().recv().await.is_err());
+}

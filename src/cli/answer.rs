@@ -9,8 +9,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::client::{Client, with_query};
-use super::explain::visible;
 use super::{Exit, Failure};
+use crate::explain::visible;
 
 /// The order in which names are shown; others follow, in the order of the alphabet.
 const ORDER: [&str; 35] = [

@@ -1,9 +1,6 @@
 //! `explain`: what every rule says of one message, and what would become of it. Opens no socket and changes nothing.
 
-mod json;
-mod message;
 mod report;
-mod shown;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,9 +11,8 @@ use jiff::Timestamp;
 
 use super::{Exit, Failure};
 use crate::config::{self, Config, Facts, UnknownAccount};
-use crate::pdu::{CommandStatus, Frame, Malformed};
-use crate::policy::{AccountFacts, DeclaredFacts, Explanation, Foretold, Limiter, Now, Rejection, Snapshot, Standing};
-pub(super) use shown::visible;
+use crate::explain::{Answer, Question, Unfit};
+use crate::policy::{DeclaredFacts, Explanation, Foretold, Limiter, Now, Snapshot, Standing};
 
 /// Only differences of this clock mean something, and nothing has been sent before this message.
 const MONOTONIC_NANOS: u64 = 1_000_000_000;
@@ -53,40 +49,6 @@ pub(super) struct ExplainArguments {
     json: bool,
 }
 
-/// What was asked, and the answer.
-struct Answer<'b> {
-    account: &'b AccountFacts,
-    at: Timestamp,
-    policy_version: u64,
-    frame: Frame<'b>,
-    explanation: Result<Explanation<'b>, Malformed>,
-}
-
-impl Answer<'_> {
-    /// The refusal that counts; none if the message goes up, or goes up for some.
-    fn decider(&self) -> Option<&Rejection> {
-        match &self.explanation {
-            Ok(Explanation { outcome: Foretold::Rejected(rejection), .. }) => Some(rejection),
-            _ => None,
-        }
-    }
-
-    /// What the ESME would be told by the proxy itself.
-    fn status(&self) -> Option<CommandStatus> {
-        match &self.explanation {
-            Err(malformed) => Some(malformed.status()),
-            Ok(_) => self.decider().map(|rejection| rejection.status),
-        }
-    }
-
-    fn exit(&self) -> Exit {
-        match &self.explanation {
-            Ok(Explanation { outcome: Foretold::Relayed, .. }) => Exit::Done,
-            _ => Exit::No,
-        }
-    }
-}
-
 /// Judges the message that the arguments describe, and prints what every rule says.
 pub(super) fn explain(config: &Path, arguments: &ExplainArguments) -> Result<Exit, Failure> {
     let config = Config::load(config)?;
@@ -99,24 +61,37 @@ pub(super) fn explain(config: &Path, arguments: &ExplainArguments) -> Result<Exi
     let limiter = account.declared().bind_rate.map(Limiter::new);
     let standing = Standing { snapshot: Arc::new(snapshot), account, limiter, withholds: false };
 
-    let octets = match &arguments.pdu {
-        Some(hexadecimal) => message::from_hexadecimal(hexadecimal)?,
-        None => message::submit(arguments, standing.account.declared().default_alphabet)?,
-    };
-    let frame = message::frame(&octets)?;
     let at = arguments.at.unwrap_or_else(Timestamp::now);
     let (unix_millis, steady_millis) = (at.as_millisecond(), at.as_millisecond());
     let now = Now { monotonic_nanos: MONOTONIC_NANOS, unix_millis, steady_millis };
-    let answer = Answer {
-        account: &standing.account,
-        at,
-        policy_version: standing.snapshot.version(),
-        frame,
-        explanation: standing.snapshot.policy().explain(frame, &standing, now),
-    };
-    let printed = if arguments.json { json::print(&answer)? } else { report::print(&answer) };
+    let unfit = |unfit: Unfit| Failure::Input(unfit.of_option());
+    let octets = question(arguments).octets(&standing).map_err(unfit)?;
+    let answer = Answer::new(&octets, &standing, now).map_err(unfit)?;
+    let printed = if arguments.json { json(&answer)? } else { report::print(&answer) };
     std::io::stdout().write_all(printed.as_bytes())?;
-    Ok(answer.exit())
+    Ok(match &answer.explanation {
+        Ok(Explanation { outcome: Foretold::Relayed, .. }) => Exit::Done,
+        _ => Exit::No,
+    })
+}
+
+fn question(arguments: &ExplainArguments) -> Question {
+    let ExplainArguments { account, from, to, text, service_type, pdu, at, .. } = arguments;
+    Question {
+        account: account.clone(),
+        from: from.clone(),
+        to: to.clone(),
+        text: text.clone(),
+        service_type: Some(service_type.clone()),
+        pdu: pdu.clone(),
+        at: *at,
+    }
+}
+
+/// The answer as an object, and a line feed.
+fn json(answer: &Answer<'_>) -> Result<String, Failure> {
+    let unwritable = |error: serde_json::Error| Failure::Environment(format!("cannot write JSON: {error}"));
+    Ok(serde_json::to_string_pretty(&answer.object()).map_err(unwritable)? + "\n")
 }
 
 /// That the configuration knows the account.

@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Failure};
-use crate::admin::{self, Admin, Proxy, Running, RunningFile, Token};
+use crate::admin::{self, Admin, Proxy, Running, RunningFile, Tokens};
 use crate::config::Config;
 #[cfg(feature = "otlp")]
 use crate::otlp::Spans;
@@ -57,7 +57,7 @@ async fn serve(path: &Path, config: Config, sockets: Sockets) -> Result<Exit, Fa
         Some(settings) => {
             let listener =
                 open("admin.address", settings.address, sockets.admin, admin::open(settings.address)).await?;
-            Some((listener, Token::load_or_create(&settings.token_file)?))
+            Some((listener, Tokens::load_or_create(settings)?))
         }
         None => None,
     };
@@ -82,9 +82,9 @@ async fn serve(path: &Path, config: Config, sockets: Sockets) -> Result<Exit, Fa
     let running = RunningFile::write(relay.ledger().folder(), relay.address(), address, form_address)?;
     announce(&relay, address, form_address)?;
     let (proxy, stop) = (Running::new(relay.control(), path), CancellationToken::new());
-    let served = admin.map(|(listener, token)| {
+    let served = admin.map(|(listener, tokens)| {
         let admin = Admin::new(relay.ledger(), relay.audit(), relay.journal(), proxy.clone());
-        tokio::spawn(admin.serve(listener, token, stop.clone()))
+        tokio::spawn(admin.serve(listener, tokens, stop.clone()))
     });
     let no_more_reports = stop.child_token();
     let reporting = form.map(|(listener, settings)| {

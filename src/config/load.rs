@@ -244,7 +244,16 @@ fn admin(mut table: Table<'_>, listen: &Listen) -> Admin {
         table.fault("address", format!("is listen.address too ({address})"), "expected an address of its own");
     }
     let token_file = table.or("token_file", table.base().join("var/admin-token"), value::path(table.base()));
-    Admin { address, token_file, webhook: workflow::webhook(&mut table) }
+    let operator_token_file = table.optional("operator_token_file", value::path(table.base()));
+    let viewer_token_file = table.optional("viewer_token_file", value::path(table.base()));
+    let files = [("operator_token_file", &operator_token_file), ("viewer_token_file", &viewer_token_file)];
+    for (key, file) in files {
+        let is_shared = files.iter().any(|(other, it)| *other != key && it.is_some() && *it == file);
+        if is_shared || file.as_ref() == Some(&token_file) {
+            table.fault(key, "is another role's file too", "expected a file of its own");
+        }
+    }
+    Admin { address, token_file, operator_token_file, viewer_token_file, webhook: workflow::webhook(&mut table) }
 }
 
 const WHEN_FAILING: [(&str, WhenFailing); 2] = [("stop", WhenFailing::Stop), ("serve", WhenFailing::Serve)];

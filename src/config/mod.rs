@@ -229,8 +229,12 @@ pub struct UpstreamTls {
 pub struct Admin {
     /// Where operators connect; port 0 is chosen by the system.
     pub address: SocketAddr,
-    /// The bearer token; made at first start, mode 0600.
+    /// The bearer token of the role `admin`; made at first start, mode 0600.
     pub token_file: PathBuf,
+    /// That of the role `operator`; absent: nobody has it.
+    pub operator_token_file: Option<PathBuf>,
+    /// That of the role `viewer`; absent: nobody has it.
+    pub viewer_token_file: Option<PathBuf>,
     /// Where events go; absent: nowhere.
     pub webhook: Option<Webhook>,
 }

@@ -16,6 +16,7 @@ use crate::config::{AccountState, Config, Declared, Diff};
 use crate::ledger::permissions::Names;
 use crate::ledger::upkeep;
 use crate::metrics::{Binds, Figures, Format, Of};
+use crate::policy::{Limiter, Now, Standing};
 
 /// Faults of a configuration that go on record; the log has all.
 const FAULTS_ON_RECORD: usize = 20;
@@ -119,6 +120,15 @@ impl Control {
     /// The time as its rules see it, in milliseconds since 1970. It follows a step of the clock within a second.
     pub fn now(&self) -> i64 {
         self.0.clock.now().unix_millis
+    }
+
+    /// What a new bind of the account with this system_id would stand on, and the time as its rules see it.
+    pub fn standing(&self, system_id: &str) -> Option<(Standing, Now)> {
+        let snapshot = self.0.facts.load_full();
+        let account = snapshot.account(system_id.as_bytes()).cloned()?;
+        let limiter = account.declared().bind_rate.map(Limiter::new);
+        let withholds = self.0.audit.withholds();
+        Some((Standing { snapshot, account, limiter, withholds }, self.0.clock.now()))
     }
 
     /// All binds, in the order in which they were bound.

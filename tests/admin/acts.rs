@@ -51,7 +51,7 @@ async fn each_request_that_may_change_something_is_on_record_without_numbers_and
     ];
     assert_eq!(acts.len(), expected.len(), "{acts:#?}");
     for (act, (by, method, route, status, subject)) in acts.iter().zip(expected) {
-        assert_eq!(act["by"], format!("operator ({by})"));
+        assert_eq!(act["by"], format!("admin ({by})"));
         assert_eq!(
             act["details"],
             json!({"method": method, "route": route, "status": status, "subject": subject}),

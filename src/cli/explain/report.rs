@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use super::Answer;
-use super::shown::{HIDDEN, Shown, quote, visible};
+use crate::explain::{Answer, HIDDEN, Shown, label, quote, visible, word};
 use crate::pdu::{Address, Destination};
+
 use crate::policy::{Clause, Evidence, Explanation, Foretold, Opinion, Recipients, Rejection, Says, Span, Submission};
 
 /// Characters in a line of the text.
@@ -144,16 +144,6 @@ fn texts(out: &mut String, answer: &Answer<'_>, explanation: &Explanation<'_>) {
     }
 }
 
-/// What a mark is called.
-fn label(evidence: &Evidence) -> String {
-    match evidence {
-        Evidence::Entry { entry, .. } => entry.to_string(),
-        Evidence::Link { fault, .. } => (*fault).to_owned(),
-        Evidence::Brand { brand, .. } => brand.to_string(),
-        other => other.to_string(),
-    }
-}
-
 /// The text, with a line under it for each range.
 fn marked(out: &mut String, text: &str, marks: Vec<(Range<usize>, String)>) {
     for row in rows(text) {
@@ -244,17 +234,6 @@ fn row(explanation: &Explanation<'_>, (rule, mode): (&str, &str), says: &Says, t
             None => because,
         },
     ]
-}
-
-/// What a rule says, in a word.
-pub(super) const fn word(says: &Says) -> &'static str {
-    match says {
-        Says::Pass => "pass",
-        Says::Refuse(_) => "refuse",
-        Says::Note(_) => "note",
-        Says::Unread => "unread",
-        Says::Off => "",
-    }
 }
 
 fn because(message: &Submission<'_>, evidence: &Evidence) -> String {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::super::explain::visible;
 use super::rate;
+use crate::explain::visible;
 use crate::pdu::CommandStatus;
 use crate::policy::Clause;
 use crate::replay::{Captured, Changed, Clauses, Ground, Kind, Recorded, Tally, Under, Verdict};

@@ -69,6 +69,11 @@ fn faults_of_values() {
         ("[audit]\npath = ''", "2:8: audit.path", "expected a path"),
         ("[admin]\naddress = '127.0.0.1:2775'", "2:11: admin.address", "is listen.address too"),
         (
+            "[admin]\ntoken_file = 't'\nviewer_token_file = 't'",
+            "3:21: admin.viewer_token_file",
+            "is another role's file too",
+        ),
+        (
             "[accounts]\nunknown = 'nobody'",
             "2:11: accounts.unknown",
             "names no account (\"nobody\"); expected \"reject\"",

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::super::Failure;
 use super::Answer;
-use super::report::word;
-use super::shown::{Shown, quote};
+use super::shown::{Shown, label, quote};
+use super::word;
+use crate::config::RuleName;
 use crate::pdu::Destination;
 use crate::policy::{Clause, Evidence, Explanation, Foretold, Opinion, Recipients, Rejection, Says, Span, Submission};
 
@@ -34,6 +34,16 @@ struct Text {
     coding: String,
     octets: usize,
     text: String,
+    marks: Vec<Mark>,
+}
+
+/// Where in the text evidence lies, in octets of UTF-8, and what it is called.
+#[derive(Serialize)]
+struct Mark {
+    from: usize,
+    to: usize,
+    rule: &'static str,
+    label: String,
 }
 
 #[derive(Serialize)]
@@ -82,12 +92,12 @@ struct Ground<'a> {
     quoted: Option<String>,
 }
 
-/// The object, and a line feed.
-pub(super) fn print(answer: &Answer<'_>) -> Result<String, Failure> {
+/// The answer as an object.
+pub(super) fn object<'a>(answer: &'a Answer<'_>) -> impl Serialize + use<'a> {
     let explanation = answer.explanation.as_ref().ok();
     let message = explanation.map(|explanation| &explanation.message);
     let destinations = message.map(destinations).unwrap_or_default();
-    let report = Report {
+    Report {
         verdict: match explanation.map(|explanation| &explanation.outcome) {
             Some(Foretold::Relayed) => "relayed",
             Some(Foretold::Reduced(_)) => "reduced",
@@ -104,9 +114,7 @@ pub(super) fn print(answer: &Answer<'_>) -> Result<String, Failure> {
         rules: explanation.map(|explanation| rules(explanation, &destinations)).unwrap_or_default(),
         destinations,
         policy_version: format!("{:016x}", answer.policy_version),
-    };
-    let unwritable = |error: serde_json::Error| Failure::Environment(format!("cannot write JSON: {error}"));
-    Ok(serde_json::to_string_pretty(&report).map_err(unwritable)? + "\n")
+    }
 }
 
 fn lossy(octets: &[u8]) -> String {
@@ -128,18 +136,27 @@ fn destinations(message: &Submission<'_>) -> Vec<String> {
 }
 
 fn texts(answer: &Answer<'_>, explanation: &Explanation<'_>) -> Vec<Text> {
-    let rejections = explanation.opinions.iter().flat_map(|opinion| {
-        let recipients = opinion.recipients.iter().map(|(_, says)| says);
-        recipients.chain([&opinion.says]).filter_map(Says::rejection)
-    });
-    let spans: Vec<Span> = rejections.filter_map(|rejection| rejection.evidence.span()).collect();
-    let shown = Shown::all(&explanation.message, answer.account.declared().default_alphabet, &spans);
-    let text = |Shown { field, charset, octets, text, .. }| Text {
-        field: field.name(),
-        coding: charset.to_string(),
-        octets,
-        text,
+    let evidence: Vec<(RuleName, Evidence, Span)> = explanation
+        .opinions
+        .iter()
+        .flat_map(|opinion| {
+            let says = opinion.recipients.iter().map(|(_, says)| says).chain([&opinion.says]);
+            let evidence = says.filter_map(Says::rejection).map(|rejection| rejection.evidence);
+            evidence.filter_map(|evidence| Some((opinion.rule, evidence, evidence.span()?)))
+        })
+        .collect();
+    let spans: Vec<Span> = evidence.iter().map(|(.., span)| *span).collect();
+    let text = |shown: Shown<'_>| {
+        let read_so = evidence.iter().filter(|(.., span)| span.reading == shown.charset);
+        let marks = read_so.filter_map(|(rule, evidence, span)| {
+            let range = shown.range(span)?;
+            Some(Mark { from: range.start, to: range.end, rule: rule.name(), label: label(evidence) })
+        });
+        let marks = marks.collect();
+        let Shown { field, charset, octets, text, .. } = shown;
+        Text { field: field.name(), coding: charset.to_string(), octets, text, marks }
     };
+    let shown = Shown::all(&explanation.message, answer.account.declared().default_alphabet, &spans);
     shown.into_iter().map(text).collect()
 }
 

@@ -2,20 +2,20 @@
 
 use std::ops::Range;
 
-use crate::policy::{Field, Span, Spot, Submission};
+use crate::policy::{Evidence, Field, Span, Spot, Submission};
 use crate::text::{Charset, Content, Decoder, DefaultAlphabet, Extent, Readings, Segment, UserData, origin};
 
 /// One text, read in one way.
 #[derive(Debug)]
-pub(super) struct Shown<'b> {
+pub(crate) struct Shown<'b> {
     /// Where it stands.
-    pub(super) field: Field,
+    pub(crate) field: Field,
     /// How it is read.
-    pub(super) charset: Charset,
+    pub(crate) charset: Charset,
     /// Octets of its user data, header included.
-    pub(super) octets: usize,
+    pub(crate) octets: usize,
     /// The text.
-    pub(super) text: String,
+    pub(crate) text: String,
     segment: Segment<'b>,
     extent: Extent,
     part: u8,
@@ -23,7 +23,7 @@ pub(super) struct Shown<'b> {
 
 impl<'b> Shown<'b> {
     /// Every text of the message that can be read: as evidence in it was read, else in its likeliest reading.
-    pub(super) fn all(message: &Submission<'b>, alphabet: DefaultAlphabet, spans: &[Span]) -> Vec<Self> {
+    pub(crate) fn all(message: &Submission<'b>, alphabet: DefaultAlphabet, spans: &[Span]) -> Vec<Self> {
         let texts = message.texts().filter_map(|(field, octets)| {
             let wanted = spans.iter().filter(|span| span.from.field == field).map(|span| span.reading);
             let readings = readings(message, octets, alphabet)?;
@@ -48,7 +48,7 @@ impl<'b> Shown<'b> {
     }
 
     /// Where in the text the evidence lies, in octets of UTF-8; none if it lies in another field.
-    pub(super) fn range(&self, span: &Span) -> Option<Range<usize>> {
+    pub(crate) fn range(&self, span: &Span) -> Option<Range<usize>> {
         if span.from.field != self.field {
             return None;
         }
@@ -69,7 +69,7 @@ impl<'b> Shown<'b> {
 }
 
 /// What the evidence at a place says.
-pub(super) fn quote(message: &Submission<'_>, span: &Span) -> Option<String> {
+pub(crate) fn quote(message: &Submission<'_>, span: &Span) -> Option<String> {
     let shown = Shown::of(message, span)?;
     let range = shown.range(span)?;
     shown.text.get(range).map(str::to_owned)
@@ -84,7 +84,7 @@ fn readings(message: &Submission<'_>, octets: &[u8], alphabet: DefaultAlphabet) 
 }
 
 /// The text with every character that takes no place, or would move the cursor, made visible; line breaks stay.
-pub(in crate::cli) fn visible(character: char) -> char {
+pub(crate) fn visible(character: char) -> char {
     match character {
         '\n' => '\n',
         '\0'..='\u{1F}' => char::from_u32(0x2400 + u32::from(character)).unwrap_or(character),
@@ -99,8 +99,18 @@ pub(in crate::cli) fn visible(character: char) -> char {
     }
 }
 
+/// What a mark in a text is called.
+pub(crate) fn label(evidence: &Evidence) -> String {
+    match evidence {
+        Evidence::Entry { entry, .. } => entry.to_string(),
+        Evidence::Link { fault, .. } => (*fault).to_owned(),
+        Evidence::Brand { brand, .. } => brand.to_string(),
+        other => other.to_string(),
+    }
+}
+
 /// Stands for a character that takes no place.
-pub(super) const HIDDEN: char = '·';
+pub(crate) const HIDDEN: char = '·';
 
 #[cfg(test)]
 mod tests {

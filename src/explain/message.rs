@@ -1,9 +1,8 @@
-//! The PDU that the arguments describe. Judges nothing.
+//! The PDU that a question describes. Judges nothing.
 
 use bytes::BytesMut;
 
-use super::super::Failure;
-use super::ExplainArguments;
+use super::{Question, Unfit};
 use crate::pdu::{
     Address, CommandId, DataCoding, Frame, HEADER_LEN, Npi, SequenceNumber, SubmitSm, Tlv, TlvTag, Tlvs, Ton,
 };
@@ -15,29 +14,28 @@ const SHORT_MESSAGE_MAX: usize = 254;
 const SHORT_CODE_DIGITS: usize = 6;
 
 /// The submit_sm that an ESME would send.
-pub(super) fn submit(arguments: &ExplainArguments, alphabet: DefaultAlphabet) -> Result<Vec<u8>, Failure> {
-    let text = arguments.text.as_deref().unwrap_or_default();
+pub(super) fn submit(question: &Question, alphabet: DefaultAlphabet) -> Result<Vec<u8>, Unfit> {
+    let text = question.text.as_deref().unwrap_or_default();
     let (data_coding, octets) = encode(text, alphabet);
     let long = octets.len() > SHORT_MESSAGE_MAX;
     let payload = long.then_some(Tlv { tag: TlvTag::MESSAGE_PAYLOAD, value: &octets });
     let (mut list, mut pdu) = (BytesMut::new(), BytesMut::new());
-    let too_long = |_| Failure::Input("--text has more than 65535 octets, which no PDU can carry".to_owned());
+    let too_long = |_| Unfit::new("text", "has more than 65535 octets, which no PDU can carry");
     let message = SubmitSm {
-        service_type: arguments.service_type.as_bytes(),
-        source: address(arguments.from.as_deref().unwrap_or_default()),
-        destination: address(arguments.to.as_deref().unwrap_or_default()),
+        service_type: question.service_type.as_deref().unwrap_or_default().as_bytes(),
+        source: address(question.from.as_deref().unwrap_or_default()),
+        destination: address(question.to.as_deref().unwrap_or_default()),
         data_coding,
         short_message: if long { &[] } else { &octets },
         tlvs: Tlvs::build(payload, &mut list).map_err(too_long)?,
         ..SubmitSm::default()
     };
     let option = |field: &str| match field {
-        "source_addr" => "--from",
-        "destination_addr" => "--to",
-        _ => "--service-type",
+        "source_addr" => "from",
+        "destination_addr" => "to",
+        _ => "service_type",
     };
-    let unfit =
-        |malformed: crate::pdu::Malformed| Failure::Input(format!("{} {}", option(malformed.field), malformed.fault));
+    let unfit = |malformed: crate::pdu::Malformed| Unfit::new(option(malformed.field), malformed.fault.to_string());
     message.encode(SequenceNumber(1), &mut pdu).map_err(unfit)?;
     Ok(pdu.to_vec())
 }
@@ -69,35 +67,35 @@ fn address(text: &str) -> Address<'_> {
 }
 
 /// Octets from two digits each; spaces, line breaks and colons between them do not count.
-pub(super) fn from_hexadecimal(text: &str) -> Result<Vec<u8>, Failure> {
+pub(super) fn from_hexadecimal(text: &str) -> Result<Vec<u8>, Unfit> {
     let mut digits = Vec::new();
     for (index, character) in text.chars().enumerate().filter(|(_, it)| !it.is_whitespace() && *it != ':') {
         let Some(digit) = character.to_digit(16) else {
-            let place = format!("--pdu is not hexadecimal: {character:?} is its character {}", index + 1);
-            return Err(Failure::Input(format!("{place}; write two digits for each octet")));
+            let place = format!("is not hexadecimal: {character:?} is its character {}", index + 1);
+            return Err(Unfit::new("pdu", format!("{place}; write two digits for each octet")));
         };
         digits.push(digit as u8);
     }
     match digits.as_chunks() {
         (octets, []) => Ok(octets.iter().map(|[high, low]| high << 4 | low).collect()),
-        _ => Err(Failure::Input("--pdu has an odd number of digits; write two for each octet".to_owned())),
+        _ => Err(Unfit::new("pdu", "has an odd number of digits; write two for each octet")),
     }
 }
 
 /// The one PDU that the octets are, which must be one that is judged.
-pub(super) fn frame(octets: &[u8]) -> Result<Frame<'_>, Failure> {
+pub(super) fn frame(octets: &[u8]) -> Result<Frame<'_>, Unfit> {
     let Some(frame) = Frame::from_bytes(octets) else {
         let says = octets.first_chunk().map(|length| u32::from_be_bytes(*length));
         let says = says.map_or(String::new(), |says| format!(": its command_length is {says}"));
         let help = format!("give all octets of one, from its header of {HEADER_LEN}");
-        return Err(Failure::Input(format!("--pdu has {} octets and is not one PDU{says}; {help}", octets.len())));
+        return Err(Unfit::new("pdu", format!("has {} octets and is not one PDU{says}; {help}", octets.len())));
     };
     let id: CommandId = frame.command_id();
     if id.is_judged() {
         return Ok(frame);
     }
     let help = "give a submit_sm, submit_multi, data_sm or replace_sm";
-    Err(Failure::Input(format!("--pdu is a PDU ({id}) that carries no text towards a handset; {help}")))
+    Err(Unfit::new("pdu", format!("is a PDU ({id}) that carries no text towards a handset; {help}")))
 }
 
 #[cfg(test)]
@@ -127,8 +125,8 @@ mod tests {
         for (text, fault) in
             [("0", "odd number of digits"), ("00 0x10", "'x' is its character 5"), ("é0", "character 1")]
         {
-            let Err(Failure::Input(message)) = from_hexadecimal(text) else { panic!("{text}") };
-            assert!(message.contains(fault), "{message}");
+            let unfit = from_hexadecimal(text).unwrap_err();
+            assert!(unfit.why.contains(fault), "{unfit:?}");
         }
     }
 }
