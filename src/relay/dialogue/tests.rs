@@ -15,6 +15,7 @@ use crate::ledger::Journal;
 use crate::ledger::journal::Sent;
 use crate::pdu::{Address, DeliverSm, EsmClass, Frame, SubmitSm, header_only};
 use crate::policy::Msisdn;
+use crate::reference::Ref;
 use bytes::BytesMut;
 
 mod invitations;
