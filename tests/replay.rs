@@ -586,7 +586,7 @@ fn records_say_what_they_hold_and_no_more() {
         ("off now", line(1, "shop", "SHOP", "rejected", ("content", 34), "{\"entry\":\"x\"}"), "lifted"),
         (
             "needs the text",
-            line(1, "shop", "SHOP", "rejected", ("fraud", 26), "{\"entry\":\"x\"}"),
+            line(1, "shop", "SHOP", "rejected", ("campaign", 24), "{\"entry\":\"x\"}"),
             "the text is not kept",
         ),
         (

@@ -84,13 +84,13 @@ impl Talk {
         // Of what both may send, the higher port is the ESME's.
         let higher = usize::from(self.ends[1].port() > self.ends[0].port());
         if *self.esme.get_or_insert(higher) == end {
-            self.from_esme(frame, mark, court);
+            self.esme_says(frame, mark, court);
         } else {
-            self.from_smsc(frame, mark, court);
+            self.smsc_says(frame, mark, court);
         }
     }
 
-    fn from_esme(&mut self, frame: Frame<'_>, mark: Mark, court: &mut Court) {
+    fn esme_says(&mut self, frame: Frame<'_>, mark: Mark, court: &mut Court) {
         let id = frame.command_id();
         if let Some(state) = BindState::from_bind(id) {
             // What cannot be read binds nobody.
@@ -133,7 +133,7 @@ impl Talk {
         }
     }
 
-    fn from_smsc(&mut self, frame: Frame<'_>, mark: Mark, court: &mut Court) {
+    fn smsc_says(&mut self, frame: Frame<'_>, mark: Mark, court: &mut Court) {
         let id = frame.command_id();
         match id {
             CommandId::DELIVER_SM | CommandId::DATA_SM => {

@@ -5,7 +5,7 @@
 #![allow(missing_docs, reason = "a bench has no users")]
 
 #[path = "../support/capture.rs"]
-#[allow(dead_code, reason = "the bench uses a part of it")]
+#[allow(dead_code, clippy::indexing_slicing, clippy::panic, reason = "it is a test's, of which the bench uses a part")]
 mod capture;
 
 use std::io::Read;
