@@ -125,7 +125,8 @@ impl Court {
         let by_proxy = is_refusal
             && match &before {
                 Some((before, _)) => matches!(before, Verdict::Refused(_)),
-                None => self.after.may_refuse_with(status),
+                // What it refuses with this status now it most likely refused then.
+                None => self.after.may_refuse_with(status) || after.0.is_refusal_with(status),
             };
         let truth = if by_proxy { Truth::NeverSent } else { Truth::Answered(answer) };
         let now = self.now(mark);

@@ -109,13 +109,18 @@ impl Cutter {
                     Err(_out_of_step) => self.step = Step::Out,
                 },
                 Step::First if rest.len() < HEADER_LEN => return None,
-                Step::First => self.step = if is_header(rest, self.most) { Step::In } else { Step::Foreign },
+                Step::First if is_header(rest, self.most) => self.step = Step::In,
+                Step::First => self.give_up(),
                 Step::Out => return self.search(),
             }
-            if self.step == Step::Foreign {
-                self.gap();
-            }
         }
+    }
+
+    /// It is no SMPP: nothing of it is kept, nor of what follows.
+    fn give_up(&mut self) {
+        self.gap();
+        self.step = Step::Foreign;
+        (self.buffer, self.begin) = (Vec::new(), 0);
     }
 
     /// Goes on to the next place that looks like a PDU which is whole.
@@ -137,8 +142,7 @@ impl Cutter {
             self.begin += 1;
             self.passing += 1;
             if !self.has_cut && self.passing > FOREIGN {
-                self.step = Step::Foreign;
-                self.gap();
+                self.give_up();
                 return None;
             }
         }
@@ -154,4 +158,73 @@ fn is_header(octets: &[u8], most: usize) -> bool {
     let id = CommandId(id);
     let may_have_status = id.is_response() || status == CommandStatus::ESME_ROK.0;
     (HEADER_LEN..=most).contains(&(length as usize)) && id.name().is_some() && may_have_status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pdu::{SequenceNumber, header_only};
+
+    const MOST: usize = 80 * 1024;
+
+    fn enquire(sequence: u32) -> Vec<u8> {
+        header_only(CommandId::ENQUIRE_LINK, CommandStatus::ESME_ROK, SequenceNumber(sequence)).to_vec()
+    }
+
+    fn all(cutter: &mut Cutter) -> Vec<u32> {
+        let mut found = Vec::new();
+        while let Some(frame) = cutter.next() {
+            found.push(frame.sequence_number().0);
+        }
+        found
+    }
+
+    #[test]
+    fn pdus_are_cut_wherever_the_octets_are() {
+        let octets: Vec<u8> = (1..=5).flat_map(enquire).collect();
+        for cut in 1..octets.len() {
+            let mut cutter = Cutter::new(MOST);
+            cutter.begins();
+            let mut found = Vec::new();
+            for part in octets.chunks(cut) {
+                cutter.feed(part);
+                found.extend(all(&mut cutter));
+            }
+            assert_eq!((found, cutter.skipped()), (vec![1, 2, 3, 4, 5], 0), "{cut}");
+        }
+    }
+
+    #[test]
+    fn out_of_step_the_next_place_that_looks_like_a_pdu_is_found() {
+        let mut cutter = Cutter::new(MOST);
+        cutter.begins();
+        cutter.feed(&[&enquire(1)[..], &enquire(2)[..9]].concat());
+        assert_eq!(all(&mut cutter), [1]);
+        cutter.gap();
+        // The end of a text, in which something begins like a header but is none.
+        let decoy = [0, 0, 0, 20, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 9, b'a', b'b', b'c', b'd', b'e'];
+        cutter.feed(&[b"tail of one", &decoy[..], &enquire(3), &enquire(4)].concat());
+        assert_eq!(all(&mut cutter), [3, 4]);
+        assert_eq!(cutter.skipped(), 9 + 11 + 21);
+        // A length that no PDU has, without a gap.
+        cutter.feed(&[&[0xFF; 7][..], &enquire(5), &enquire(6)].concat());
+        assert_eq!((all(&mut cutter), cutter.skipped()), (vec![5, 6], 41 + 7));
+    }
+
+    #[test]
+    fn what_does_not_begin_as_smpp_is_none() {
+        let mut cutter = Cutter::new(MOST);
+        cutter.begins();
+        cutter.feed(b"GET / HTTP/1.1\r\n");
+        cutter.feed(&enquire(1));
+        assert_eq!((all(&mut cutter), cutter.has_cut()), (vec![], false));
+        let mut begun_before = Cutter::new(MOST);
+        for _ in 0..FOREIGN / 1000 + 2 {
+            begun_before.feed(&[0x55; 1000]);
+            assert!(all(&mut begun_before).is_empty());
+        }
+        begun_before.feed(&enquire(1));
+        assert!(all(&mut begun_before).is_empty(), "for so long, it is none");
+        assert_eq!(begun_before.buffer.capacity(), 0);
+    }
 }

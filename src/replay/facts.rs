@@ -19,6 +19,9 @@ use crate::policy::{
 /// Opt-outs of the capture itself that are kept; those that come after so many are counted as forgotten.
 const MOST: usize = 1 << 20;
 
+/// How long a subscriber's wish may have been in the ledger when its MO was captured, in milliseconds: it passes only then.
+const KEPT_BEFORE: i64 = 60_000;
+
 /// Where what was known before the capture comes from.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -124,7 +127,7 @@ impl Facts {
             // What a message has ended, a message may revive.
             scopes.extend(scope(None).filter(|scope| self.is_out_by_message(subscriber, *scope)));
         }
-        let is_new = scopes.iter().any(|scope| !self.is_out(subscriber, *scope));
+        let is_new = scopes.iter().any(|scope| !self.is_out_at(subscriber, *scope, now - KEPT_BEFORE));
         self.shown().say(subscriber, &scopes, out);
         if out && is_new {
             self.confirmations.open(system_id, subscriber, &scopes, now);
@@ -156,33 +159,29 @@ impl Facts {
         known.into_iter()
     }
 
-    fn is_out(&self, recipient: Msisdn, scope: Scope) -> bool {
-        let (said, known) = {
-            let shown = self.shown();
-            (shown.out.get(&(recipient, scope)).copied(), shown.known_of(scope))
-        };
-        match (said, known, &self.source) {
-            (Some(out), _, _) => out,
-            (None, Some(scope), Source::Ledger(past)) => {
-                past.was_out(recipient, scope, self.now.load(Ordering::Relaxed)).is_some()
-            }
-            (None, Some(scope), Source::File(file)) => file.opted_out(recipient, &[scope]).is_some(),
-            (None, _, _) => false,
-        }
+    /// Whether somebody is out of a scope by what they have written in the capture; else what the source says of this time,
+    /// and whether it was by message.
+    fn out(&self, recipient: Msisdn, scope: Scope, at: i64) -> (Option<bool>, Option<bool>) {
+        let shown = self.shown();
+        let (said, known) = (shown.out.get(&(recipient, scope)).copied(), shown.known_of(scope));
+        drop(shown);
+        let known = known.filter(|_| said.is_none());
+        let before = known.and_then(|scope| match &self.source {
+            Source::Ledger(past) => past.was_out(recipient, scope, at),
+            Source::File(file) => file.opted_out(recipient, &[scope]).map(|_| false),
+            Source::Nothing => None,
+        });
+        (said, before)
+    }
+
+    fn is_out_at(&self, recipient: Msisdn, scope: Scope, at: i64) -> bool {
+        let (said, before) = self.out(recipient, scope, at);
+        said.unwrap_or(before.is_some())
     }
 
     fn is_out_by_message(&self, recipient: Msisdn, scope: Scope) -> bool {
-        let (said, known) = {
-            let shown = self.shown();
-            (shown.out.get(&(recipient, scope)).copied(), shown.known_of(scope))
-        };
-        match (said, known, &self.source) {
-            (Some(out), _, _) => out,
-            (None, Some(scope), Source::Ledger(past)) => {
-                past.was_out(recipient, scope, self.now.load(Ordering::Relaxed)) == Some(true)
-            }
-            (None, _, _) => false,
-        }
+        let (said, before) = self.out(recipient, scope, self.now.load(Ordering::Relaxed));
+        said.unwrap_or(before == Some(true))
     }
 }
 
@@ -246,7 +245,8 @@ impl DurableFacts for Facts {
     }
 
     fn opted_out(&self, recipient: Msisdn, scopes: &[Scope]) -> Option<usize> {
-        scopes.iter().position(|scope| self.is_out(recipient, *scope))
+        let now = self.now.load(Ordering::Relaxed);
+        scopes.iter().position(|scope| self.is_out_at(recipient, *scope, now))
     }
 
     fn confirmation(&self, account: &str, recipient: Msisdn, now: i64) -> Option<Arc<Confirmation>> {

@@ -79,7 +79,7 @@ impl Flows {
         }
         let (ends, end) = if from <= to { ([from, to], 0) } else { ([to, from], 1) };
         let opens = segment.syn && !segment.ack;
-        let is_new_one = |flow: &Flow| opens && flow.syn[end] != Some(segment.sequence) && flow.is_used();
+        let is_new_one = |flow: &Flow| opens && flow.syn.get(end) != Some(&Some(segment.sequence)) && flow.is_used();
         if self.flows.get(&ends).is_some_and(is_new_one) {
             self.finish(&ends, mark, court);
             self.flows.remove(&ends);

@@ -69,6 +69,11 @@ impl Verdict {
             Self::Reduced(_, ground) | Self::Refused(ground) => Some(ground),
         }
     }
+
+    /// Whether it is refused with this status.
+    pub(super) fn is_refusal_with(&self, status: CommandStatus) -> bool {
+        matches!(self, Self::Refused(ground) if ground.status == status)
+    }
 }
 
 /// A message that was judged, until what became of it in truth is known.

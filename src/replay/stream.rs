@@ -187,3 +187,103 @@ impl Stream {
         self.next = self.next.map(|next| next.wrapping_add(octets as u32));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mark(nanos: u64) -> Mark {
+        Mark { packet: 0, nanos }
+    }
+
+    /// All octets that were given, with a mark for each gap.
+    fn put_together(begin: u32, segments: &[(u32, &[u8], u32)]) -> (Vec<u8>, u64) {
+        let (mut stream, mut octets, mut lost) = (Stream::default(), Vec::new(), 0);
+        stream.begin(begin);
+        let mut sink = |next: Next<'_>| match next {
+            Next::Octets(some, _) => octets.extend_from_slice(some),
+            Next::Gap(gap) => lost += gap,
+        };
+        for (sequence, payload, missing) in segments {
+            stream.take((*sequence, false), (payload, *missing), mark(0), &mut sink);
+        }
+        stream.end(mark(0), &mut sink);
+        (octets, lost)
+    }
+
+    #[test]
+    fn segments_in_every_order_and_overlap() {
+        for (what, segments, expected, lost) in [
+            ("in order", &[(10, &b"abc"[..], 0), (13, b"def", 0)][..], &b"abcdef"[..], 0),
+            ("out of order", &[(13, b"def", 0), (10, b"abc", 0)], b"abcdef", 0),
+            ("twice", &[(10, b"abc", 0), (10, b"abc", 0), (13, b"def", 0), (13, b"def", 0)], b"abcdef", 0),
+            ("overlapping what came", &[(10, b"abc", 0), (11, b"bcdef", 0)], b"abcdef", 0),
+            ("overlapping what waits", &[(12, b"cd", 0), (13, b"def", 0), (10, b"abc", 0)], b"abcdef", 0),
+            ("longer than what waits", &[(13, b"d", 0), (13, b"def", 0), (10, b"abc", 0)], b"abcdef", 0),
+            ("a gap", &[(10, b"abc", 0), (15, b"fg", 0)], b"abcfg", 2),
+            ("cut short", &[(10, b"abc", 3), (16, b"gh", 0)], b"abcgh", 3),
+            ("cut short, and whole again", &[(10, b"a", 2), (10, b"abc", 0), (13, b"d", 0)], b"ad", 2),
+            ("cut short behind a gap", &[(13, b"d", 2), (10, b"abc", 0), (16, b"g", 0)], b"abcdg", 2),
+            ("an old one, cut short", &[(10, b"abcd", 0), (11, b"b", 4), (16, b"g", 0)], b"abcdg", 2),
+        ] {
+            assert_eq!(put_together(10, segments), (expected.to_vec(), lost), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut stream = Stream::default();
+        stream.begin(0);
+        let (mut given, mut gaps) = (0, 0);
+        for n in 0..10_000_u32 {
+            let mut sink = |next: Next<'_>| match next {
+                Next::Octets(octets, _) => given += octets.len(),
+                Next::Gap(_) => gaps += 1,
+            };
+            // Every other octet is missing.
+            stream.take((n * 2 + 1, false), (b"x", 0), mark(0), &mut sink);
+            assert!(stream.held.len() <= MOST_SEGMENTS + 1);
+        }
+        assert!(given > 8_000 && gaps > 8_000, "{given} {gaps}");
+        let large = vec![0; 1 << 16];
+        let mut stream = Stream::default();
+        stream.begin(0);
+        for n in 0..64_u32 {
+            stream.take((1 + (n << 16), false), (&large, 0), mark(0), &mut |_| {});
+            assert!(stream.held_octets <= MOST_OCTETS + large.len());
+        }
+    }
+
+    proptest! {
+        /// However a run is cut, repeated and shuffled within a window, it is the same.
+        #[test]
+        fn a_run_is_what_was_sent(
+            octets in prop::collection::vec(any::<u8>(), 1..2000),
+            cuts in prop::collection::vec((1..200_usize, 0..60_usize, any::<bool>()), 1..60),
+            begin in any::<u32>(),
+            swaps in prop::collection::vec((any::<prop::sample::Index>(), 0..6_usize), 0..60),
+        ) {
+            let mut segments = Vec::new();
+            let mut at = 0;
+            for (length, back, twice) in cuts.iter().cycle() {
+                let from = at - (*back).min(at);
+                let to = (at + length).min(octets.len());
+                for _ in 0..=usize::from(*twice) {
+                    segments.push((begin.wrapping_add(from as u32), &octets[from..to], 0));
+                }
+                at = to;
+                if at == octets.len() {
+                    break;
+                }
+            }
+            for (one, ahead) in &swaps {
+                let one = one.index(segments.len());
+                let other = (one + ahead).min(segments.len() - 1);
+                segments.swap(one, other);
+            }
+            prop_assert_eq!(put_together(begin, &segments), (octets, 0));
+        }
+    }
+}

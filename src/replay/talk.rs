@@ -1,13 +1,20 @@
 //! The SMPP of one connection: who is the ESME, how it is bound, which answer belongs to which message. Judges nothing.
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
 use super::court::{Court, NO_BIND, NOT_ALLOWED, Pending, Seats};
 use super::stream::Mark;
 use crate::pdu::{Bind, CommandId, CommandStatus, Frame};
 use crate::relay::{BindState, Outstanding};
-use std::net::SocketAddr;
 
 /// Messages without an answer that are kept of a connection.
 const MOST: usize = 1 << 16;
+
+/// Answers that are kept when they were captured before what they answer.
+const EARLY: usize = 64;
+/// How long they are, in nanoseconds: as long as a segment is waited for.
+const EARLY_FOR: u64 = 3_000_000_000;
 
 /// How the ESME is bound.
 #[derive(Debug)]
@@ -32,6 +39,8 @@ pub(super) struct Talk {
     /// By the note of a request.
     pending: Vec<Option<Pending>>,
     free: Vec<u32>,
+    /// Answers to messages that have not come yet, with when they came.
+    early: VecDeque<(Mark, Box<[u8]>)>,
     began: u64,
     /// The longest that an answer may take, in tenths of a second.
     patience: u32,
@@ -47,6 +56,7 @@ impl Talk {
             asked: Outstanding::default(),
             pending: Vec::new(),
             free: Vec::new(),
+            early: VecDeque::new(),
             began: mark.nanos,
             patience,
             expired: 0,
@@ -74,13 +84,13 @@ impl Talk {
         // Of what both may send, the higher port is the ESME's.
         let higher = usize::from(self.ends[1].port() > self.ends[0].port());
         if *self.esme.get_or_insert(higher) == end {
-            self.from_esme(frame, mark, court);
+            self.esme_says(frame, mark, court);
         } else {
-            self.from_smsc(frame, mark, court);
+            self.smsc_says(frame, mark, court);
         }
     }
 
-    fn from_esme(&mut self, frame: Frame<'_>, mark: Mark, court: &mut Court) {
+    fn esme_says(&mut self, frame: Frame<'_>, mark: Mark, court: &mut Court) {
         let id = frame.command_id();
         if let Some(state) = BindState::from_bind(id) {
             // What cannot be read binds nobody.
@@ -105,6 +115,11 @@ impl Talk {
             Bound::Unknown => return court.not_judgeable(NO_BIND),
             Bound::By(seats, state) if state.allows(frame.command_id()) => {
                 let pending = court.message(frame, seats, mark);
+                if let Some(octets) = early(&mut self.early, frame, mark)
+                    && let Some(answer) = Frame::from_bytes(&octets)
+                {
+                    return court.answered(pending, seats, answer, mark);
+                }
                 let note = self.keep(pending);
                 self.asked.insert(frame.sequence_number(), tenths.into(), note);
             }
@@ -118,7 +133,7 @@ impl Talk {
         }
     }
 
-    fn from_smsc(&mut self, frame: Frame<'_>, mark: Mark, court: &mut Court) {
+    fn smsc_says(&mut self, frame: Frame<'_>, mark: Mark, court: &mut Court) {
         let id = frame.command_id();
         match id {
             CommandId::DELIVER_SM | CommandId::DATA_SM => {
@@ -133,6 +148,10 @@ impl Talk {
             }
             _ if id.request().is_judged() || id == CommandId::GENERIC_NACK => {
                 let note = self.asked.remove(frame.sequence_number(), |_| true);
+                if note.is_none() {
+                    self.early.truncate(EARLY - 1);
+                    self.early.push_front((mark, frame.bytes().into()));
+                }
                 if let (Some(pending), Bound::By(seats, _)) =
                     (note.and_then(|(_, note)| self.release(note)), &self.bound)
                 {
@@ -182,6 +201,19 @@ impl Talk {
     fn tenths(&self, mark: Mark) -> u32 {
         (mark.nanos.saturating_sub(self.began) / 100_000_000) as u32
     }
+}
+
+/// The answer to this message that was captured before it.
+fn early(kept: &mut VecDeque<(Mark, Box<[u8]>)>, request: Frame<'_>, mark: Mark) -> Option<Box<[u8]>> {
+    kept.retain(|(at, _)| mark.nanos.saturating_sub(at.nanos) < EARLY_FOR);
+    let is_it = |octets: &[u8]| {
+        Frame::from_bytes(octets).is_some_and(|answer| {
+            answer.sequence_number() == request.sequence_number()
+                && answer.command_id() == request.command_id().response()
+        })
+    };
+    let at = kept.iter().rposition(|(_, octets)| is_it(octets))?;
+    kept.remove(at).map(|(_, octets)| octets)
 }
 
 /// Who may send a PDU.

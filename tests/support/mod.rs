@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod capture;
 pub(crate) mod clock;
 mod link;
 pub(crate) mod look;

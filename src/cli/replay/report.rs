@@ -152,15 +152,8 @@ impl Report {
             for kind in Kind::ALL {
                 let mut examples = row.examples.iter().filter(|example| example.kind == kind).peekable();
                 if examples.peek().is_some() {
-                    let (clause, rule) = (clause(under), rule(under));
-                    line(
-                        out,
-                        format_args!(
-                            "\n{}: {rule}{}",
-                            kind.name(),
-                            if clause == "-" { clause.replace('-', "") } else { format!(", {clause}") }
-                        ),
-                    );
+                    let behind = number(under).map_or_else(String::new, |_| format!(", clause {}", clause(under)));
+                    line(out, format_args!("\n{}: {}{behind}", kind.name(), rule(under)));
                 }
                 examples.for_each(|example| one(out, example));
             }
@@ -241,7 +234,9 @@ fn verdict(verdict: &Verdict, recorded: Option<&Value>) -> Value {
         Verdict::Refused(why) => ground("refused", why),
         Verdict::Reduced(count, why) => {
             let mut object = ground("reduced", why);
-            object["refused_destinations"] = json!(count);
+            if let Some(object) = object.as_object_mut() {
+                object.insert("refused_destinations".to_owned(), json!(count));
+            }
             object
         }
     }
