@@ -244,8 +244,8 @@ async fn start_reloads_and_stop_are_on_record_with_the_versions() {
     assert_eq!(acts.iter().map(|act| act["act"].as_str().unwrap()).collect::<Vec<_>>(), ["start", "reload", "stop"]);
     let [start, reload, stop] = [0, 1, 2].map(|index| &acts[index]["details"]);
     assert_eq!(reload["result"], "reloaded");
-    assert_eq!((&start["policy_version"], &stop["policy_version"]), (&reload["from"], &reload["to"]));
-    assert_ne!(reload["from"], reload["to"]);
+    assert_eq!((&start["policy_version"], &stop["policy_version"]), (&reload["old_version"], &reload["new_version"]));
+    assert_ne!(reload["old_version"], reload["new_version"]);
     assert!(acts.iter().all(|act| act["by"] == "system"));
 }
 
