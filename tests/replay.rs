@@ -11,10 +11,10 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use smppolicy::config::Config;
+use smppolicy::config::{AccountState, Config};
 use smppolicy::pdu::{CommandId, CommandStatus, SubmitSm};
 use smppolicy::replay::{
-    Captured, Changed, Clauses, From, Judge, Kind, Options, Source, Verdict, of_capture, of_records,
+    Captured, Changed, Clauses, From, Judge, Kind, Options, Source, StateChange, Verdict, of_capture, of_records,
 };
 use support::capture::{ACK, Capture, Conversation, End, Format, On, RST};
 use support::*;
@@ -289,6 +289,79 @@ fn a_port_that_is_used_again_is_another_connection() {
         assert_eq!((replayed.captured.connections.smpp, replayed.captured.tally.messages), (2, 3), "{ended}");
         assert_eq!(replayed.captured.connections.skipped, 0, "{ended}");
     }
+}
+
+/// What changes when the traffic is judged by `fragment`, with these changes of accounts' states: which message, and the clause.
+fn changes(octets: &[u8], fragment: &str, states: Vec<StateChange>) -> Vec<(u32, Option<u16>)> {
+    let config = Config::parse(&light(fragment), "test.toml", Path::new("/nowhere")).unwrap();
+    let judge = Judge::new(config, Source::Nothing, states).unwrap();
+    let changed = Rc::new(RefCell::new(Vec::new()));
+    let kept = changed.clone();
+    let each = Box::new(move |one: &Changed| {
+        kept.borrow_mut().push((one.about.sequence, one.after.ground().and_then(|ground| ground.clause)));
+    });
+    let (_, ended) = of_capture(Cursor::new(octets.to_vec()), (judge, None), options(), each);
+    ended.unwrap();
+    changed.take()
+}
+
+#[test]
+fn accounts_stand_as_they_did_at_each_message() {
+    // The messages come 5, 7 and 9 milliseconds after noon.
+    let octets = captured(Capture::plain(), &traffic(V4, &texts(3)));
+    let state = |millis: i64, state| StateChange { at: (NOON / MS) as i64 + millis, account: "shop".to_owned(), state };
+    for (what, states, expected) in [
+        ("never", vec![], vec![]),
+        ("in between", vec![state(8, AccountState::Active), state(6, AccountState::Blocked)], vec![(2, Some(18))]),
+        (
+            "long before",
+            vec![state(-1_000_000, AccountState::Blocked)],
+            vec![(1, Some(18)), (2, Some(18)), (3, Some(18))],
+        ),
+        ("later", vec![state(10, AccountState::Deactivated)], vec![]),
+        ("to the millisecond", vec![state(9, AccountState::Deactivated)], vec![(3, Some(16))]),
+    ] {
+        assert_eq!(changes(&octets, "", states), expected, "{what}");
+    }
+}
+
+#[test]
+fn who_opts_out_in_the_capture_is_out_from_there_on() {
+    let written = |sequence, text: &[u8]| {
+        let mut octets = bytes::BytesMut::new();
+        let mo = smppolicy::pdu::DeliverSm {
+            source: number(RECIPIENT),
+            destination: number("8850"),
+            short_message: text,
+            ..smppolicy::pdu::DeliverSm::default()
+        };
+        mo.encode(smppolicy::pdu::SequenceNumber(sequence), &mut octets).unwrap();
+        octets.to_vec()
+    };
+    let long = |n: u32| format!("{n}: {}", "Shop: your parcel is kept for you at the counter of our store. ".repeat(3));
+    let mut talk = Conversation::new(V4.0, V4.1);
+    let mut segments = talk.open().to_vec();
+    segments.push(talk.say(End::Esme, &bind(CommandId::BIND_TRANSCEIVER, "shop")));
+    for (sequence, mo) in [(1, None), (2, Some(&b"STOP"[..])), (3, Some(b"START")), (4, None)] {
+        segments.extend(mo.map(|text| talk.say(End::Smsc, &written(sequence, text))));
+        let message = transactional(sequence, "8850", RECIPIENT, long(sequence).as_bytes());
+        segments.push(talk.say(End::Esme, &message));
+        segments.push(talk.say(End::Smsc, &accepted(&message)));
+    }
+    let account = "[[account]]\nsystem_id = 'shop'\ndefault_purpose = 'transactional'\nsender = [{ id = '8850' }]\n";
+    assert_eq!(changes(&captured(Capture::plain(), &segments), account, vec![]), [(2, Some(32))]);
+}
+
+#[test]
+fn an_answer_that_was_captured_before_its_message_is_still_its_answer() {
+    let mut segments = traffic(V4, &texts(3));
+    segments.swap(4, 5);
+    let replayed = replay(&captured(Capture::plain(), &segments), (STRICT, None), options());
+    assert_eq!((replayed.captured.tally.not_judged(), replayed.changed.len()), (0, 3));
+    // A message whose answer never comes has no before.
+    segments.remove(9);
+    let replayed = replay(&captured(Capture::plain(), &segments), (STRICT, None), options());
+    assert_eq!((replayed.captured.tally.not_judged(), replayed.changed.len()), (1, 2));
 }
 
 /// A capture at the ESME's side, of a conversation that the test holds with the live proxy.

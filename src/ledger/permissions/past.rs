@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(before, after);
         open.snapshot().await.unwrap();
         ask(&Past::look(folder.path()).unwrap().unwrap(), one, other);
-        open.close();
+        tokio::task::spawn_blocking(move || open.close()).await.unwrap();
     }
 
     fn ask(past: &Past, one: Msisdn, other: Msisdn) {
@@ -251,7 +251,7 @@ mod tests {
         let open = Permissions::open(folder.path()).unwrap();
         let one = number(32_470_123_456);
         open.consents().grant(Consent::sample(one, "SHOP", THEN), THEN + HOUR).await.unwrap();
-        open.close();
+        tokio::task::spawn_blocking(move || open.close()).await.unwrap();
         let log = folder.path().join("facts-000000000000.log");
         let mut octets = std::fs::read(&log).unwrap();
         let whole = octets.len();

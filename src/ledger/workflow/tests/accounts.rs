@@ -66,3 +66,22 @@ fn a_change_says_who_why_and_when() {
         assert!(matches!(refused(fault), Refusal::Invalid(_)));
     }
 }
+
+#[test]
+fn standings_of_before_are_read_while_nobody_has_the_database_and_nothing_is_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(past_standings(folder.path()).unwrap(), []);
+    assert!(fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing is made");
+    let workflow = open(folder.path());
+    for (millis, command) in [(1, Command::Hold), (2, Command::Block), (5, Command::Unblock)] {
+        workflow.command(at(millis), "shop", &command, &operator(), "because").unwrap();
+    }
+    assert!(matches!(past_standings(folder.path()), Err(LedgerFault::InUse { .. })));
+    drop(workflow);
+    let before = fs::read(folder.path().join("workflow.redb")).unwrap();
+    let known = past_standings(folder.path()).unwrap();
+    let known: Vec<_> = known.iter().map(|(id, change)| (&**id, change.at - START, change.standing)).collect();
+    let expected = [(1, AccountState::Held), (2, AccountState::Blocked), (5, AccountState::Active)];
+    assert_eq!(known, expected.map(|(millis, state)| ("shop", millis, state)));
+    assert_eq!(fs::read(folder.path().join("workflow.redb")).unwrap(), before);
+}
