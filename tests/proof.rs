@@ -182,9 +182,14 @@ impl Scene {
         }
     }
 
-    /// The next event, with its data.
+    /// The next event, with its data, but for those about the audit record.
     async fn told(&mut self) -> Value {
-        soon(self.events.recv()).await.unwrap()
+        loop {
+            let event: Value = soon(self.events.recv()).await.unwrap();
+            if !event["kind"].as_str().is_some_and(|kind| kind.starts_with("audit.")) {
+                return event;
+            }
+        }
     }
 
     /// What the next event is and about whom.

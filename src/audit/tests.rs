@@ -504,6 +504,7 @@ async fn who_watches_gets_the_lines_that_are_written_and_learns_of_the_end() {
     assert_eq!(*line, *written);
     assert!(line.contains("\"sequence\":2"), "{line}");
     audit.clone().close(Duration::from_secs(20)).await.unwrap();
+    assert!(watched.recv().await.unwrap().contains("\"checkpoint\":\"close\""));
     assert!(watched.recv().await.is_err());
     assert!(audit.watch().recv().await.is_err());
 }

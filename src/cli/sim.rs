@@ -100,7 +100,7 @@ pub(super) struct EsmeArguments {
     /// The destinations: a number, a range A-B, or A-B/N for N numbers drawn from a range
     #[arg(long, default_value = "32470000000")]
     to: Recipients,
-    /// The text; {n} in it stands for the number of the message in ten digits
+    /// The text; an n in braces stands for the number of the message in ten digits
     #[arg(long, conflicts_with = "texts", default_value = "Your code is {n}")]
     text: String,
     /// A file of texts, one a line, taken in turn

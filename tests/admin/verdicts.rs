@@ -36,7 +36,10 @@ async fn refusals_are_listed_by_pages_filtered_and_shown_with_their_clause() {
     assert_eq!(sequences, [6, 5, 4, 3, 2], "the newest first");
     let page = office.get("/v1/verdicts?limit=2").await;
     let rest = office.get(&format!("/v1/verdicts?limit=3&cursor={}", page["next"].as_str().unwrap())).await;
-    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next"]), (3, &Value::Null));
+    assert_eq!(rest["items"].as_array().unwrap().len(), 3);
+    // Behind the last refusal there is the record of the start, which is none.
+    let last = office.get(&format!("/v1/verdicts?limit=3&cursor={}", rest["next"].as_str().unwrap())).await;
+    assert_eq!((last["items"].as_array().unwrap().len(), &last["next"]), (0, &Value::Null));
     assert_eq!((&page["items"][1], &rest["items"][0]), (&all[1], &all[2]));
     for (query, count) in
         [("rule=sender&account=shop&verdict=rejected", 5), ("rule=content", 0), ("since=2999-01-01", 0)]
