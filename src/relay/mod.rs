@@ -402,7 +402,7 @@ fn recall_quotas(snapshot: &Snapshot, journal: &Journal, now: Now) {
 }
 
 /// Waits until no other process holds the stores that `config` names: one that drains lets go of them at its end. As long
-/// as a drain may take, and [`LET_GO`]; who opens them then says who holds them.
+/// as a drain may take, and five seconds more; who opens them then says who holds them.
 pub async fn stores_are_free(config: &Config) {
     let folders = [&config.audit.path, &config.journal.path, &config.ledger.path];
     // Whether they can be used at all is another question, which opening them answers.
