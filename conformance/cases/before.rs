@@ -207,8 +207,19 @@ impl Stage {
         due.await.map_err(|error| error.to_string())?.map_err(|fault| fault.to_string())
     }
 
-    /// Asks the operator's interface, and holds the answer against what it must hold.
+    /// Asks the operator's interface, and holds the answer against what it must hold. What only looks looks again for a
+    /// while: the journal counts what it writes, a little after the message.
     async fn ask_operator(&mut self, step: &Step) -> Result<(), String> {
+        let looks = Looks::within(PATIENCE);
+        loop {
+            let asked = self.ask_operator_once(step).await;
+            if asked.is_ok() || step.get.is_none() || looks.again().await.is_err() {
+                return asked;
+            }
+        }
+    }
+
+    async fn ask_operator_once(&mut self, step: &Step) -> Result<(), String> {
         let method = if step.post.is_some() { Method::POST } else { Method::GET };
         let path = step.post.as_ref().or(step.get.as_ref()).map_or("", String::as_str);
         let (body, content_type) = match &step.body {
